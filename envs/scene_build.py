@@ -1,0 +1,344 @@
+"""Compose the scenes from robosuite's models and write them as self-contained MJCF and meshes.
+
+Run once by ``python -m envs.scene``; nothing here is needed at run time. What is kept from
+robosuite's Lift: table, mount, arm and gripper with their poses, masses, inertias, joints and
+collision shapes. What is changed, and why:
+
+- visual meshes are merged by colour and decimated, textures and walls dropped: software rendering
+  is bound by vertices;
+- torque motors become position actuators with gravity compensation: control needs no Python at the
+  physics rate;
+- the robot collides with table, platform and object only, not with itself;
+- dry friction of the joints and air drag are dropped: each costs time in every physics step, and
+  neither is noticeable against the actuators.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import xml.etree.ElementTree as ET
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import mujoco
+import numpy as np
+from numpy.typing import NDArray
+
+from envs import scene
+
+TIMESTEP_S = 0.004
+IMPRATIO = 20
+"""robosuite's ratio of frictional to normal impedance; with elliptic cones it stops slow slip."""
+
+ARM_GAINS = ((30000, 1200),) * 7
+"""Stiffness (N m/rad) and damping (N m s/rad) of the arm's actuators."""
+FINGER_GAIN = (4000, 0)
+FINGER_FORCE_N = 30
+
+# Contact bits. A pair collides when one's contype meets the other's conaffinity: everything in the
+# world collides with everything in it, the robot with the world, the robot never with itself.
+WORLD_BITS = {"contype": "1", "conaffinity": "3"}
+ROBOT_BITS = {"contype": "2", "conaffinity": "0"}
+NO_BITS = {"contype": "0", "conaffinity": "0"}
+REACHES_THE_TABLE = ("link5", "link6", "link7", "hand", "finger")
+
+LIGHT, DARK, GRIPPER, PEDESTAL = "0.93 0.94 0.95 1", "0.2 0.21 0.23 1", "0.25 0.26 0.28 1", "0.3 0.31 0.33 1"
+TABLE_RGBA, FLOOR_RGBA, PLATFORM_RGBA = "0.80 0.72 0.60 1", "0.42 0.46 0.50 1", "0.20 0.55 0.35 1"
+OBJECT_RGBA = {
+    "cube": "0.85 0.12 0.10 1",
+    "can": "0.10 0.35 0.80 1",
+    "bread": "0.90 0.55 0.10 1",
+    "milk": "0.55 0.15 0.60 1",
+}
+
+KEPT_FACES = 0.06
+"""Fraction of the faces of a visual mesh that survives decimation."""
+FEWEST_FACES = 60
+
+
+def build(folder: Path) -> None:
+    """Write one XML per object kind and the meshes they share to ``folder``."""
+    meshes = folder / "meshes"
+    shutil.rmtree(meshes, ignore_errors=True)
+    meshes.mkdir(parents=True)
+    for kind in scene.OBJECT_KINDS:
+        root = compose(kind)
+        emit(root, kind, meshes)
+        ET.indent(root)
+        ET.ElementTree(root).write(folder / f"{kind}.xml", encoding="unicode")
+        with (folder / f"{kind}.xml").open("a") as file:
+            file.write("\n")
+
+
+def compose(kind: str) -> ET.Element:
+    """Compose robosuite's models for one kind of object, as its Lift task does.
+
+    Returns:
+        The root of robosuite's own MJCF, unchanged; mesh files are absolute paths.
+    """
+    backend = os.environ.get("MUJOCO_GL")  # importing robosuite overwrites it
+    from robosuite.models.arenas import TableArena
+    from robosuite.models.bases import RethinkMount
+    from robosuite.models.grippers import PandaGripper
+    from robosuite.models.robots import Panda
+    from robosuite.models.tasks import ManipulationTask
+
+    os.environ.pop("MUJOCO_GL", None) if backend is None else os.environ.update(MUJOCO_GL=backend)
+
+    # As robosuite.robots.Robot.load_model. There is no hand rotation to apply to the model: both
+    # offsets that the class reads are part of the bodies' own quaternions.
+    robot = Panda(idn=0)
+    robot.add_base(RethinkMount(idn=0))
+    robot.add_gripper(PandaGripper(idn="0_right"), robot.eef_name["right"])
+    arena = TableArena(table_full_size=(0.8, 0.8, 0.05), table_offset=(0, 0, scene.TABLE_TOP_Z))
+    arena.set_origin([0, 0, 0])
+    robot.set_base_xpos(np.array(robot.base_xpos_offset["table"](0.8)))
+    objects = [] if kind == "none" else [_robosuite_object(kind)]
+    return ET.fromstring(ManipulationTask(arena, [robot], objects).get_xml())
+
+
+def _robosuite_object(kind: str) -> Any:
+    from robosuite.models.objects import BoxObject, CylinderObject
+
+    x, y, z = scene.OBJECT_HALF_SIZES[kind]
+    density = scene.OBJECT_DENSITY
+    if kind == "can":
+        return CylinderObject(name="object", size=[x, z], density=density)
+    return BoxObject(name="object", size=[x, y, z], density=density)
+
+
+def emit(root: ET.Element, kind: str, meshes: Path) -> None:
+    """Turn robosuite's MJCF into ours in place, writing the meshes it uses into ``meshes``."""
+    composed = mujoco.MjModel.from_xml_string(ET.tostring(root, encoding="unicode"))
+    files = {mesh.get("name"): mesh.get("file") for mesh in root.iter("mesh")}
+    world = root.find("worldbody")
+    assert world is not None
+    _strip(root)
+    asset = ET.Element("asset")
+    for body in list(world.iter("body")):
+        _collision_geoms(body, files, asset, meshes)
+        _visual_geoms(body, composed, asset, meshes)
+    for joint in world.iter("joint"):
+        joint.attrib.pop("frictionloss", None)
+    for body in _robot_bodies(world):
+        body.set("gravcomp", "1")
+    _scenery(world)
+    if kind != "none":
+        _object(world, kind)
+    header = list(ET.fromstring(_header(kind)))
+    root[:] = [*header, asset, world, _actuators()]
+    root.set("model", f"worldsim_{kind}")
+
+
+def _strip(root: ET.Element) -> None:
+    """Drop what rendering and physics can do without: cameras, lights, markers, walls, legs."""
+    world = root.find("worldbody")
+    assert world is not None
+    for child in list(world):
+        if child.tag != "body" or child.get("mocap"):
+            world.remove(child)
+    for body in world.iter("body"):
+        for child in list(body):
+            site = child.tag == "site" and child.get("name") != "gripper0_right_grip_site"
+            if child.tag in ("camera", "light") or site:
+                body.remove(child)
+
+
+def _collision_geoms(
+    body: ET.Element, files: dict[str | None, str | None], asset: ET.Element, meshes: Path
+) -> None:
+    """Keep robosuite's collision shapes; hide them, and choose what they may touch."""
+    for geom in body.findall("geom"):
+        name = geom.get("name", "")
+        if geom.get("group") == "1":
+            continue
+        bits = WORLD_BITS
+        if name.startswith(("robot0", "gripper0")):
+            bits = ROBOT_BITS if any(part in name for part in REACHES_THE_TABLE) else NO_BITS
+        geom.attrib.update(bits, group="3")
+        geom.attrib.pop("rgba", None)
+        mesh = geom.get("mesh")
+        if mesh is not None:
+            _add_mesh(asset, mesh)
+            source = files[mesh]
+            assert source is not None
+            shutil.copyfile(source, meshes / f"{mesh}.stl")
+
+
+def _visual_geoms(
+    body: ET.Element, composed: mujoco.MjModel, asset: ET.Element, meshes: Path
+) -> None:
+    """Replace a body's visual geoms by one decimated mesh per colour."""
+    pieces: dict[str, list[tuple[NDArray[np.float64], NDArray[np.int64]]]] = {}
+    for geom in [g for g in body.findall("geom") if g.get("group") == "1"]:
+        body.remove(geom)
+        if geom.get("type") == "mesh":
+            geom_id = composed.geom(geom.get("name")).id
+            pieces.setdefault(_colour(composed, geom_id), []).append(_triangles(composed, geom_id))
+    for index, (rgba, parts) in enumerate(sorted(pieces.items(), reverse=True)):
+        name = f"{body.get('name')}_visual{index}"
+        _write_stl(meshes / f"{name}.stl", _decimate(_concatenate(parts)))
+        _add_mesh(asset, name)
+        attributes = {"type": "mesh", "mesh": name, "rgba": rgba, "class": "visual"}
+        ET.SubElement(body, "geom", attributes)
+
+
+def _colour(composed: mujoco.MjModel, geom_id: int) -> str:
+    """The flat colour that stands for a robosuite geom's material."""
+    name = composed.geom(geom_id).name
+    if name.startswith("gripper0"):
+        return GRIPPER
+    if name.startswith("fixed_mount0"):
+        return PEDESTAL
+    material = composed.geom_matid[geom_id]
+    return LIGHT if composed.mat_rgba[material, :3].mean() > 0.5 else DARK
+
+
+def _triangles(
+    composed: mujoco.MjModel, geom_id: int
+) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+    """Vertices (V, 3) in the body's frame and faces (F, 3) of a compiled mesh geom."""
+    mesh = composed.mesh(composed.geom_dataid[geom_id])
+    start, count = mesh.vertadr[0], mesh.vertnum[0]
+    face_start, face_count = mesh.faceadr[0], mesh.facenum[0]
+    rotation = np.zeros(9)
+    mujoco.mju_quat2Mat(rotation, composed.geom_quat[geom_id])
+    vertices = composed.mesh_vert[start : start + count].astype(np.float64)
+    faces = composed.mesh_face[face_start : face_start + face_count].astype(np.int64)
+    return vertices @ rotation.reshape(3, 3).T + composed.geom_pos[geom_id], faces
+
+
+def _concatenate(
+    parts: list[tuple[NDArray[np.float64], NDArray[np.int64]]],
+) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+    """Join meshes into one, welding vertices that coincide to 10 micrometres."""
+    offsets = np.cumsum([0] + [len(vertices) for vertices, _ in parts])
+    vertices = np.concatenate([vertices for vertices, _ in parts])
+    faces = np.concatenate([f + o for (_, f), o in zip(parts, offsets[:-1], strict=True)])
+    welded, index = np.unique(np.round(vertices, 5), axis=0, return_inverse=True)
+    return welded, index.reshape(-1)[faces]
+
+
+def _decimate(
+    mesh: tuple[NDArray[np.float64], NDArray[np.int64]],
+) -> NDArray[np.float32]:
+    """Triangles (F, 3, 3) of a mesh reduced to :data:`KEPT_FACES` of its faces."""
+    import fast_simplification
+
+    vertices, faces = mesh
+    target = max(FEWEST_FACES, int(KEPT_FACES * len(faces)))
+    if target < len(faces):
+        vertices, faces = fast_simplification.simplify(
+            vertices.astype(np.float32), faces.astype(np.int32), target_count=target
+        )
+    return np.asarray(vertices, dtype=np.float32)[faces]
+
+
+def _write_stl(path: Path, triangles: NDArray[np.float32]) -> None:
+    """Write triangles (F, 3, 3) as a binary STL."""
+    record = np.dtype([("normal", "<f4", 3), ("vertices", "<f4", (3, 3)), ("unused", "<u2")])
+    data = np.zeros(len(triangles), dtype=record)
+    data["vertices"] = triangles
+    path.write_bytes(b"\0" * 80 + np.uint32(len(triangles)).tobytes() + data.tobytes())
+
+
+def _add_mesh(asset: ET.Element, name: str) -> None:
+    if all(mesh.get("name") != name for mesh in asset):
+        ET.SubElement(asset, "mesh", {"name": name, "file": f"{name}.stl"})
+
+
+def _robot_bodies(world: ET.Element) -> Iterator[ET.Element]:
+    """Every moving body of arm and gripper."""
+    return (b for b in world.iter("body") if b.get("name", "").startswith(("robot0", "gripper0")))
+
+
+def _scenery(world: ET.Element) -> None:
+    """Add table colour, floor, platform, goal marker, light and cameras."""
+    table = world.find(".//geom[@name='table_collision']")
+    assert table is not None
+    table.attrib.update({"name": "table_geom", "group": "0", "rgba": TABLE_RGBA})
+    half = " ".join(f"{x:g}" for x in scene.PLATFORM_HALF_SIZE)
+    extras = ET.fromstring(f"""
+      <worldbody>
+        <light name="key" pos="0.6 0.3 2.5" dir="-0.3 -0.2 -1" directional="true" castshadow="false"
+          diffuse="0.6 0.6 0.6" specular="0.1 0.1 0.1"/>
+        {_camera("left", (0.45, 0.55, 1.35), (-0.02, 0.0, 0.9), 45)}
+        {_camera("right", (0.45, -0.55, 1.35), (-0.02, 0.0, 0.9), 45)}
+        <geom name="floor" type="plane" size="3 3 0.1" rgba="{FLOOR_RGBA}" class="world"/>
+        <body name="platform" pos="0 0 {scene.PARKED_Z:g}">
+          <geom name="platform_geom" type="box" size="{half}" rgba="{PLATFORM_RGBA}" class="world"/>
+        </body>
+        <site name="goal" pos="0 0 {scene.PARKED_Z:g}" size="0.01" group="5"/>
+      </worldbody>""")
+    world.extend(list(extras))
+    hand = world.find(".//body[@name='robot0_right_hand']")
+    assert hand is not None
+    hand.append(ET.fromstring(_camera("wrist", (0.07, 0, 0.0), (0.0, 0.0, 0.11), 75)))
+
+
+def _camera(
+    name: str, position: tuple[float, ...], target: tuple[float, ...], fovy_deg: float
+) -> str:
+    """A camera at ``position`` looking at ``target`` with world z (or hand -z) up, as MJCF."""
+    backward = np.subtract(position, target)
+    backward /= np.linalg.norm(backward)
+    right = np.cross((0.0, 0.0, 1.0), backward)
+    right /= np.linalg.norm(right)
+    axes = np.concatenate([right, np.cross(backward, right)])
+    text = [" ".join(f"{x:.6g}" for x in values) for values in (position, axes)]
+    return f'<camera name="{name}" pos="{text[0]}" xyaxes="{text[1]}" fovy="{fovy_deg:g}"/>'
+
+
+def _object(world: ET.Element, kind: str) -> None:
+    """Rename robosuite's object and make its one geom both shape and picture."""
+    body = world.find("./body[@name='object_main']")
+    assert body is not None
+    geom, joint = body.find("geom"), body.find("joint")
+    assert geom is not None and joint is not None
+    body.set("name", "object")
+    joint.set("name", "object_joint")
+    x, y, _ = scene.OBJECT_HALF_SIZES[kind]
+    body.set("pos", f"0 0 {scene.TABLE_TOP_Z + scene.OBJECT_HALF_SIZES[kind][2]:g}")
+    geom.attrib.update({"name": "object_geom", "group": "0", "rgba": OBJECT_RGBA[kind]})
+
+
+def _actuators() -> ET.Element:
+    """Position actuators for the seven arm joints and the two fingers."""
+    actuators = ET.Element("actuator")
+    for index, (kp, kv) in enumerate(ARM_GAINS, start=1):
+        name = f"robot0_joint{index}"
+        attributes = {"name": name, "joint": name, "kp": f"{kp:g}", "kv": f"{kv:g}"}
+        ET.SubElement(actuators, "position", {**attributes, "inheritrange": "1"})
+    for index in (1, 2):
+        name = f"gripper0_right_finger_joint{index}"
+        attributes = {"name": name, "joint": name, "kp": f"{FINGER_GAIN[0]:g}"}
+        force = f"{-FINGER_FORCE_N:g} {FINGER_FORCE_N:g}"
+        ET.SubElement(
+            actuators, "position", {**attributes, "forcerange": force, "inheritrange": "1"}
+        )
+    return actuators
+
+
+def _header(kind: str) -> str:
+    """Options, defaults and rendering quality shared by all scenes."""
+    return f"""
+    <mujoco model="worldsim_{kind}">
+      <compiler angle="radian" meshdir="meshes" autolimits="true"/>
+      <option timestep="{TIMESTEP_S}" integrator="implicitfast" cone="elliptic"
+        impratio="{IMPRATIO}"/>
+      <visual>
+        <map znear="0.01" zfar="30"/>
+        <quality offsamples="0" shadowsize="0" numslices="24" numstacks="4" numquads="1"/>
+        <headlight ambient="0.35 0.35 0.35" diffuse="0.4 0.4 0.4" specular="0 0 0"/>
+      </visual>
+      <default>
+        <default class="visual">
+          <geom group="2" contype="0" conaffinity="0" mass="0"/>
+        </default>
+        <default class="world">
+          <geom group="0" contype="1" conaffinity="3"/>
+        </default>
+      </default>
+    </mujoco>"""
