@@ -1,0 +1,169 @@
+"""Goal pictures and sub-goal sequences, made by running the expert on the same start.
+
+Three protocols: ``subgoals`` (V-JEPA 2's: one picture for reach and grasp, three for
+pick-and-place), ``dense`` (every stage the expert passes) and ``final`` (one picture). Goals are
+pictures only: no coordinates are handed over.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import tempfile
+import zipfile
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import mujoco
+import numpy as np
+from numpy.typing import NDArray
+
+import envs
+from envs.base import ManipulationEnv
+from envs.experts import ScriptedExpert
+from envs.spec import BUDGETS, check_choice
+
+MODES = ("subgoals", "dense", "final")
+# Budgets are control steps an agent on the fixed schedule spends on each picture.
+SCHEDULES: dict[tuple[str, str], dict[str, int]] = {
+    ("reach", "subgoals"): {"reached": 20},
+    ("grasp", "subgoals"): {"lifted": 30},
+    ("pick-place", "subgoals"): {"grasped": 14, "near": 14, "released": 12},
+    ("reach", "dense"): {"reached": 20},
+    ("grasp", "dense"): {"above": 9, "pre-grasp": 7, "grasped": 5, "lifted": 9},
+    ("pick-place", "dense"): {
+        "above": 7,
+        "pre-grasp": 6,
+        "grasped": 4,
+        "lifted": 4,
+        "near": 8,
+        "lowered": 4,
+        "released": 3,
+        "clear": 4,
+    },
+    ("reach", "final"): {"reached": 20},
+    ("grasp", "final"): {"lifted": 30},
+    ("pick-place", "final"): {"clear": 40},
+}
+_VERSION = 1  # of the cached files: raise when the expert or the scene changes
+
+
+@dataclass(frozen=True)
+class GoalSequence:
+    """Pictures to bring about, in order.
+
+    Attributes:
+        images: camera -> (K, H, W, 3) uint8.
+        names: (K,) stage each picture shows.
+        budgets: (K,) control steps for each on the fixed schedule.
+    """
+
+    images: dict[str, NDArray[np.uint8]]
+    names: tuple[str, ...]
+    budgets: NDArray[np.int64]
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+
+def make_goals(
+    task: str, seed: int, mode: str = "subgoals", **env_options: Any
+) -> GoalSequence | None:
+    """Goal pictures for the start of an episode seed, or None where the expert fails.
+
+    Args:
+        task: one of ``envs.TASKS``.
+        seed: episode seed.
+        mode: "subgoals", "dense" or "final".
+        **env_options: as for ``envs.make``; cameras and image size decide the pictures.
+
+    Raises:
+        ValueError: for an unknown task, mode or option.
+    """
+    check_choice("goal", mode, MODES)
+    options = {k: v for k, v in env_options.items() if k not in ("obs_mode", "render_mode")}
+    env = _goal_env(task, json.dumps(options, sort_keys=True, default=list))
+    _, info = env.reset(seed=seed)
+    path = _cache_path(env, info["initial_state_hash"], mode)
+    cached = _read(path)
+    if cached is not None:
+        return cached
+    goals = _record(env, mode)
+    if goals is not None:
+        _write(path, goals)
+    return goals
+
+
+@lru_cache(maxsize=4)
+def _goal_env(task: str, options: str) -> ManipulationEnv:
+    parsed = json.loads(options)
+    if "cameras" in parsed:
+        parsed["cameras"] = tuple(parsed["cameras"])
+    env = envs.make(task, obs_mode="state", **parsed).unwrapped
+    assert isinstance(env, ManipulationEnv)
+    return env
+
+
+def _record(env: ManipulationEnv, mode: str) -> GoalSequence | None:
+    """Run the expert from the env's present start and photograph the wanted stages."""
+    schedule = SCHEDULES[(env.task, mode)]
+    cameras = env.env_spec.cameras
+    expert = ScriptedExpert(env.task)
+    shots: dict[str, list[NDArray[np.uint8]]] = {}
+    solved = False
+    for _ in range(BUDGETS[env.task]):
+        before = expert.stages.index(expert.stage) if expert.stage != "done" else None
+        action = expert.act({"observation": env.state_vector()})
+        after = expert.stages.index(expert.stage) if expert.stage != "done" else len(expert.stages)
+        if before is not None:
+            # A stage passed again after a slip is photographed again: the last one counts.
+            for name in expert.stages[before:after]:
+                if name in schedule:
+                    shots[name] = [env.frame(camera) for camera in cameras]
+        _, _, _, _, info = env.step(action)
+        solved = solved or info["is_success"]
+        if solved and expert.stage == "done":
+            break
+    if not solved or set(shots) != set(schedule):
+        return None
+    names = tuple(schedule)
+    images = {c: np.stack([shots[name][i] for name in names]) for i, c in enumerate(cameras)}
+    return GoalSequence(images, names, np.array(list(schedule.values()), dtype=np.int64))
+
+
+# -- cache ------------------------------------------------------------------------------------
+
+
+def _cache_path(env: ManipulationEnv, state_hash: str, mode: str) -> Path:
+    root = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "worldsim" / "goals"
+    spec = env.env_spec
+    key = f"{_VERSION}|{mujoco.__version__}|{os.environ.get('MUJOCO_GL')}|{state_hash}|{env.task}"
+    key += f"|{mode}|{spec.cameras}|{spec.image_size}|{spec.control_period}"
+    return root / f"{hashlib.sha256(key.encode()).hexdigest()[:32]}.npz"
+
+
+def _read(path: Path) -> GoalSequence | None:
+    """The cached goals, or None where the file is missing or damaged (it is then remade)."""
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            images = {k[6:]: file[k] for k in file.files if k.startswith("image_")}
+            return GoalSequence(images, tuple(str(n) for n in file["names"]), file["budgets"])
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
+        return None
+
+
+def _write(path: Path, goals: GoalSequence) -> None:
+    """Write atomically; a read-only or full disk only costs the cache."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.NamedTemporaryFile(dir=path.parent, suffix=".tmp", delete=False) as file:
+            images: dict[str, Any] = {f"image_{c}": v for c, v in goals.images.items()}
+            np.savez_compressed(
+                file, names=np.array(goals.names), budgets=goals.budgets, **images
+            )
+        os.replace(file.name, path)
+    except OSError:
+        return
