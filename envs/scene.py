@@ -33,8 +33,9 @@ BASE_POS = np.array([-0.56, 0.0, 0.912])
 """World position of the robot-base frame, m; its axes are parallel to the world's."""
 BASE_POS.flags.writeable = False
 
-HOME_QPOS = np.array([0.0, 0.1963495, 0.0, -2.6179939, 0.0, 2.8143434, 0.7853982])
-"""Arm joint angles at the start of an episode, rad; the gripper points straight down."""
+HOME_QPOS = np.array([0.0, 0.24375, 0.0, -2.528157, 0.0, 2.771907, 0.785891])
+"""Home joint angles of the arm, rad: the tool is 20 cm above the table at world (-0.1, 0, 1), straight
+down, its Euler angles (pi, 0, 0); within 10 degrees of robosuite's own."""
 HOME_QPOS.flags.writeable = False
 
 FINGER_TRAVEL = 0.04
@@ -119,7 +120,11 @@ def resize_object(model: mujoco.MjModel, half_size: ArrayLike) -> None:
     else:
         geom.size[:] = size
         mass = OBJECT_DENSITY * x * y * z
-        inertia = mass / 12 * (y * y + z * z), mass / 12 * (x * x + z * z), mass / 12 * (x * x + y * y)
+        inertia = (
+            mass / 12 * (y * y + z * z),
+            mass / 12 * (x * x + z * z),
+            mass / 12 * (x * x + y * y),
+        )
         model.geom_rbound[geom.id] = np.linalg.norm(size)
     model.geom_aabb[geom.id, 3:] = size
     model.bvh_aabb[model.body_bvhadr[body.id], 3:] = size

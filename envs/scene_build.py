@@ -44,7 +44,12 @@ ROBOT_BITS = {"contype": "2", "conaffinity": "0"}
 NO_BITS = {"contype": "0", "conaffinity": "0"}
 REACHES_THE_TABLE = ("link5", "link6", "link7", "hand", "finger")
 
-LIGHT, DARK, GRIPPER, PEDESTAL = "0.93 0.94 0.95 1", "0.2 0.21 0.23 1", "0.25 0.26 0.28 1", "0.3 0.31 0.33 1"
+LIGHT, DARK, GRIPPER, PEDESTAL = (
+    "0.93 0.94 0.95 1",
+    "0.2 0.21 0.23 1",
+    "0.25 0.26 0.28 1",
+    "0.3 0.31 0.33 1",
+)
 TABLE_RGBA, FLOOR_RGBA, PLATFORM_RGBA = "0.80 0.72 0.60 1", "0.42 0.46 0.50 1", "0.20 0.55 0.35 1"
 OBJECT_RGBA = {
     "cube": "0.85 0.12 0.10 1",
@@ -53,9 +58,13 @@ OBJECT_RGBA = {
     "milk": "0.55 0.15 0.60 1",
 }
 
-KEPT_FACES = 0.06
-"""Fraction of the faces of a visual mesh that survives decimation."""
+# Fraction of a visual mesh's faces that survives decimation, by where the body is: what is near
+# the object keeps its shape, the rest of the arm is background.
+KEPT_FACES = {"finger": 0.5, "gripper": 0.2, "link5": 0.08, "link6": 0.08, "link7": 0.08}
+KEPT_FACES_ELSEWHERE = 0.05
 FEWEST_FACES = 60
+COVER_M = 0.0015
+"""Decimated covers are lifted by this much, lest the shell below shows through in speckles."""
 
 
 def build(folder: Path) -> None:
@@ -124,6 +133,7 @@ def emit(root: ET.Element, kind: str, meshes: Path) -> None:
         joint.attrib.pop("frictionloss", None)
     for body in _robot_bodies(world):
         body.set("gravcomp", "1")
+    _tool_centre(world)
     _scenery(world)
     if kind != "none":
         _object(world, kind)
@@ -154,6 +164,9 @@ def _collision_geoms(
         name = geom.get("name", "")
         if geom.get("group") == "1":
             continue
+        if name.startswith("fixed_mount0"):  # its own mesh is 33,000 faces behind the table
+            geom.attrib.update(WORLD_BITS, group="0", rgba=PEDESTAL)
+            continue
         bits = WORLD_BITS
         if name.startswith(("robot0", "gripper0")):
             bits = ROBOT_BITS if any(part in name for part in REACHES_THE_TABLE) else NO_BITS
@@ -174,12 +187,16 @@ def _visual_geoms(
     pieces: dict[str, list[tuple[NDArray[np.float64], NDArray[np.int64]]]] = {}
     for geom in [g for g in body.findall("geom") if g.get("group") == "1"]:
         body.remove(geom)
-        if geom.get("type") == "mesh":
+        if geom.get("type") == "mesh" and not geom.get("name", "").startswith("fixed_mount0"):
             geom_id = composed.geom(geom.get("name")).id
             pieces.setdefault(_colour(composed, geom_id), []).append(_triangles(composed, geom_id))
     for index, (rgba, parts) in enumerate(sorted(pieces.items(), reverse=True)):
         name = f"{body.get('name')}_visual{index}"
-        _write_stl(meshes / f"{name}.stl", _decimate(_concatenate(parts)))
+        kept = (share for part, share in KEPT_FACES.items() if part in name)
+        vertices, faces = _decimate(_concatenate(parts), next(kept, KEPT_FACES_ELSEWHERE))
+        if rgba == DARK:
+            vertices = vertices + COVER_M * _vertex_normals(vertices, faces)
+        _write_stl(meshes / f"{name}.stl", vertices[faces])
         _add_mesh(asset, name)
         attributes = {"type": "mesh", "mesh": name, "rgba": rgba, "class": "visual"}
         ET.SubElement(body, "geom", attributes)
@@ -190,8 +207,6 @@ def _colour(composed: mujoco.MjModel, geom_id: int) -> str:
     name = composed.geom(geom_id).name
     if name.startswith("gripper0"):
         return GRIPPER
-    if name.startswith("fixed_mount0"):
-        return PEDESTAL
     material = composed.geom_matid[geom_id]
     return LIGHT if composed.mat_rgba[material, :3].mean() > 0.5 else DARK
 
@@ -222,21 +237,30 @@ def _concatenate(
 
 
 def _decimate(
-    mesh: tuple[NDArray[np.float64], NDArray[np.int64]],
-) -> NDArray[np.float32]:
-    """Triangles (F, 3, 3) of a mesh reduced to :data:`KEPT_FACES` of its faces."""
+    mesh: tuple[NDArray[np.float64], NDArray[np.int64]], kept: float
+) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+    """Reduce a mesh, vertices (V, 3) and faces (F, 3), to a fraction of its faces."""
     import fast_simplification
 
     vertices, faces = mesh
-    target = max(FEWEST_FACES, int(KEPT_FACES * len(faces)))
+    target = max(FEWEST_FACES, int(kept * len(faces)))
     if target < len(faces):
         vertices, faces = fast_simplification.simplify(
             vertices.astype(np.float32), faces.astype(np.int32), target_count=target
         )
-    return np.asarray(vertices, dtype=np.float32)[faces]
+    return np.asarray(vertices, dtype=np.float64), np.asarray(faces, dtype=np.int64)
 
 
-def _write_stl(path: Path, triangles: NDArray[np.float32]) -> None:
+def _vertex_normals(vertices: NDArray[np.float64], faces: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Unit normals (V, 3), the area-weighted mean of the faces around each vertex."""
+    a, b, c = vertices[faces].transpose(1, 0, 2)
+    normals = np.zeros_like(vertices)
+    for corner in range(3):
+        np.add.at(normals, faces[:, corner], np.cross(b - a, c - a))
+    return normals / np.maximum(np.linalg.norm(normals, axis=1, keepdims=True), 1e-12)
+
+
+def _write_stl(path: Path, triangles: NDArray[np.float64]) -> None:
     """Write triangles (F, 3, 3) as a binary STL."""
     record = np.dtype([("normal", "<f4", 3), ("vertices", "<f4", (3, 3)), ("unused", "<u2")])
     data = np.zeros(len(triangles), dtype=record)
@@ -254,6 +278,17 @@ def _robot_bodies(world: ET.Element) -> Iterator[ET.Element]:
     return (b for b in world.iter("body") if b.get("name", "").startswith(("robot0", "gripper0")))
 
 
+def _tool_centre(world: ET.Element) -> None:
+    """Turn the tool centre's frame to the hand's, so that at home it is Euler (pi, 0, 0).
+
+    robosuite's gripper is mounted a quarter turn from the hand; DROID and V-JEPA 2-AC measure the
+    hand: x away from the robot, y along the fingers' travel, z down.
+    """
+    site = world.find(".//site[@name='gripper0_right_grip_site']")
+    assert site is not None
+    site.attrib.update({"quat": "0.7071067811865476 0 0 0.7071067811865476", "group": "5"})
+
+
 def _scenery(world: ET.Element) -> None:
     """Add table colour, floor, platform, goal marker, light and cameras."""
     table = world.find(".//geom[@name='table_collision']")
@@ -263,10 +298,10 @@ def _scenery(world: ET.Element) -> None:
     extras = ET.fromstring(f"""
       <worldbody>
         <light name="key" pos="0.6 0.3 2.5" dir="-0.3 -0.2 -1" directional="true" castshadow="false"
-          diffuse="0.6 0.6 0.6" specular="0.1 0.1 0.1"/>
-        {_camera("left", (0.45, 0.55, 1.35), (-0.02, 0.0, 0.9), 45)}
-        {_camera("right", (0.45, -0.55, 1.35), (-0.02, 0.0, 0.9), 45)}
-        <geom name="floor" type="plane" size="3 3 0.1" rgba="{FLOOR_RGBA}" class="world"/>
+          diffuse="0.5 0.5 0.5" specular="0.1 0.1 0.1"/>
+        {_camera("left", (0.74, 0.755, 1.49), (-0.01, 0.006, 0.925), 28)}
+        {_camera("right", (0.74, -0.755, 1.49), (-0.01, -0.006, 0.925), 28)}
+        <geom name="floor" type="plane" size="12 12 1" rgba="{FLOOR_RGBA}" class="world"/>
         <body name="platform" pos="0 0 {scene.PARKED_Z:g}">
           <geom name="platform_geom" type="box" size="{half}" rgba="{PLATFORM_RGBA}" class="world"/>
         </body>
@@ -275,16 +310,24 @@ def _scenery(world: ET.Element) -> None:
     world.extend(list(extras))
     hand = world.find(".//body[@name='robot0_right_hand']")
     assert hand is not None
-    hand.append(ET.fromstring(_camera("wrist", (0.07, 0, 0.0), (0.0, 0.0, 0.11), 75)))
+    hand.append(
+        ET.fromstring(
+            _camera("wrist", (-0.08, 0.0, 0.06), (0.0, 0.0, 0.149), 80, up=(1.0, 0.0, 0.0))
+        )
+    )
 
 
 def _camera(
-    name: str, position: tuple[float, ...], target: tuple[float, ...], fovy_deg: float
+    name: str,
+    position: tuple[float, ...],
+    target: tuple[float, ...],
+    fovy_deg: float,
+    up: tuple[float, ...] = (0.0, 0.0, 1.0),
 ) -> str:
-    """A camera at ``position`` looking at ``target`` with world z (or hand -z) up, as MJCF."""
+    """A camera at ``position`` looking at ``target``, all in its body's frame, as MJCF."""
     backward = np.subtract(position, target)
     backward /= np.linalg.norm(backward)
-    right = np.cross((0.0, 0.0, 1.0), backward)
+    right = np.cross(up, backward)
     right /= np.linalg.norm(right)
     axes = np.concatenate([right, np.cross(backward, right)])
     text = [" ".join(f"{x:.6g}" for x in values) for values in (position, axes)]
@@ -331,7 +374,7 @@ def _header(kind: str) -> str:
       <visual>
         <map znear="0.01" zfar="30"/>
         <quality offsamples="0" shadowsize="0" numslices="24" numstacks="4" numquads="1"/>
-        <headlight ambient="0.35 0.35 0.35" diffuse="0.4 0.4 0.4" specular="0 0 0"/>
+        <headlight ambient="0.35 0.35 0.35" diffuse="0.25 0.25 0.25" specular="0 0 0"/>
       </visual>
       <default>
         <default class="visual">

@@ -1,0 +1,217 @@
+"""Headless rendering: one OpenGL context per process, one light renderer per model and size.
+
+    renderer = Renderer(model, size=128)
+    image = renderer.render(data, "left")  # (128, 128, 3) uint8, row 0 at the top
+
+The backend is the one ``MUJOCO_GL`` names, else EGL where it works, else OSMesa; nothing is opened
+before the first :class:`Renderer`. Software rendering is bound by vertices, so only the visual
+geom groups are drawn, without shadows, reflections, skybox or haze. A forked child opens a context
+of its own at its first picture.
+"""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import importlib
+import os
+import sys
+import weakref
+from typing import Any
+
+import mujoco
+import numpy as np
+from numpy.typing import NDArray
+
+VISIBLE_GROUPS = (0, 1, 2)
+"""Geom groups that are drawn; collision-only shapes live in group 3."""
+
+_MAX_GEOMS = 200
+_HIDDEN = (
+    mujoco.mjtRndFlag.mjRND_SHADOW,
+    mujoco.mjtRndFlag.mjRND_REFLECTION,
+    mujoco.mjtRndFlag.mjRND_SKYBOX,
+    mujoco.mjtRndFlag.mjRND_HAZE,
+    mujoco.mjtRndFlag.mjRND_FOG,
+)
+_BACKENDS = {"egl": "mujoco.egl", "osmesa": "mujoco.osmesa", "glfw": "mujoco.glfw"}
+
+_gl: Any = None  # the process's OpenGL context
+_live: weakref.WeakSet[Renderer] = weakref.WeakSet()
+_inherited: list[object] = []  # a parent's GL objects, which a forked child must never free
+
+
+class Renderer:
+    """Draws one model at one size.
+
+    Sizes, colours, poses, lights and cameras of the model may change between pictures; meshes and
+    textures are uploaded once.
+
+    Args:
+        model: a compiled model.
+        size: width and height of the pictures, px.
+
+    Raises:
+        ValueError: ``size`` is not a positive whole number.
+        RuntimeError: no OpenGL library works.
+    """
+
+    def __init__(self, model: mujoco.MjModel, size: int) -> None:
+        if not isinstance(size, int | np.integer) or size < 1:
+            raise ValueError(f"image size must be a positive number of pixels, got {size!r}")
+        self._model = model
+        self._size = int(size)
+        self._rect = mujoco.MjrRect(0, 0, self._size, self._size)
+        self._pixels = np.empty((self._size, self._size, 3), dtype=np.uint8)
+        self._scene = mujoco.MjvScene(model, maxgeom=_MAX_GEOMS)
+        for flag in _HIDDEN:
+            self._scene.flags[flag] = 0
+        self._options = mujoco.MjvOption()
+        self._options.geomgroup[:] = [group in VISIBLE_GROUPS for group in range(6)]
+        self._options.sitegroup[:] = 0
+        self._camera = mujoco.MjvCamera()
+        self._camera.type = mujoco.mjtCamera.mjCAMERA_FIXED
+        self._context: mujoco.MjrContext | None = None
+        self._open()
+
+    def render(self, data: mujoco.MjData, camera: str) -> NDArray[np.uint8]:
+        """Draw ``data``, whose kinematics must be up to date, as seen by a named camera.
+
+        Returns:
+            A new (size, size, 3) uint8 RGB array, row 0 at the top.
+
+        Raises:
+            ValueError: the model has no such camera.
+        """
+        camera_id = mujoco.mj_name2id(self._model, mujoco.mjtObj.mjOBJ_CAMERA, camera)
+        if camera_id < 0:
+            names = [self._model.camera(i).name for i in range(self._model.ncam)]
+            raise ValueError(f"unknown camera {camera!r}; allowed: {', '.join(names)}")
+        if self._context is None:
+            self._open()
+        _gl.make_current()
+        mujoco.mjr_setBuffer(mujoco.mjtFramebuffer.mjFB_OFFSCREEN, self._context)
+        self._camera.fixedcamid = camera_id
+        mujoco.mjv_updateScene(
+            self._model,
+            data,
+            self._options,
+            None,
+            self._camera,
+            mujoco.mjtCatBit.mjCAT_STATIC | mujoco.mjtCatBit.mjCAT_DYNAMIC,
+            self._scene,
+        )
+        mujoco.mjr_render(self._rect, self._scene, self._context)
+        mujoco.mjr_readPixels(self._pixels, None, self._rect, self._context)
+        return self._pixels[::-1].copy()  # OpenGL's row 0 is at the bottom
+
+    def close(self) -> None:
+        """Free the GPU-side copy of the model; the next picture uploads it again."""
+        context, self._context = self._context, None
+        if context is not None and _gl is not None:
+            _gl.make_current()
+            context.free()
+
+    def __del__(self) -> None:
+        if getattr(self, "_context", None) is not None:
+            self.close()
+
+    def _open(self) -> None:
+        """Upload the model to this process's OpenGL context."""
+        _gl_context().make_current()
+        self._context = mujoco.MjrContext(self._model, mujoco.mjtFontScale.mjFONTSCALE_100)
+        mujoco.mjr_resizeOffscreen(self._size, self._size, self._context)
+        _live.add(self)
+
+
+def renderer_name() -> str:
+    """What draws the pictures, e.g. ``llvmpipe (LLVM 15.0.6, 256 bits)`` or a GPU's name.
+
+    Raises:
+        RuntimeError: no OpenGL library works.
+    """
+    _gl_context().make_current()
+    from OpenGL import GL
+
+    return str(GL.glGetString(GL.GL_RENDERER).decode())
+
+
+def open_viewer(model: mujoco.MjModel, data: mujoco.MjData) -> Any:
+    """Open MuJoCo's interactive viewer on ``data``; call ``sync()`` on it after every step.
+
+    Raises:
+        RuntimeError: this machine has no display.
+    """
+    if sys.platform == "linux" and not (
+        os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")
+    ):
+        raise RuntimeError("render_mode 'human' needs a display; use 'rgb_array' without one")
+    viewer = importlib.import_module("mujoco.viewer")
+    return viewer.launch_passive(model, data, show_left_ui=False, show_right_ui=False)
+
+
+def _gl_context() -> Any:
+    """The process's OpenGL context, opened at the first call."""
+    global _gl
+    if _gl is None:
+        # llvmpipe's worker threads do not help at these sizes, and would be missing after a fork.
+        os.environ.setdefault("LP_NUM_THREADS", "0")
+        _gl = _open_gl()
+        atexit.register(_free_all)  # after EGL registered its own shutdown, so ours runs first
+    return _gl
+
+
+def _open_gl() -> Any:
+    """Open a context with the first backend that works."""
+    if sys.platform != "linux":
+        return mujoco.GLContext(1, 1)
+    wanted = os.environ.get("MUJOCO_GL", "").strip().lower()
+    names = (wanted,) if wanted in _BACKENDS else ("egl", "osmesa")
+    failures = []
+    for name in names:
+        try:
+            context = importlib.import_module(_BACKENDS[name]).GLContext(1, 1)
+            context.make_current()
+        except Exception as error:  # noqa: BLE001  PyOpenGL raises a dozen types for a missing library
+            failures.append(f"{name}: {error}")
+            _forget_pyopengl()
+        else:
+            os.environ["MUJOCO_GL"] = name  # children, and robosuite, follow
+            return context
+    raise RuntimeError(
+        f"no OpenGL library works for headless rendering ({'; '.join(failures)}): install the "
+        "Debian packages libosmesa6, or libegl1 and libgl1-mesa-dri, or set MUJOCO_GL"
+    )
+
+
+def _forget_pyopengl() -> None:
+    """Undo PyOpenGL's choice of platform, which it makes for good when first imported."""
+    os.environ.pop("PYOPENGL_PLATFORM", None)
+    for name in list(sys.modules):
+        if name.split(".")[0] == "OpenGL" or name.startswith(("mujoco.egl", "mujoco.osmesa")):
+            del sys.modules[name]
+
+
+def _free_all() -> None:
+    """Free every renderer, then the context, while the GL library is still there."""
+    global _gl
+    for renderer in list(_live):
+        renderer.close()
+    context, _gl = _gl, None
+    if context is not None:
+        with contextlib.suppress(Exception):  # nothing can be mended at interpreter exit
+            context.free()
+
+
+def _abandon_after_fork() -> None:
+    """In a forked child: let go of the parent's context without touching it."""
+    global _gl
+    _inherited.append(_gl)
+    _gl = None
+    for renderer in list(_live):
+        _inherited.append(renderer._context)
+        renderer._context = None
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_abandon_after_fork)
