@@ -1,0 +1,1 @@
+"""Everything that runs: the ``worldsim`` command, the one episode loop, comparisons, reports."""
