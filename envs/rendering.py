@@ -3,7 +3,7 @@
     renderer = Renderer(model, size=128)
     image = renderer.render(data, "left")  # (128, 128, 3) uint8, row 0 at the top
 
-The backend is the one ``MUJOCO_GL`` names, else EGL where it works, else OSMesa; nothing is opened
+The backend is ``MUJOCO_GL`` where that says egl or osmesa, else EGL if it works, else OSMesa; nothing is opened
 before the first :class:`Renderer`. Software rendering is bound by vertices, so only the visual
 geom groups are drawn, without shadows, reflections, skybox or haze. A forked child opens a context
 of its own at its first picture.
@@ -13,6 +13,8 @@ from __future__ import annotations
 
 import atexit
 import contextlib
+import ctypes
+import ctypes.util
 import importlib
 import os
 import sys
@@ -34,7 +36,8 @@ _HIDDEN = (
     mujoco.mjtRndFlag.mjRND_HAZE,
     mujoco.mjtRndFlag.mjRND_FOG,
 )
-_BACKENDS = {"egl": "mujoco.egl", "osmesa": "mujoco.osmesa", "glfw": "mujoco.glfw"}
+_BACKENDS = {"egl": "mujoco.egl", "osmesa": "mujoco.osmesa"}
+_EGL_PLATFORM_DEVICE_EXT = 0x313F
 
 _gl: Any = None  # the process's OpenGL context
 _live: weakref.WeakSet[Renderer] = weakref.WeakSet()
@@ -162,34 +165,54 @@ def _gl_context() -> Any:
 
 
 def _open_gl() -> Any:
-    """Open a context with the first backend that works."""
+    """Open a context with the backend that is asked for, or the first that works."""
     if sys.platform != "linux":
         return mujoco.GLContext(1, 1)
     wanted = os.environ.get("MUJOCO_GL", "").strip().lower()
-    names = (wanted,) if wanted in _BACKENDS else ("egl", "osmesa")
-    failures = []
-    for name in names:
-        try:
-            context = importlib.import_module(_BACKENDS[name]).GLContext(1, 1)
-            context.make_current()
-        except Exception as error:  # noqa: BLE001  PyOpenGL raises a dozen types for a missing library
-            failures.append(f"{name}: {error}")
-            _forget_pyopengl()
-        else:
-            os.environ["MUJOCO_GL"] = name  # children, and robosuite, follow
-            return context
-    raise RuntimeError(
-        f"no OpenGL library works for headless rendering ({'; '.join(failures)}): install the "
-        "Debian packages libosmesa6, or libegl1 and libgl1-mesa-dri, or set MUJOCO_GL"
-    )
+    if wanted not in _BACKENDS:
+        wanted = "egl" if _egl_works() else "osmesa"
+    try:
+        context = importlib.import_module(_BACKENDS[wanted]).GLContext(1, 1)
+        context.make_current()
+    except Exception as error:  # PyOpenGL has a dozen ways to say that a library is missing
+        raise RuntimeError(
+            f"cannot render: MUJOCO_GL={wanted} does not work here ({error}); install the Debian "
+            "packages libosmesa6, libegl1 and libgl1-mesa-dri, or set MUJOCO_GL to egl or osmesa"
+        ) from error
+    os.environ["MUJOCO_GL"] = wanted  # children, and robosuite, follow
+    return context
 
 
-def _forget_pyopengl() -> None:
-    """Undo PyOpenGL's choice of platform, which it makes for good when first imported."""
-    os.environ.pop("PYOPENGL_PLATFORM", None)
-    for name in list(sys.modules):
-        if name.split(".")[0] == "OpenGL" or name.startswith(("mujoco.egl", "mujoco.osmesa")):
-            del sys.modules[name]
+def _egl_works() -> bool:
+    """Whether EGL has a device to draw on without a display.
+
+    Asked through ctypes because its loading is private. PyOpenGL would make the library's symbols
+    global, and mujoco then insists on EGL even when OSMesa is opened afterwards.
+    """
+    try:
+        egl = ctypes.CDLL("libEGL.so.1")
+    except OSError:
+        return False
+    if not (ctypes.util.find_library("OpenGL") or ctypes.util.find_library("GL")):
+        return False
+    pointer, integer = ctypes.c_void_p, ctypes.c_int
+    egl.eglGetProcAddress.restype = pointer
+    query = egl.eglGetProcAddress(b"eglQueryDevicesEXT")
+    display_of = egl.eglGetProcAddress(b"eglGetPlatformDisplayEXT")
+    if not (query and display_of):
+        return False
+    devices, count = (pointer * 16)(), integer(0)
+    if not ctypes.CFUNCTYPE(integer, integer, pointer, pointer)(query)(
+        16, ctypes.addressof(devices), ctypes.addressof(count)
+    ):
+        return False
+    get_display = ctypes.CFUNCTYPE(pointer, integer, pointer, pointer)(display_of)
+    egl.eglInitialize.argtypes = [pointer, pointer, pointer]
+    for device in devices[: count.value]:
+        display = get_display(_EGL_PLATFORM_DEVICE_EXT, device, None)
+        if display and egl.eglInitialize(display, None, None):
+            return True  # left open: terminating would pull it from under whoever else uses it
+    return False
 
 
 def _free_all() -> None:
@@ -203,6 +226,14 @@ def _free_all() -> None:
             context.free()
 
 
+def _release_before_fork() -> None:
+    """Make no context current: a forked child that inherits a current one hangs in EGL."""
+    if _gl is not None and os.environ.get("MUJOCO_GL") == "egl":
+        egl = sys.modules["mujoco.egl"]
+        none = egl.EGL.EGL_NO_SURFACE
+        egl.EGL.eglMakeCurrent(egl.EGL_DISPLAY, none, none, egl.EGL.EGL_NO_CONTEXT)
+
+
 def _abandon_after_fork() -> None:
     """In a forked child: let go of the parent's context without touching it."""
     global _gl
@@ -214,4 +245,4 @@ def _abandon_after_fork() -> None:
 
 
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_abandon_after_fork)
+    os.register_at_fork(before=_release_before_fork, after_in_child=_abandon_after_fork)

@@ -34,8 +34,8 @@ BASE_POS = np.array([-0.56, 0.0, 0.912])
 BASE_POS.flags.writeable = False
 
 HOME_QPOS = np.array([0.0, 0.24375, 0.0, -2.528157, 0.0, 2.771907, 0.785891])
-"""Home joint angles of the arm, rad: the tool is 20 cm above the table at world (-0.1, 0, 1), straight
-down, its Euler angles (pi, 0, 0); within 10 degrees of robosuite's own."""
+"""Home joint angles of the arm, rad: the tool is 20 cm above the table at world (-0.1, 0, 1) and
+points straight down, Euler (pi, 0, 0); every angle is within 10 degrees of robosuite's."""
 HOME_QPOS.flags.writeable = False
 
 FINGER_TRAVEL = 0.04
@@ -58,7 +58,7 @@ OBJECT_HALF_SIZES: Mapping[str, tuple[float, float, float]] = MappingProxyType(
     {
         "cube": (0.02, 0.02, 0.02),
         "can": (0.024, 0.024, 0.045),
-        "bread": (0.02, 0.035, 0.02),
+        "bread": (0.035, 0.02, 0.02),
         "milk": (0.02, 0.02, 0.05),
     }
 )

@@ -37,6 +37,12 @@ ARM_GAINS = ((30000, 1200),) * 7
 FINGER_GAIN = (4000, 0)
 FINGER_FORCE_N = 30
 
+# robosuite's grasp contacts (solref 0.01 0.5) are under-damped and its pads resist no twist: a
+# carried can crept 9 mm and swung. Stiffer, critically damped contacts with torsional friction
+# cut that to 2 mm at the same time step.
+GRASP_SOLREF = "0.008 1"
+PAD_CONTACT = {"solref": GRASP_SOLREF, "friction": "2 0.05 0.002", "condim": "4"}
+
 # Contact bits. A pair collides when one's contype meets the other's conaffinity: everything in the
 # world collides with everything in it, the robot with the world, the robot never with itself.
 WORLD_BITS = {"contype": "1", "conaffinity": "3"}
@@ -172,6 +178,8 @@ def _collision_geoms(
             bits = ROBOT_BITS if any(part in name for part in REACHES_THE_TABLE) else NO_BITS
         geom.attrib.update(bits, group="3")
         geom.attrib.pop("rgba", None)
+        if "pad_collision" in name:
+            geom.attrib.update(PAD_CONTACT)
         mesh = geom.get("mesh")
         if mesh is not None:
             _add_mesh(asset, mesh)
@@ -344,7 +352,7 @@ def _object(world: ET.Element, kind: str) -> None:
     joint.set("name", "object_joint")
     x, y, _ = scene.OBJECT_HALF_SIZES[kind]
     body.set("pos", f"0 0 {scene.TABLE_TOP_Z + scene.OBJECT_HALF_SIZES[kind][2]:g}")
-    geom.attrib.update({"name": "object_geom", "group": "0", "rgba": OBJECT_RGBA[kind]})
+    geom.attrib.update({"name": "object_geom", "group": "0", "rgba": OBJECT_RGBA[kind], "solref": GRASP_SOLREF})
 
 
 def _actuators() -> ET.Element:

@@ -1,0 +1,97 @@
+"""Energies of imagined futures: how far is where this ends up from what the goal picture shows?
+
+``LatentGoalCost`` closes over latents, proprioception and goal; a planner sees only a function
+from candidate actions (S, H, A) to costs (S,). Terms, each a weight in ``CostConfig``:
+
+- *latent*: mean distance between imagined and goal latents, summed over the path with growing
+  weight (V-JEPA 2-AC uses the L1 of the last step only);
+- *pose*: metres, turned radians and closedness between the imagined gripper and the gripper read
+  from the goal picture by the read-out: a metric term without coordinates being handed over;
+- *steps*: control steps to the goal from the last imagined latents, by the goal head.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from worldsim.states import decode_state
+from worldsim.world_model import Context, WorldModel
+
+
+@dataclass(frozen=True)
+class CostConfig:
+    """Weights of the terms.
+
+    Attributes:
+        latent: of the latent distance.
+        pose: of the gripper's distance to the pose read from the goal picture, per 5 cm.
+        closedness: of the difference in closedness.
+        steps: of the temporal distance, per step.
+        norm: 1 or 2, the latent distance's norm.
+        path: 0 counts the last step only, 1 every step alike.
+    """
+
+    latent: float = 1.0
+    pose: float = 0.0
+    closedness: float = 0.0
+    steps: float = 0.0
+    norm: int = 1
+    path: float = 0.5
+
+    def __post_init__(self) -> None:
+        if self.norm not in (1, 2):
+            raise ValueError(f"norm must be 1 or 2, got {self.norm}")
+
+
+class LatentGoalCost:
+    """Cost of candidate actions from one context towards one goal.
+
+    Args:
+        model: the world model.
+        context: what was seen last, see ``WorldModel.context``.
+        goal: (N, D) latents of the goal picture.
+        config: weights.
+    """
+
+    def __init__(
+        self, model: WorldModel, context: Context, goal: Tensor, config: CostConfig
+    ) -> None:
+        self.model, self.context, self.goal, self.config = model, context, goal, config
+        self.goal_pose = decode_state(model.read_out(goal[None]))[0]  # (7,)
+
+    @torch.inference_mode()
+    def __call__(self, actions: NDArray[np.float32]) -> NDArray[np.float32]:
+        """(S, H, 7) actions in [-1, 1] -> (S,) costs."""
+        cfg = self.config
+        latents, states = self.model.rollout(self.context, torch.from_numpy(actions))
+        horizon = latents.shape[1]
+        weights = torch.full((horizon,), cfg.path)
+        weights[-1] = 1.0
+        weights = weights / weights.sum()
+        cost = torch.zeros(len(actions))
+        if cfg.latent:
+            cost = cost + cfg.latent * (self.latent_distance(latents) @ weights)
+        if cfg.pose or cfg.closedness:
+            cost = cost + self.pose_distance(states) @ weights
+        if cfg.steps:
+            steps = self.model.steps_to_go(latents[:, -1], self.goal, states[:, -1])
+            cost = cost + cfg.steps * steps
+        return cost.float().numpy()
+
+    def latent_distance(self, latents: Tensor) -> Tensor:
+        """(S, H, N, D) -> (S, H) mean absolute or squared distance to the goal."""
+        difference = latents.float() - self.goal
+        power = difference.abs() if self.config.norm == 1 else difference.square()
+        return power.mean(dim=(-2, -1))
+
+    def pose_distance(self, states: Tensor) -> Tensor:
+        """(S, H, 7) imagined states -> (S, H) weighted distance to the goal picture's pose."""
+        metres = (states[..., :3] - self.goal_pose[:3]).norm(dim=-1)
+        yaw = torch.sin(0.5 * (states[..., 5] - self.goal_pose[5])).abs()
+        closed = (states[..., 6] - self.goal_pose[6]).abs()
+        return self.config.pose * (metres / 0.05 + yaw) + self.config.closedness * closed

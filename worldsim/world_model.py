@@ -1,0 +1,237 @@
+"""WorldModel = encoder + action-conditioned predictor: encode, predict, roll out.
+
+Frames in, layer-normed patch latents out; actions in, next latents out. Several cameras are one
+tall picture: their patch grids are stacked, so the same predictor takes one view or two. Beside
+the two V-JEPA 2 parts there are a proprioceptive read-out and a goal head (``worldsim.heads``).
+
+Shapes: B batch, T time steps, N = V * (size / patch)^2 tokens of V views, D latent width,
+S candidates, H horizon.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from worldsim import poses
+from worldsim.heads import GoalHead, ReadOut
+from worldsim.states import STATE_SIZE, decode_state, encode_state, relative_action
+from worldsim.vjepa2 import ACPredictor, ACPredictorConfig, Encoder, EncoderConfig
+
+_MEAN = (0.485, 0.456, 0.406)
+_STD = (0.229, 0.224, 0.225)
+
+
+@dataclass(frozen=True)
+class WorldModelConfig:
+    """Everything needed to rebuild a model before its weights are loaded.
+
+    Attributes:
+        recipe: how it was trained ("joint", "two-stage", "official"); results are credited to it.
+        cameras: views it was trained on, in the order their grids are stacked. It also takes any
+            leading part of them.
+        encoder: V-JEPA 2 encoder.
+        predictor: action-conditioned predictor.
+        action_scale: (7,) physical actions are divided by this before they enter the predictor.
+        context_frames: most frames a plan may look back on (never more than in training).
+        chunk: actions the goal head proposes.
+        max_steps: temporal distances are capped here.
+    """
+
+    recipe: str
+    cameras: tuple[str, ...]
+    encoder: EncoderConfig
+    predictor: ACPredictorConfig
+    action_scale: tuple[float, ...] = (0.075, 0.075, 0.075, 0.15, 0.15, 0.15, 1.0)
+    context_frames: int = 2
+    chunk: int = 4
+    max_steps: int = 20
+    versions: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Context:
+    """What a plan starts from: the last frames, what was done between, and the pose now.
+
+    Attributes:
+        latents: (T, N, D) of the last T frames, oldest first.
+        actions: (T - 1, 7) relative actions taken between them, physical units.
+        proprio: (T, 7) achieved poses.
+        target: (7,) commanded pose now.
+    """
+
+    latents: Tensor
+    actions: NDArray[np.float64]
+    proprio: NDArray[np.float64]
+    target: NDArray[np.float64]
+
+
+class WorldModel(nn.Module):
+    """Encoder, action-conditioned predictor and heads behind one interface."""
+
+    def __init__(self, config: WorldModelConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.encoder = Encoder(config.encoder)
+        self.predictor = ACPredictor(config.predictor)
+        dim = config.encoder.embed_dim
+        self.readout = ReadOut(dim, STATE_SIZE)
+        self.goal_head = GoalHead(
+            dim, self.tokens(len(config.cameras)), STATE_SIZE + 1, config.chunk, config.max_steps
+        )
+        self.register_buffer("action_scale", torch.tensor(config.action_scale), persistent=False)
+
+    @property
+    def image_size(self) -> int:
+        """Pixels per side that the encoder sees."""
+        return self.config.encoder.img_size
+
+    def tokens(self, views: int) -> int:
+        """Patch tokens of so many views."""
+        return views * (self.image_size // self.config.encoder.patch_size) ** 2
+
+    # -- frames to latents ----------------------------------------------------------------------
+
+    def encode(self, images: Mapping[str, NDArray[np.uint8] | Tensor]) -> Tensor:
+        """Frames to layer-normed latents.
+
+        Args:
+            images: camera -> (B, H, W, 3) uint8; cameras the model does not know are ignored.
+
+        Returns:
+            (B, N, D) latents, views stacked in the model's order.
+
+        Raises:
+            ValueError: when none of the model's cameras is given, or a frame has a wrong shape.
+        """
+        views = [camera for camera in self.config.cameras if camera in images]
+        if not views or views != list(self.config.cameras[: len(views)]):
+            allowed = " or ".join(
+                ",".join(self.config.cameras[: n + 1]) for n in range(len(self.config.cameras))
+            )
+            raise ValueError(f"cameras {','.join(images)} given: this model takes {allowed}")
+        frames = torch.stack([torch.as_tensor(images[c]) for c in views], dim=1)  # (B, V, H, W, 3)
+        if frames.dim() != 5 or frames.shape[-1] != 3 or frames.dtype != torch.uint8:
+            raise ValueError(
+                f"frames have shape {tuple(frames.shape)} and type {frames.dtype}: "
+                "allowed is (batch, height, width, 3) uint8"
+            )
+        return self.encode_frames(frames)
+
+    def encode_frames(self, frames: Tensor) -> Tensor:
+        """(B, V, H, W, 3) uint8 -> (B, N, D): each view of each frame is encoded alone."""
+        batch, views = frames.shape[:2]
+        x = frames.flatten(0, 1).permute(0, 3, 1, 2).float() / 255.0  # (B V, 3, H, W)
+        if x.shape[-1] != self.image_size or x.shape[-2] != self.image_size:
+            size = (self.image_size, self.image_size)
+            x = F.interpolate(x, size, mode="bilinear", antialias=True)
+        x = (x - x.new_tensor(_MEAN)[:, None, None]) / x.new_tensor(_STD)[:, None, None]
+        # V-JEPA 2-AC: each frame alone, repeated to fill the tubelet.
+        video = x.unsqueeze(2).expand(-1, -1, self.config.encoder.tubelet_size, -1, -1)
+        tokens = self.encoder(video)  # (B V, P, D)
+        return self.normalise(tokens.unflatten(0, (batch, views)).flatten(1, 2))
+
+    @staticmethod
+    def normalise(tokens: Tensor) -> Tensor:
+        """Layer norm without affine, as V-JEPA 2-AC does to features and predictions alike."""
+        return F.layer_norm(tokens.float(), tokens.shape[-1:])
+
+    # -- latents to latents ---------------------------------------------------------------------
+
+    def predict(self, latents: Tensor, actions: Tensor, proprio: Tensor) -> Tensor:
+        """Teacher-forced prediction of each next step.
+
+        Args:
+            latents: (B, T, N, D).
+            actions: (B, T, 7) relative actions in physical units.
+            proprio: (B, T, 7) achieved poses.
+
+        Returns:
+            (B, T, N, D): entry t is the prediction of step t + 1.
+        """
+        steps = latents.shape[1]
+        predicted = self.predictor(
+            latents.flatten(1, 2), actions / self.action_scale, encode_state(proprio)
+        )
+        return self.normalise(predicted.unflatten(1, (steps, -1)))
+
+    def rollout(self, context: Context, actions: Tensor) -> tuple[Tensor, Tensor]:
+        """Imagine what candidate actions lead to.
+
+        The gripper is taken to reach its commanded pose; how far its fingers can close is read
+        from the imagined latents, which know of the object between them.
+
+        Args:
+            context: T frames.
+            actions: (S, H, 7) in [-1, 1].
+
+        Returns:
+            latents (S, H, N, D) and states (S, H, 7) after each action.
+        """
+        count, horizon = actions.shape[:2]
+        device = self.action_scale.device
+        latents = context.latents.to(device).expand(count, -1, -1, -1)  # (S, T, N, D)
+        targets, relative = self._commands(context, actions)
+        proprio = torch.as_tensor(context.proprio, dtype=torch.float32, device=device)
+        past = torch.as_tensor(context.actions, dtype=torch.float32, device=device)
+        states = proprio.expand(count, -1, -1)
+        done = past.expand(count, -1, -1)
+        imagined, reached = [], []
+        for step in range(horizon):
+            action = relative[:, step].clone()
+            if step > 0:
+                # Closedness still to close is counted from what the fingers achieved.
+                action[:, 6] = targets[:, step, 6] - states[:, -1, 6]
+            done = torch.cat([done, action[:, None]], dim=1)
+            window = slice(-self.config.context_frames, None)
+            latent = self.predict(latents[:, window], done[:, window], states[:, window])[:, -1]
+            state = targets[:, step].clone()
+            state[:, 6] = self.read_out(latent)[:, 9].clamp(0.0, 1.0)
+            latents = torch.cat([latents, latent[:, None]], dim=1)
+            states = torch.cat([states, state[:, None]], dim=1)
+            imagined.append(latent)
+            reached.append(state)
+        return torch.stack(imagined, dim=1), torch.stack(reached, dim=1)
+
+    def _commands(self, context: Context, actions: Tensor) -> tuple[Tensor, Tensor]:
+        """Commanded poses (S, H, 7) and relative actions (S, H, 7) of candidate actions."""
+        commands = actions.double().cpu().numpy() * np.array(self.config.action_scale)
+        target = np.broadcast_to(context.target, (len(commands), 7))
+        first = relative_action(target, commands[:, 0], np.broadcast_to(context.proprio[-1], target.shape))
+        targets = []
+        for step in range(commands.shape[1]):
+            target = poses.compose(target, commands[:, step])
+            targets.append(target)
+        relative = commands.copy()
+        relative[:, 0] = first
+        device = self.action_scale.device
+        return (
+            torch.as_tensor(np.stack(targets, axis=1), dtype=torch.float32, device=device),
+            torch.as_tensor(relative, dtype=torch.float32, device=device),
+        )
+
+    # -- heads ----------------------------------------------------------------------------------
+
+    def read_out(self, latents: Tensor) -> Tensor:
+        """(B, N, D) -> (B, 10) encoded proprioception (``worldsim.states``)."""
+        out: Tensor = self.readout(latents)
+        return out
+
+    def propose(
+        self, latents: Tensor, goal: Tensor, proprio: Tensor, target_closedness: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """Action chunk (B, H, 7) in [-1, 1] and steps to go (B,), from the goal head."""
+        state = torch.cat([encode_state(proprio), target_closedness[:, None]], dim=-1)
+        actions, steps = self.goal_head(latents, goal, state)
+        return actions, steps
+
+    def steps_to_go(self, latents: Tensor, goal: Tensor, proprio: Tensor) -> Tensor:
+        """Control steps (B,) from imagined latents (B, N, D) to one goal (N, D)."""
+        closedness = proprio[:, 6]
+        return self.propose(latents, goal.expand_as(latents), proprio, closedness)[1]
