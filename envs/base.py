@@ -255,6 +255,10 @@ class ManipulationEnv(gym.Env[dict[str, Any], NDArray[np.float32]]):
             self.render()
         return self._observation(), reward, False, False, info
 
+    def observe(self) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Observation and info of the present state, without acting."""
+        return self._observation(), self._info()
+
     def render(self) -> NDArray[np.uint8] | None:  # type: ignore[override]
         """A frame of the first camera ("rgb_array"), or the interactive viewer ("human")."""
         if self.render_mode == "human":
