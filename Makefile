@@ -1,0 +1,35 @@
+# make compare   set up, then the main job: every agent on every task, on identical seeds
+# make test      set up, then all tests
+# make setup     .venv, Python packages, headless GL; at once when it is done already
+# make lint      ruff, mypy, import-linter
+# make format    let ruff rewrite the sources
+# make lock      resolve the dependencies anew into requirements.lock
+
+BIN := .venv/bin
+
+# One thread a test process: two processes share the cores.
+TEST_ENV := OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1
+
+.PHONY: compare test setup lint format lock
+
+compare: setup
+	@$(BIN)/worldsim compare
+
+test: lint
+	@$(TEST_ENV) $(BIN)/pytest -q -n 2 --dist worksteal
+
+setup:
+	@bash setup/setup.sh
+
+lint: setup
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: setup
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
+
+lock:
+	@$(BIN)/python setup/lock.py

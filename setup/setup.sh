@@ -1,0 +1,107 @@
+#!/usr/bin/env bash
+# Sets up everything the project runs on: the virtual environment .venv with the exact packages of
+# requirements.lock, the project itself (editable), and the libraries for drawing without a screen.
+# Run it as `make setup`. When nothing has changed since the last time it returns at once.
+#
+#   PYTHON=/path/to/python3.12 make setup     choose the interpreter (3.11 or 3.12)
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+readonly STAMP=.venv/set-up-for
+readonly LOG=.venv/set-up.log
+readonly GL_PACKAGES=(libegl1 libgl1 libgl1-mesa-dri libosmesa6)
+
+say() { printf 'set-up: %s\n' "$*" >&2; }
+fail() {
+    say "$*"
+    exit 1
+}
+
+# What the environment depends on: this folder (scripts hold its path) and these files.
+fingerprint() {
+    printf '%s\n' "$PWD"
+    cat requirements.lock pyproject.toml setup/setup.sh | cksum
+}
+
+find_python() {
+    local candidate
+    for candidate in ${PYTHON:-python3 python3.12 python3.11}; do
+        if "$candidate" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 13))' \
+            2>/dev/null; then
+            echo "$candidate"
+            return
+        fi
+    done
+    fail "needs Python 3.11 or 3.12; tried ${PYTHON:-python3, python3.12, python3.11}." \
+        "Install one, or name it: PYTHON=/path/to/python make setup"
+}
+
+make_environment() {
+    local python
+    python=$(find_python)
+    say "making .venv with $("$python" --version)"
+    "$python" -m venv --clear .venv ||
+        fail "'$python -m venv' does not work; on Debian and Ubuntu: apt-get install python3-venv"
+}
+
+# pip, with its chatter in a log: a count on a terminal, and the log's end where it fails.
+pip_install() {
+    local seen=0 line
+    .venv/bin/python -m pip --disable-pip-version-check install "$@" 2>&1 </dev/null |
+        while IFS= read -r line; do
+            printf '%s\n' "$line" >>"$LOG"
+            [[ $line == Collecting* || $line == Requirement* ]] && seen=$((seen + 1))
+            [[ ! -t 2 ]] || printf '\rset-up: %d packages ' "$seen" >&2
+        done || {
+        [[ ! -t 2 ]] || echo >&2
+        tail -n 15 "$LOG" >&2
+        fail "pip could not install the packages; the lines above, and $LOG, say why"
+    }
+    [[ ! -t 2 ]] || printf '\r\033[K' >&2
+}
+
+# Wheels only and without their dependencies: the lock is complete, and leaves out pynput -> evdev
+# (robosuite's keyboard), which would need a compiler. A CUDA build of PyTorch, where pip picks one,
+# brings libraries of its own: the second command fetches those and nothing else.
+install_packages() {
+    say "installing $(grep -c == requirements.lock) Python packages (minutes the first time)"
+    : >"$LOG"
+    pip_install --no-deps --only-binary=:all: --no-compile -r requirements.lock
+    pip_install --only-binary=:all: --no-compile -c requirements.lock torch
+    pip_install --no-deps --no-build-isolation -e .
+}
+
+has_library() { { ldconfig -p || /sbin/ldconfig -p; } 2>/dev/null | grep -qF "$1"; }
+
+has_gl() {
+    [[ $(uname) != Linux ]] ||
+        { has_library libOSMesa.so && has_library libEGL.so.1 && has_library libGL.so.1; }
+}
+
+install_gl() {
+    local root=()
+    [[ $EUID -eq 0 ]] || root=(sudo -n)
+    if command -v apt-get >/dev/null && "${root[@]}" true 2>/dev/null; then
+        say "installing the libraries for drawing without a screen: ${GL_PACKAGES[*]}"
+        export DEBIAN_FRONTEND=noninteractive
+        if "${root[@]}" apt-get update -qq >&2 &&
+            "${root[@]}" apt-get install -y -qq --no-install-recommends "${GL_PACKAGES[@]}" >&2
+        then
+            return
+        fi
+    fi
+    say "could not install OpenGL for drawing without a screen. Pictures need EGL or OSMesa;" \
+        "on Debian and Ubuntu: sudo apt-get install ${GL_PACKAGES[*]}"
+}
+
+has_gl || install_gl </dev/null
+if [[ -e $STAMP && $(head -n 1 "$STAMP") != "$PWD" ]]; then
+    say "this folder was moved; .venv is made anew"
+    rm -rf .venv
+fi
+if [[ ! -e $STAMP || $(cat "$STAMP") != "$(fingerprint)" ]]; then
+    .venv/bin/python -c '' 2>/dev/null || make_environment
+    install_packages
+    fingerprint >"$STAMP"
+    say "done: .venv/bin/worldsim"
+fi

@@ -1,0 +1,72 @@
+"""The packages import only what their layer may, and quickly; lint-imports checks the full graph."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from typing import Any
+
+import pytest
+
+PACKAGES = ("worldsim", "envs", "agents", "experiments")
+
+_REPORT = """
+import json, sys, time
+start = time.perf_counter()
+import {package}
+seconds = time.perf_counter() - start
+print(json.dumps({{"seconds": seconds, "modules": sorted(sys.modules), "files": opened}}))
+"""
+
+# An audit hook sees every file that the import opens.
+_WATCH_FILES = """
+import sys
+from typing import Any
+opened = []
+def _watch(event, arguments):
+    if event == "open" and isinstance(arguments[0], str):
+        opened.append(arguments[0])
+sys.addaudithook(_watch)
+"""
+
+
+def import_alone(package: str) -> dict[str, Any]:
+    """What importing one package in a new process loads: modules, files, seconds."""
+    code = _WATCH_FILES + _REPORT.format(package=package)
+    child = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=120
+    )
+    return json.loads(child.stdout)
+
+
+@pytest.mark.parametrize(
+    ("package", "forbidden"),
+    [
+        ("worldsim", {"envs", "agents", "experiments", "mujoco", "gymnasium", "robosuite"}),
+        ("envs", {"worldsim", "agents", "experiments", "torch", "stable_baselines3", "robosuite"}),
+        ("agents", {"experiments", "robosuite"}),
+        ("experiments", {"robosuite"}),
+    ],
+)
+def test_importing_a_package_loads_nothing_its_layer_forbids(
+    package: str, forbidden: set[str]
+) -> None:
+    loaded = {name.partition(".")[0] for name in import_alone(package)["modules"]}
+    assert not loaded & forbidden
+
+
+def test_importing_envs_opens_no_graphics_library() -> None:
+    modules = import_alone("envs")["modules"]
+    assert not [name for name in modules if name.partition(".")[0] in ("OpenGL", "glfw")]
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_importing_a_package_reads_no_weights(package: str) -> None:
+    files = import_alone(package)["files"]
+    assert not [name for name in files if name.endswith((".safetensors", ".pt", ".npz"))]
+
+
+def test_importing_envs_is_fast() -> None:
+    # The best of three: other test processes share the cores.
+    assert min(import_alone("envs")["seconds"] for _ in range(3)) < 1.5

@@ -1,0 +1,192 @@
+"""The wheel carries everything, pyproject.toml is true, and the lock is complete and portable."""
+
+from __future__ import annotations
+
+import ast
+import configparser
+import re
+import shutil
+import subprocess
+import sys
+import sysconfig
+import tomllib
+import venv
+import zipfile
+from importlib import metadata
+from pathlib import Path
+
+import gymnasium
+import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+import envs
+import worldsim
+
+ROOT = Path(__file__).resolve().parents[1]
+PACKAGES = ("worldsim", "envs", "agents", "experiments")
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+LOCKED_EXTRAS = ("scenes", "train", "dev")
+
+
+def declared() -> list[Requirement]:
+    """Every dependency and extra of pyproject.toml."""
+    extras = PROJECT["optional-dependencies"].values()
+    return [Requirement(text) for text in sum(extras, PROJECT["dependencies"])]
+
+
+def locked() -> dict[str, str]:
+    """Canonical name -> version of requirements.lock."""
+    text = (ROOT / "requirements.lock").read_text(encoding="utf-8")
+    pins = [line.split("==") for line in text.splitlines() if not line.startswith("#")]
+    return {canonicalize_name(name): version for name, version in pins}
+
+
+def run(*command: str | Path, cwd: Path = ROOT) -> str:
+    """Run a command that must succeed; returns what it prints."""
+    done = subprocess.run(command, cwd=cwd, capture_output=True, text=True, timeout=900)
+    assert done.returncode == 0, f"{command}:\n{done.stdout}{done.stderr}"
+    return done.stdout
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The wheel of a copy of what git tracks: a file that nobody added is missing from it."""
+    source = tmp_path_factory.mktemp("source")
+    for name in run("git", "ls-files", "-z").split("\0"):
+        if (ROOT / name).is_file():
+            (source / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(ROOT / name, source / name)
+    pip = (sys.executable, "-m", "pip", "wheel", "--no-deps", "--no-build-isolation")
+    run(*pip, "--wheel-dir", source / "dist", source)
+    return next((source / "dist").glob("worldsim-*.whl"))
+
+
+@pytest.fixture(scope="module")
+def contents(wheel: Path) -> dict[str, bytes]:
+    """Path in the wheel -> bytes."""
+    with zipfile.ZipFile(wheel) as archive:
+        return {name: archive.read(name) for name in archive.namelist()}
+
+
+def test_the_wheel_holds_the_four_packages_and_nothing_else(contents: dict[str, bytes]) -> None:
+    top = {name.partition("/")[0] for name in contents}
+    assert {name for name in top if not name.endswith(".dist-info")} == set(PACKAGES)
+    assert {f"{package}/py.typed" for package in PACKAGES} <= set(contents)
+
+
+def test_the_wheel_carries_every_scene_with_its_meshes(contents: dict[str, bytes]) -> None:
+    scenes = [name for name in contents if re.fullmatch(r"envs/assets/\w+\.xml", name)]
+    assert {Path(name).stem for name in scenes} == {"none", "cube", "can", "bread", "milk"}
+    for scene in scenes:
+        meshes = re.findall(r'file="(\S+\.stl)"', contents[scene].decode())
+        assert {f"envs/assets/meshes/{mesh}" for mesh in meshes} <= set(contents)
+
+
+@pytest.mark.parametrize("package", ["worldsim", "agents"])
+def test_the_wheel_carries_the_weights(contents: dict[str, bytes], package: str) -> None:
+    assert [name for name in contents if re.match(rf"{package}/weights/.*\.safetensors$", name)]
+    shipped = (ROOT / package / "weights").rglob("*")
+    assert {str(path.relative_to(ROOT)) for path in shipped if path.is_file()} <= set(contents)
+
+
+def test_the_wheel_names_licences_command_and_plugin(contents: dict[str, bytes]) -> None:
+    info = f"worldsim-{worldsim.__version__}.dist-info"
+    for name in ("LICENSE", "NOTICE", "licenses/robosuite-MIT.txt", "licenses/Apache-2.0.txt"):
+        assert f"{info}/licenses/{name}" in contents
+    points = configparser.ConfigParser()
+    points.read_string(contents[f"{info}/entry_points.txt"].decode())
+    assert dict(points["console_scripts"]) == {"worldsim": "experiments.cli:main"}
+    assert dict(points["gymnasium.envs"]) == {"__root__": "envs:register"}
+
+
+def test_the_plugin_entry_point_registers_every_task() -> None:
+    (plugin,) = (
+        point
+        for point in metadata.entry_points(group="gymnasium.envs")
+        if point.value == "envs:register"
+    )
+    plugin.load()()
+    assert set(envs.TASKS.values()) <= set(gymnasium.registry)
+
+
+def imported(tree: ast.AST) -> set[str]:
+    """Top-level names of the modules that a syntax tree imports."""
+    names = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            names.add(node.module)
+    return {name.partition(".")[0] for name in names}
+
+
+def test_every_import_is_a_declared_dependency() -> None:
+    known = {canonicalize_name(requirement.name) for requirement in declared()}
+    owners = metadata.packages_distributions()
+    own = {*PACKAGES, *sys.stdlib_module_names}
+    for path in (file for package in PACKAGES for file in (ROOT / package).rglob("*.py")):
+        for module in imported(ast.parse(path.read_text(encoding="utf-8"))) - own:
+            given = {canonicalize_name(name) for name in owners.get(module, [module])}
+            assert given & known, (
+                f"{path.relative_to(ROOT)} imports {module}: not in pyproject.toml"
+            )
+
+
+def test_the_lock_satisfies_the_declared_dependencies() -> None:
+    extras = PROJECT["optional-dependencies"]
+    texts = sum((extras[extra] for extra in LOCKED_EXTRAS), PROJECT["dependencies"])
+    pins = locked()
+    for requirement in map(Requirement, texts):
+        assert requirement.specifier.contains(pins[canonicalize_name(requirement.name)])
+
+
+def test_the_lock_is_portable_and_needs_no_compiler() -> None:
+    pins = locked()
+    assert all(re.fullmatch(r"[\w.]+", version) for version in pins.values())  # no +cpu, no URL
+    assert not {"evdev", "pynput"} & set(pins)
+    assert pins["torch"] == "2.13.0"
+
+
+def evaluate_one_seed(python: Path, work: Path, agent: str) -> None:
+    """Run ``worldsim evaluate`` as installed beside ``python``, far from the repository."""
+    files = run(
+        python, "-c", "import envs, worldsim; print(envs.__file__, worldsim.__file__)", cwd=work
+    )
+    assert str(ROOT) not in files
+    options = ("--task", "reach", "--seeds", "190000:190001", "--out", "out")
+    run(python.with_name("worldsim"), "evaluate", "--agent", agent, *options, cwd=work)
+    assert (work / "out" / "summary.json").is_file()
+
+
+@pytest.fixture(scope="module")
+def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The interpreter of a new environment with the wheel, borrowing this one's dependencies."""
+    folder = tmp_path_factory.mktemp("environment")
+    venv.create(folder, with_pip=True)
+    (site,) = folder.glob("lib/python*/site-packages")
+    # A path in a .pth file is searched, but the .pth files (editable installs) in it are not read.
+    (site / "dependencies.pth").write_text(sysconfig.get_path("purelib") + "\n", encoding="utf-8")
+    python = folder / "bin" / "python"
+    run(python, "-m", "pip", "install", "--no-deps", "--no-index", wheel)
+    return python
+
+
+@pytest.mark.parametrize("agent", ["world-model", "sac-her", "expert"])
+def test_the_installed_wheel_evaluates_outside_the_repository(
+    installed: Path, tmp_path: Path, agent: str
+) -> None:
+    evaluate_one_seed(installed, tmp_path, agent)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1200)
+def test_the_wheel_and_its_dependencies_install_without_a_compiler(
+    wheel: Path, tmp_path: Path
+) -> None:
+    """What a user of the package does: pip install, in an empty environment."""
+    venv.create(tmp_path / "environment", with_pip=True)
+    python = tmp_path / "environment" / "bin" / "python"
+    pip = (python, "-m", "pip", "install", "--only-binary=:all:")
+    run(*pip, "--constraint", ROOT / "requirements.lock", wheel)
+    evaluate_one_seed(python, tmp_path, "world-model")
