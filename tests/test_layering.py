@@ -1,4 +1,4 @@
-"""The packages import only what their layer may, and quickly; lint-imports checks the full graph."""
+"""The packages import quickly and only what their layer may; lint-imports checks the whole graph."""
 
 from __future__ import annotations
 
