@@ -8,6 +8,8 @@ collision shapes. What is changed, and why:
   is bound by vertices;
 - torque motors become position actuators with gravity compensation: control needs no Python at the
   physics rate;
+- the integrator is Euler with explicit damping: the implicit ones damp velocities after the
+  contact forces were found without it, and a carried object slips (3.8 mm in 10 s against 1.0);
 - the robot collides with table, platform and object only, not with itself;
 - dry friction of the joints and air drag are dropped: each costs time in every physics step, and
   neither is noticeable against the actuators.
@@ -30,18 +32,36 @@ from envs import scene
 
 TIMESTEP_S = 0.004
 IMPRATIO = 20
-"""robosuite's ratio of frictional to normal impedance; with elliptic cones it stops slow slip."""
+"""robosuite's ratio of frictional to normal impedance."""
 
-ARM_GAINS = ((30000, 1200),) * 7
-"""Stiffness (N m/rad) and damping (N m s/rad) of the arm's actuators."""
-FINGER_GAIN = (4000, 0)
-FINGER_FORCE_N = 30
+# Each arm joint is a critically damped spring of this bandwidth on its own inertia (armature
+# included) at home. Tool error after a control step of up to 7.5 cm an axis: 0.5 mm (median).
+BANDWIDTH_RAD_S = 60.0
+JOINT_INERTIAS = (7.4, 5.0, 3.4, 2.9, 1.5, 1.2, 0.9)
+JOINT_FORCE_LIMITS_NM = (150, 150, 150, 150, 40, 40, 40)
+"""Above the Panda's own 87 and 12 N m: robosuite's armatures (5 to 0.7 kg m^2) need it."""
 
-# robosuite's grasp contacts (solref 0.01 0.5) are under-damped and its pads resist no twist: a
-# carried can crept 9 mm and swung. Stiffer, critically damped contacts with torsional friction
-# cut that to 2 mm at the same time step.
-GRASP_SOLREF = "0.008 1"
-PAD_CONTACT = {"solref": GRASP_SOLREF, "friction": "2 0.05 0.002", "condim": "4"}
+# A finger is a spring towards its set-point: a 4 cm object is squeezed with 30 N. Below the force
+# limit the two springs also centre the object; two saturated fingers would drift with it.
+FINGER_STIFFNESS = 1500
+FINGER_FORCE_LIMIT_N = 70
+
+# MuJoCo's friction has no memory of place, and its contact acceleration leaves out the curvature
+# of the path: an object carried at speed v on an arc of radius r creeps outwards at
+# v^2/r * (1/b - h/2), with b the contact damping and h the time step. b = 1.3/h halves the creep of
+# the stiffest standard solref (b = 1/h); 1.7/h is unstable. Negative numbers are MuJoCo's direct
+# form, -stiffness and -damping, of which the impedance (0.95) makes k and b.
+GRIP_DAMPING = 1.3 / TIMESTEP_S
+GRIP_STIFFNESS = GRIP_DAMPING**2 / 8
+GRIP_CONTACT = {
+    "solref": f"{-GRIP_STIFFNESS * 0.95**2:.0f} {-GRIP_DAMPING * 0.95:.0f}",
+    "priority": "1",
+    "condim": "4",
+}
+# The pads resist twist too. robosuite's do not: a carried can swung.
+PAD_CONTACT = {**GRIP_CONTACT, "friction": "2 0.05 0.002"}
+OBJECT_SOLREF = "0.008 1"
+"""Critically damped and as stiff as the time step allows; robosuite's can (0.01 0.5) bounces."""
 
 # Contact bits. A pair collides when one's contype meets the other's conaffinity: everything in the
 # world collides with everything in it, the robot with the world, the robot never with itself.
@@ -178,8 +198,8 @@ def _collision_geoms(
             bits = ROBOT_BITS if any(part in name for part in REACHES_THE_TABLE) else NO_BITS
         geom.attrib.update(bits, group="3")
         geom.attrib.pop("rgba", None)
-        if "pad_collision" in name:
-            geom.attrib.update(PAD_CONTACT)
+        if "finger" in name:
+            geom.attrib.update(PAD_CONTACT if "pad" in name else GRIP_CONTACT)
         mesh = geom.get("mesh")
         if mesh is not None:
             _add_mesh(asset, mesh)
@@ -352,24 +372,29 @@ def _object(world: ET.Element, kind: str) -> None:
     joint.set("name", "object_joint")
     x, y, _ = scene.OBJECT_HALF_SIZES[kind]
     body.set("pos", f"0 0 {scene.TABLE_TOP_Z + scene.OBJECT_HALF_SIZES[kind][2]:g}")
-    geom.attrib.update({"name": "object_geom", "group": "0", "rgba": OBJECT_RGBA[kind], "solref": GRASP_SOLREF})
+    geom.attrib.update({"name": "object_geom", "group": "0", "rgba": OBJECT_RGBA[kind]})
+    geom.set("solref", OBJECT_SOLREF)
 
 
 def _actuators() -> ET.Element:
     """Position actuators for the seven arm joints and the two fingers."""
     actuators = ET.Element("actuator")
-    for index, (kp, kv) in enumerate(ARM_GAINS, start=1):
-        name = f"robot0_joint{index}"
-        attributes = {"name": name, "joint": name, "kp": f"{kp:g}", "kv": f"{kv:g}"}
-        ET.SubElement(actuators, "position", {**attributes, "inheritrange": "1"})
+    for index, (inertia, limit) in enumerate(
+        zip(JOINT_INERTIAS, JOINT_FORCE_LIMITS_NM, strict=True), start=1
+    ):
+        stiffness, damping = inertia * BANDWIDTH_RAD_S**2, 2 * inertia * BANDWIDTH_RAD_S
+        _actuator(actuators, f"robot0_joint{index}", stiffness, damping, limit)
     for index in (1, 2):
         name = f"gripper0_right_finger_joint{index}"
-        attributes = {"name": name, "joint": name, "kp": f"{FINGER_GAIN[0]:g}"}
-        force = f"{-FINGER_FORCE_N:g} {FINGER_FORCE_N:g}"
-        ET.SubElement(
-            actuators, "position", {**attributes, "forcerange": force, "inheritrange": "1"}
-        )
+        _actuator(actuators, name, FINGER_STIFFNESS, 0, FINGER_FORCE_LIMIT_N)
     return actuators
+
+
+def _actuator(parent: ET.Element, joint: str, kp: float, kv: float, limit: float) -> None:
+    """A position actuator named after its joint, over the joint's range."""
+    attributes = {"name": joint, "joint": joint, "kp": f"{kp:g}", "kv": f"{kv:g}"}
+    force = {"forcerange": f"{-limit:g} {limit:g}", "inheritrange": "1"}
+    ET.SubElement(parent, "position", {**attributes, **force})
 
 
 def _header(kind: str) -> str:
@@ -377,8 +402,9 @@ def _header(kind: str) -> str:
     return f"""
     <mujoco model="worldsim_{kind}">
       <compiler angle="radian" meshdir="meshes" autolimits="true"/>
-      <option timestep="{TIMESTEP_S}" integrator="implicitfast" cone="elliptic"
-        impratio="{IMPRATIO}"/>
+      <option timestep="{TIMESTEP_S}" integrator="Euler" cone="elliptic" impratio="{IMPRATIO}">
+        <flag eulerdamp="disable" island="disable"/>
+      </option>
       <visual>
         <map znear="0.01" zfar="30"/>
         <quality offsamples="0" shadowsize="0" numslices="24" numstacks="4" numquads="1"/>
