@@ -50,7 +50,8 @@ pip_install() {
     .venv/bin/python -m pip --disable-pip-version-check install "$@" 2>&1 </dev/null |
         while IFS= read -r line; do
             printf '%s\n' "$line" >>"$LOG"
-            [[ $line == Collecting* || $line == Requirement* ]] && seen=$((seen + 1))
+            [[ $line == Collecting* || $line == Processing* ]] || continue
+            seen=$((seen + 1))
             [[ ! -t 2 ]] || printf '\rset-up: %d packages ' "$seen" >&2
         done || {
         [[ ! -t 2 ]] || echo >&2
@@ -71,11 +72,13 @@ install_packages() {
     pip_install --no-deps --no-build-isolation -e .
 }
 
-has_library() { { ldconfig -p || /sbin/ldconfig -p; } 2>/dev/null | grep -qF "$1"; }
-
 has_gl() {
-    [[ $(uname) != Linux ]] ||
-        { has_library libOSMesa.so && has_library libEGL.so.1 && has_library libGL.so.1; }
+    [[ $(uname) == Linux ]] || return 0
+    local known library
+    known=$(ldconfig -p 2>/dev/null || /sbin/ldconfig -p)
+    for library in libEGL.so.1 libGL.so.1 libOSMesa.so; do
+        [[ $known == *"$library"* ]] || return 1
+    done
 }
 
 install_gl() {

@@ -1,4 +1,4 @@
-"""The packages import quickly and only what their layer may; lint-imports checks the whole graph."""
+"""The packages import fast, and only what their layer may; lint-imports checks the whole graph."""
 
 from __future__ import annotations
 
