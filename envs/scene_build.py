@@ -50,18 +50,25 @@ FINGER_FORCE_LIMIT_N = 70
 # of the path: an object carried at speed v on an arc of radius r creeps outwards at
 # v^2/r * (1/b - h/2), with b the contact damping and h the time step. b = 1.3/h halves the creep of
 # the stiffest standard solref (b = 1/h); 1.7/h is unstable. Negative numbers are MuJoCo's direct
-# form, -stiffness and -damping, of which the impedance (0.95) makes k and b.
+# form: -stiffness and -damping, divided by the highest impedance (squared) to give k and b.
+IMPEDANCE = 0.995
+SOLIMP = f"0.98 {IMPEDANCE} 0.001"
+"""Harder than robosuite's (0.9 0.95): an object pressed on the table sinks 3 mm, not 20."""
 GRIP_DAMPING = 1.3 / TIMESTEP_S
 GRIP_STIFFNESS = GRIP_DAMPING**2 / 8
 GRIP_CONTACT = {
-    "solref": f"{-GRIP_STIFFNESS * 0.95**2:.0f} {-GRIP_DAMPING * 0.95:.0f}",
+    "solref": f"{-GRIP_STIFFNESS * IMPEDANCE**2:.0f} {-GRIP_DAMPING * IMPEDANCE:.0f}",
+    "solimp": SOLIMP,
     "priority": "1",
     "condim": "4",
 }
-# The pads resist twist too. robosuite's do not: a carried can swung.
+# The pads resist twist too. robosuite's do not: a carried can swung. The rest of the finger is
+# smoother than robosuite's (1): pushing the edge of a cube from above, it locked in friction.
 PAD_CONTACT = {**GRIP_CONTACT, "friction": "2 0.05 0.002"}
-OBJECT_SOLREF = "0.008 1"
-"""Critically damped and as stiff as the time step allows; robosuite's can (0.01 0.5) bounces."""
+FINGER_CONTACT = {**GRIP_CONTACT, "friction": "0.5 0.005 0.0001"}
+# Critically damped and as stiff as the time step allows; robosuite's can (0.01 0.5) bounces, and
+# its margin of 1 mm makes it hover.
+OBJECT_CONTACT = {"solref": "0.008 1", "solimp": SOLIMP, "margin": "0"}
 
 # Contact bits. A pair collides when one's contype meets the other's conaffinity: everything in the
 # world collides with everything in it, the robot with the world, the robot never with itself.
@@ -199,7 +206,7 @@ def _collision_geoms(
         geom.attrib.update(bits, group="3")
         geom.attrib.pop("rgba", None)
         if "finger" in name:
-            geom.attrib.update(PAD_CONTACT if "pad" in name else GRIP_CONTACT)
+            geom.attrib.update(PAD_CONTACT if "pad" in name else FINGER_CONTACT)
         mesh = geom.get("mesh")
         if mesh is not None:
             _add_mesh(asset, mesh)
@@ -321,7 +328,7 @@ def _scenery(world: ET.Element) -> None:
     """Add table colour, floor, platform, goal marker, light and cameras."""
     table = world.find(".//geom[@name='table_collision']")
     assert table is not None
-    table.attrib.update({"name": "table_geom", "group": "0", "rgba": TABLE_RGBA})
+    table.attrib.update({"name": "table_geom", "group": "0", "rgba": TABLE_RGBA, "solimp": SOLIMP})
     half = " ".join(f"{x:g}" for x in scene.PLATFORM_HALF_SIZE)
     extras = ET.fromstring(f"""
       <worldbody>
@@ -373,7 +380,7 @@ def _object(world: ET.Element, kind: str) -> None:
     x, y, _ = scene.OBJECT_HALF_SIZES[kind]
     body.set("pos", f"0 0 {scene.TABLE_TOP_Z + scene.OBJECT_HALF_SIZES[kind][2]:g}")
     geom.attrib.update({"name": "object_geom", "group": "0", "rgba": OBJECT_RGBA[kind]})
-    geom.set("solref", OBJECT_SOLREF)
+    geom.attrib.update(OBJECT_CONTACT)
 
 
 def _actuators() -> ET.Element:
@@ -415,7 +422,7 @@ def _header(kind: str) -> str:
           <geom group="2" contype="0" conaffinity="0" mass="0"/>
         </default>
         <default class="world">
-          <geom group="0" contype="1" conaffinity="3"/>
+          <geom group="0" contype="1" conaffinity="3" solimp="{SOLIMP}"/>
         </default>
       </default>
     </mujoco>"""
