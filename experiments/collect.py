@@ -40,7 +40,7 @@ class CollectConfig:
 
     Attributes:
         out: folder of the data set.
-        preset: "default" (about 210,000 frames) or "tiny" (a smoke test).
+        preset: "default" (about 150,000 frames) or "tiny" (a smoke test).
         seeds: number of episode seeds, overriding the preset.
         first_seed: where the seeds start; only 0 to 99,999 are for training.
         workers: processes; 0 means one per core.
@@ -57,7 +57,7 @@ class CollectConfig:
     cameras: tuple[str, ...] = ("left", "wrist")
 
 
-PRESETS = {"default": 3000, "tiny": 8}
+PRESETS = {"default": 2200, "tiny": 8}
 
 
 def resolve(config: CollectConfig) -> CollectConfig:

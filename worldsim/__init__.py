@@ -28,6 +28,6 @@ def load_world_model(name_or_path: str | Path = "tiny") -> WorldModel:
     Raises:
         ValueError: no such model, or the file is not one; the message says what is allowed.
     """
-    from worldsim.world_model import load_world_model as load
+    from worldsim.checkpoint import load_world_model as load
 
     return load(name_or_path)

@@ -48,7 +48,7 @@ def mlp(inputs: int, hidden: int, outputs: int, layers: int = 2) -> nn.Sequentia
 class ReadOut(nn.Module):
     """Patch latents -> encoded proprioception (see ``worldsim.states.encode_state``)."""
 
-    def __init__(self, dim: int, outputs: int, heads: int = 6, queries: int = 4) -> None:
+    def __init__(self, dim: int, outputs: int, heads: int = 4, queries: int = 4) -> None:
         super().__init__()
         self.pool = AttentivePool(dim, queries, heads)
         self.mlp = mlp(queries * dim, dim, outputs)

@@ -1,0 +1,79 @@
+"""What an agent is, and how one is made from its name on the command line."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable, Mapping
+from enum import Enum
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
+
+import numpy as np
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from envs import EnvSpec
+    from envs.goals import GoalSequence
+
+
+class Tier(Enum):
+    """What an agent may see and how it learnt; tiers are never mixed in one ranking."""
+
+    A = "privileged state"
+    B = "image goal, online RL"
+    C = "image goal, offline data"
+
+
+@runtime_checkable
+class Agent(Protocol):
+    """Anything that acts. The episode loop hands over ``observation_keys`` and nothing else.
+
+    ``reset`` gets the goal pictures and the episode's own generator; ``act`` returns an action
+    (7,) in [-1, 1]. An agent may offer ``diagnostics() -> dict[str, float]`` about its last action.
+    """
+
+    observation_keys: tuple[str, ...]
+    tier: Tier
+
+    def reset(self, goal: GoalSequence, rng: np.random.Generator) -> None:
+        """Start an episode."""
+        ...
+
+    def act(self, observation: Mapping[str, NDArray[Any]]) -> NDArray[np.float64]:
+        """(7,) in [-1, 1]."""
+        ...
+
+
+def _factory(module: str, name: str, **fixed: Any) -> Callable[..., Agent]:
+    def make(spec: EnvSpec, **options: Any) -> Agent:
+        agent: Agent = getattr(import_module(module), name)(spec, **fixed, **options)
+        return agent
+
+    return make
+
+
+# Modules are imported when an agent is made: torch loads only where it is used.
+AGENTS: dict[str, Callable[..., Agent]] = {
+    "world-model": _factory("agents.world_model", "WorldModelAgent"),
+    "sac-her": _factory("agents.sb3", "SB3Agent", algorithm="sac-her"),
+    "expert": _factory("agents.scripted", "ExpertAgent"),
+    "random": _factory("agents.random", "RandomAgent"),
+}
+
+
+def make_agent(name: str, env_spec: EnvSpec, **options: Any) -> Agent:
+    """The agent of a name.
+
+    Args:
+        name: one of ``AGENTS``.
+        env_spec: the environment's interface.
+        **options: of the agent's own constructor.
+
+    Raises:
+        ValueError: for an unknown name, with the allowed ones.
+    """
+    if name not in AGENTS:
+        near = difflib.get_close_matches(name, AGENTS, n=1)
+        hint = f" (did you mean {near[0]}?)" if near else ""
+        raise ValueError(f"unknown agent {name!r}{hint}: allowed are {', '.join(AGENTS)}")
+    return AGENTS[name](env_spec, **options)

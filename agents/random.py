@@ -1,0 +1,30 @@
+"""Uniform random actions: the floor of every table."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+from numpy.typing import NDArray
+
+from agents.base import Tier
+from envs import EnvSpec
+from envs.goals import GoalSequence
+
+
+class RandomAgent:
+    """Draws every action uniformly from [-1, 1]; looks at nothing."""
+
+    observation_keys: tuple[str, ...] = ()
+    tier = Tier.C
+
+    def __init__(self, spec: EnvSpec) -> None:
+        self._rng = np.random.default_rng(0)
+
+    def reset(self, goal: GoalSequence, rng: np.random.Generator) -> None:
+        """Take over the episode's generator."""
+        self._rng = rng
+
+    def act(self, observation: Mapping[str, NDArray[np.generic]]) -> NDArray[np.float64]:
+        """(7,) uniform in [-1, 1]."""
+        return self._rng.uniform(-1.0, 1.0, 7)

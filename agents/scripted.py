@@ -1,0 +1,32 @@
+"""The scripted expert as an agent: privileged state, the upper reference of every table."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+from numpy.typing import NDArray
+
+from agents.base import Tier
+from envs import EnvSpec
+from envs.experts import ScriptedExpert
+from envs.goals import GoalSequence
+
+
+class ExpertAgent:
+    """Runs ``envs.experts.ScriptedExpert``; goals are not used."""
+
+    observation_keys = ("observation",)
+    tier = Tier.A
+
+    def __init__(self, spec: EnvSpec) -> None:
+        self._expert = ScriptedExpert(spec.task)
+
+    def reset(self, goal: GoalSequence, rng: np.random.Generator) -> None:
+        """Start over."""
+        self._expert.reset(rng)
+
+    def act(self, observation: Mapping[str, NDArray[np.generic]]) -> NDArray[np.float64]:
+        """The expert's action, (7,) in [-1, 1]."""
+        vector = np.asarray(observation["observation"], dtype=np.float64)
+        return np.clip(self._expert.act({"observation": vector}), -1.0, 1.0)

@@ -1,0 +1,210 @@
+"""The world-model agent: imagine, score against the goal picture, act, look again.
+
+At every control step it encodes what the cameras see, lets a planner search over action sequences
+whose imagined outcome is compared with the goal picture, executes the first action and replans.
+Tier C: it sees pictures and the robot's own state, and learnt from offline data only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from agents.base import Tier
+from envs import EnvSpec
+from envs.goals import GoalSequence
+from worldsim import load_world_model, poses
+from worldsim.planning.cem import CEM, CEMConfig, shift
+from worldsim.planning.cost import CostConfig, LatentGoalCost
+from worldsim.states import decode_state, relative_action
+from worldsim.world_model import Context, WorldModel
+
+ADVANCE_RULES = ("arrival", "schedule")
+MODES = ("plan", "proposal", "servo")
+
+
+@dataclass(frozen=True)
+class AgentConfig:
+    """Options of the agent.
+
+    Attributes:
+        planner: the search.
+        cost: the energy.
+        proposals: candidates the goal head adds to the first iteration (0: none).
+        proposal_std: their spread, in actions.
+        advance: "arrival" moves to the next picture when the gripper read from it is reached,
+            "schedule" after the sequence's budgets.
+        arrival_m, arrival_closedness: how close counts as arrived.
+        mode: "plan", or a floor: "proposal" (the goal head alone), "servo" (no imagination).
+    """
+
+    planner: CEMConfig = field(default_factory=CEMConfig)
+    cost: CostConfig = field(default_factory=CostConfig)
+    proposals: int = 16
+    proposal_std: float = 0.15
+    advance: str = "arrival"
+    arrival_m: float = 0.015
+    arrival_closedness: float = 0.12
+    mode: str = "plan"
+
+    def __post_init__(self) -> None:
+        for what, given, allowed in (
+            ("advance", self.advance, ADVANCE_RULES),
+            ("mode", self.mode, MODES),
+        ):
+            if given not in allowed:
+                raise ValueError(f"unknown {what} {given!r}: allowed are {', '.join(allowed)}")
+
+
+class WorldModelAgent:
+    """Plans in latent space towards a sequence of goal pictures.
+
+    Args:
+        spec: the environment's interface.
+        model: a world model, or its name or path.
+        config: options.
+
+    Raises:
+        ValueError: when the model does not know the environment's cameras.
+    """
+
+    tier = Tier.C
+
+    def __init__(
+        self, spec: EnvSpec, model: WorldModel | str = "tiny", config: AgentConfig | None = None
+    ) -> None:
+        self.spec = spec
+        self.model = load_world_model(model) if isinstance(model, str) else model
+        self.model.eval()
+        known = self.model.config.cameras
+        views = tuple(camera for camera in known if camera in spec.cameras)
+        if not views or views != known[: len(views)]:
+            raise ValueError(
+                f"cameras {','.join(spec.cameras)} given: this world model needs {known[0]}"
+                + (f", and may use {', '.join(known[1:])}" if len(known) > 1 else "")
+            )
+        self.observation_keys = (*(f"image_{c}" for c in views), "proprio", "target")
+        self.config = config or AgentConfig()
+        self.planner = CEM(self.config.planner)
+        self._views = views
+
+    def reset(self, goal: GoalSequence, rng: np.random.Generator) -> None:
+        """Start an episode towards a sequence of goal pictures."""
+        self._rng = rng
+        self._goals = self._encode({c: goal.images[c] for c in self._views})  # (K, N, D)
+        with torch.inference_mode():
+            self._goal_poses = decode_state(self.model.read_out(self._goals)).numpy()  # (K, 7)
+        self._budgets = goal.budgets
+        self._index, self._steps_here = 0, 0
+        self._mean: NDArray[np.float32] | None = None
+        self._latents: list[Tensor] = []
+        self._proprio: list[NDArray[np.float64]] = []
+        self._actions: list[NDArray[np.float64]] = []
+        self._diagnostics: dict[str, float] = {}
+
+    def act(self, observation: Mapping[str, NDArray[np.generic]]) -> NDArray[np.float64]:
+        """Action (7,) in [-1, 1] for an observation."""
+        images = {c: np.asarray(observation[f"image_{c}"])[None] for c in self._views}
+        latent = self._encode(images)[0]
+        proprio = np.asarray(observation["proprio"], dtype=np.float64)
+        target = np.asarray(observation["target"], dtype=np.float64)
+        self._remember(latent, proprio)
+        self._advance(proprio)
+        action = self._choose(latent, proprio, target)
+        command = action * self.spec.action_scale
+        self._actions.append(relative_action(target, command, proprio))
+        self._steps_here += 1
+        return action
+
+    def diagnostics(self) -> dict[str, float]:
+        """What the last decision rested on: energy, sub-goal, gripper's distance to it (m)."""
+        return dict(self._diagnostics)
+
+    # -- inside ---------------------------------------------------------------------------------
+
+    @torch.inference_mode()
+    def _encode(self, images: Mapping[str, NDArray[np.generic]]) -> Tensor:
+        return self.model.encode({c: torch.from_numpy(np.ascontiguousarray(i)) for c, i in images.items()})
+
+    def _remember(self, latent: Tensor, proprio: NDArray[np.float64]) -> None:
+        keep = self.model.config.context_frames
+        self._latents = [*self._latents, latent][-keep:]
+        self._proprio = [*self._proprio, proprio][-keep:]
+        self._actions = self._actions[-(keep - 1) :] if keep > 1 else []
+
+    def _advance(self, proprio: NDArray[np.float64]) -> None:
+        """Move on to the next picture when this one is reached (or its time is up)."""
+        goal = self._goal_poses[self._index]
+        distance = float(np.linalg.norm(goal[:3] - proprio[:3]))
+        if self._index + 1 < len(self._goals):
+            if self.config.advance == "schedule":
+                done = self._steps_here >= self._budgets[self._index]
+            else:
+                done = (
+                    distance < self.config.arrival_m
+                    and abs(goal[6] - proprio[6]) < self.config.arrival_closedness
+                )
+            if done:
+                self._index, self._steps_here, self._mean = self._index + 1, 0, None
+        self._diagnostics = {"goal": float(self._index), "distance_m": distance}
+
+    def _choose(
+        self, latent: Tensor, proprio: NDArray[np.float64], target: NDArray[np.float64]
+    ) -> NDArray[np.float64]:
+        goal = self._goals[self._index]
+        if self.config.mode == "servo":
+            return self._servo(proprio, target)
+        proposals = None
+        if self.config.proposals or self.config.mode == "proposal":
+            chunk, steps = self._propose(latent, goal, proprio, target)
+            self._diagnostics["steps_to_go"] = steps
+            if self.config.mode == "proposal":
+                return np.asarray(chunk[0], dtype=np.float64)
+            proposals = self._spread(chunk)
+        context = Context(
+            torch.stack(self._latents), np.array(self._actions).reshape(-1, 7),
+            np.stack(self._proprio), target,
+        )
+        cost = LatentGoalCost(self.model, context, goal, self.config.cost)
+        plan = self.planner.plan(cost, self._rng, self._mean, proposals)
+        self._mean = shift(plan.mean)
+        self._diagnostics["energy"] = plan.cost
+        return np.asarray(plan.actions[0], dtype=np.float64)
+
+    @torch.inference_mode()
+    def _propose(
+        self, latent: Tensor, goal: Tensor, proprio: NDArray[np.float64],
+        target: NDArray[np.float64],
+    ) -> tuple[NDArray[np.float32], float]:
+        """The goal head's chunk (H, 7), fitted to the planner's horizon, and steps to go."""
+        actions, steps = self.model.propose(
+            latent[None],
+            goal[None],
+            torch.as_tensor(proprio[None], dtype=torch.float32),
+            torch.as_tensor(target[6:7], dtype=torch.float32),
+        )
+        chunk = actions[0].float().numpy()
+        horizon = self.config.planner.horizon
+        repeat = np.repeat(chunk[-1:], max(0, horizon - len(chunk)), axis=0)
+        return np.concatenate([chunk, repeat])[:horizon], float(steps[0])
+
+    def _spread(self, chunk: NDArray[np.float32]) -> NDArray[np.float32]:
+        """(P, H, 7): the chunk itself and noisy copies."""
+        noise = self._rng.standard_normal((self.config.proposals, *chunk.shape), dtype=np.float32)
+        noise[0] = 0.0
+        moves = np.array(self.config.planner.initial_std, dtype=np.float32) > 0
+        return np.clip(chunk + self.config.proposal_std * noise * moves, -1.0, 1.0)
+
+    def _servo(
+        self, proprio: NDArray[np.float64], target: NDArray[np.float64]
+    ) -> NDArray[np.float64]:
+        """Drive the gripper to the pose read from the goal picture."""
+        goal = self._goal_poses[self._index]
+        action = poses.difference(proprio, goal) / self.spec.action_scale
+        action[6] = (goal[6] - target[6]) / self.spec.action_scale[6]
+        return np.clip(action, -1.0, 1.0)

@@ -1,0 +1,59 @@
+"""Training arrays in memory, and batches of windows from them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from worldsim.states import relative_action
+
+
+@dataclass(frozen=True)
+class Arrays:
+    """A data set laid end to end; F frames in all, E episodes.
+
+    Attributes:
+        frames: (F, V, S, S, 3) uint8, or latents (F, N, D) once the encoder is frozen.
+        proprio, target: (F, 7) achieved and commanded poses.
+        commanded, intended: (F, 7) physical actions leaving each frame (zero at an episode's end).
+        lengths: (E,) frames of each episode.
+        policies: (E,) who collected it.
+    """
+
+    frames: NDArray[np.uint8] | Tensor
+    proprio: NDArray[np.float32]
+    target: NDArray[np.float32]
+    commanded: NDArray[np.float32]
+    intended: NDArray[np.float32]
+    lengths: NDArray[np.int64]
+    policies: NDArray[np.str_]
+
+    @property
+    def offsets(self) -> NDArray[np.int64]:
+        """(E,) first frame of each episode."""
+        return np.concatenate([[0], np.cumsum(self.lengths)[:-1]])
+
+    def relative(self) -> NDArray[np.float32]:
+        """(F, 7) relative actions, see ``worldsim.states``."""
+        return relative_action(self.target, self.commanded, self.proprio).astype(np.float32)
+
+    def window_starts(self, length: int) -> NDArray[np.int64]:
+        """First frames of all windows of so many frames inside one episode."""
+        counts = np.maximum(self.lengths - length + 1, 0)
+        starts = np.repeat(self.offsets, counts)
+        within = np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts)
+        return starts + within
+
+
+def gather(source: NDArray[np.generic] | Tensor, index: NDArray[np.int64]) -> Tensor:
+    """Rows of an array or tensor by an index of any shape."""
+    flat = index.ravel()
+    if isinstance(source, Tensor):
+        rows = source[torch.from_numpy(flat)]
+    else:
+        rows = torch.from_numpy(source[flat])
+    return rows.unflatten(0, index.shape)

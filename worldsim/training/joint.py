@@ -1,0 +1,131 @@
+"""Joint training of encoder and predictor for small models (the "joint" recipe, first half).
+
+Latents are learnt together with what actions do to them: the predictor's teacher-forcing L1 to the
+stop-gradient, layer-normed latents of the next frame, kept from collapsing by
+
+- an inverse-dynamics head (which action led from here to there?),
+- variance and covariance terms on the latents' deviation from their position's mean (VICReg),
+- the robot's own pose, read from the latents,
+- a linear pixel decoder per token. It anchors small objects, which move too little of the picture
+  for a predictive loss alone to keep them within minutes of training.
+
+With those anchors an EMA target encoder added a forward pass and nothing else. The heads of this
+file are thrown away; ``posttrain`` then freezes the encoder and adds the rollout loss.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from worldsim.heads import AttentivePool, mlp
+from worldsim.states import encode_state
+from worldsim.training.batches import Arrays, gather
+from worldsim.training.loop import LoopConfig, run
+from worldsim.world_model import WorldModel
+
+
+@dataclass(frozen=True)
+class JointConfig:
+    """Weights and sizes of joint training.
+
+    Attributes:
+        batch: windows per step.
+        frames: frames per window.
+        inverse, pose, variance, covariance, pixels: weights of the losses beside teacher forcing.
+        single_view: share of batches with the first camera alone.
+    """
+
+    batch: int = 48
+    frames: int = 4
+    inverse: float = 1.0
+    pose: float = 2.0
+    variance: float = 1.0
+    covariance: float = 0.05
+    pixels: float = 4.0
+    single_view: float = 0.2
+
+
+class InverseDynamics(nn.Module):
+    """Latents of two neighbouring steps -> the action between them."""
+
+    def __init__(self, dim: int) -> None:
+        super().__init__()
+        self.pool = AttentivePool(dim, 4, 4)
+        self.mlp = mlp(8 * dim, dim, 7)
+
+    def forward(self, now: Tensor, later: Tensor) -> Tensor:
+        """(B, N, D) twice -> (B, 7) in units of the action scale."""
+        both = torch.cat([self.pool(now), self.pool(later)], dim=1)
+        out: Tensor = self.mlp(both.flatten(1))
+        return out
+
+
+def spread_losses(latents: Tensor) -> tuple[Tensor, Tensor]:
+    """Variance hinge and covariance of latents (B, N, D) about each position's mean."""
+    residual = (latents - latents.mean(dim=0, keepdim=True)).flatten(0, 1)  # (B N, D)
+    std = (residual.var(dim=0) + 1e-4).sqrt()
+    variance = F.relu(0.5 - std).mean()
+    covariance = (residual.T @ residual) / len(residual)
+    off = covariance - torch.diag(torch.diagonal(covariance))
+    return variance, off.square().sum() / latents.shape[-1]
+
+
+def train_joint(
+    model: WorldModel, arrays: Arrays, config: JointConfig, loop: LoopConfig, folder: Path
+) -> dict[str, float]:
+    """Train encoder and predictor of a model in place.
+
+    Args:
+        model: updated in place.
+        arrays: frames (F, V, S, S, 3).
+        config, loop: options.
+        folder: where ``joint.pt`` is kept for resume.
+
+    Returns:
+        Running means of the losses.
+    """
+    dim, patch = model.config.encoder.embed_dim, model.config.encoder.patch_size
+    decoder = nn.Linear(dim, patch * patch * 3)
+    inverse = InverseDynamics(dim)
+    modules = {"model": model, "decoder": decoder, "inverse": inverse}
+    for module in modules.values():
+        module.to(loop.device)
+    relative, starts = arrays.relative(), arrays.window_starts(config.frames)
+    scale = model.action_scale
+
+    def losses(rng: np.random.Generator, step: int) -> dict[str, Tensor]:
+        index = rng.choice(starts, config.batch)[:, None] + np.arange(config.frames)
+        views = 1 if rng.random() < config.single_view else len(model.config.cameras)
+        frames = gather(arrays.frames, index)[:, :, :views].to(loop.device)
+        proprio = gather(arrays.proprio, index).to(loop.device)
+        actions = gather(relative, index[:, :-1]).to(loop.device)
+        latents = model.encode_frames(frames.flatten(0, 1))  # (B T, N, D)
+        z = latents.unflatten(0, index.shape)
+        predicted = model.predict(z[:, :-1], actions, proprio[:, :-1])
+        variance, covariance = spread_losses(latents.float())
+        guessed = inverse(z[:, :-1].flatten(0, 1), z[:, 1:].flatten(0, 1))
+        read = model.read_out(latents)
+        pixels = to_patches(frames.flatten(0, 1), patch)
+        return {
+            "predict": F.l1_loss(predicted, z[:, 1:].detach()),
+            "inverse": config.inverse * F.smooth_l1_loss(guessed, actions.flatten(0, 1) / scale),
+            "pose": config.pose * F.l1_loss(read, encode_state(proprio).flatten(0, 1)),
+            "variance": config.variance * variance,
+            "covariance": config.covariance * covariance,
+            "pixels": config.pixels * F.l1_loss(decoder(latents), pixels),
+        }
+
+    return run("joint", modules, tuple(modules), losses, loop, folder / "joint.pt")
+
+
+def to_patches(frames: Tensor, patch: int) -> Tensor:
+    """(B, V, H, W, 3) uint8 -> (B, N, patch * patch * 3) in [-1, 1], in the encoder's order."""
+    x = frames.float() / 127.5 - 1.0
+    x = x.unflatten(2, (-1, patch)).unflatten(4, (-1, patch))  # (B, V, h, p, w, p, 3)
+    return x.permute(0, 1, 2, 4, 3, 5, 6).flatten(4).flatten(1, 3)

@@ -1,0 +1,164 @@
+"""Stage 2 (arXiv 2506.09985, section 3.1): a frozen encoder, the action-conditioned predictor, heads.
+
+Every frame is encoded once and kept in memory, so a step costs only the predictor. Losses: teacher
+forcing and a two-step rollout (L1 on layer-normed latents, equal weight); the proprioceptive
+read-out, on real and on imagined latents; and the goal head by hindsight, which also sees both, so
+that it can judge what the planner imagines.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn import functional as F
+from tqdm import tqdm
+
+from worldsim.states import encode_state
+from worldsim.training.batches import Arrays, gather
+from worldsim.training.loop import LoopConfig, run
+from worldsim.world_model import WorldModel
+
+
+@dataclass(frozen=True)
+class PosttrainConfig:
+    """Sizes and weights of stage 2.
+
+    Attributes:
+        batch: windows per step.
+        frames: frames per window; planning may look back on fewer, never on more.
+        pose: weight of the read-out.
+        actions, steps: weights of the goal head's two outputs.
+        single_view: share of batches with the first camera alone.
+        demonstrators: policies (by prefix) whose actions are worth proposing.
+    """
+
+    batch: int = 48
+    frames: int = 4
+    pose: float = 1.0
+    actions: float = 1.0
+    steps: float = 0.5
+    single_view: float = 0.3
+    demonstrators: tuple[str, ...] = ("expert", "contact")
+
+
+@torch.inference_mode()
+def encode_all(model: WorldModel, arrays: Arrays, batch: int = 256) -> Arrays:
+    """Replace frames (F, V, S, S, 3) by their latents (F, N, D) in bfloat16."""
+    frames = arrays.frames
+    parts = []
+    for start in tqdm(range(0, len(frames), batch), desc="encode"):
+        images = torch.as_tensor(frames[start : start + batch]).to(model.action_scale.device)
+        with torch.autocast(images.device.type, dtype=torch.bfloat16):
+            parts.append(model.encode_frames(images).to(torch.bfloat16).cpu())
+    return replace(arrays, frames=torch.cat(parts).clone())
+
+
+@dataclass(frozen=True)
+class Hindsight:
+    """Later frames of the same episode as goals.
+
+    Attributes:
+        ends: (F,) last frame of the episode each frame belongs to.
+        useful: (F,) whether the episode's policy is worth imitating.
+    """
+
+    ends: NDArray[np.int64]
+    useful: NDArray[np.bool_]
+
+    @classmethod
+    def of(cls, arrays: Arrays, demonstrators: tuple[str, ...]) -> Hindsight:
+        """Index a data set."""
+        ends = np.repeat(arrays.offsets + arrays.lengths - 1, arrays.lengths)
+        good = np.array([str(p).startswith(demonstrators) for p in arrays.policies])
+        return cls(ends, np.repeat(good, arrays.lengths))
+
+    def sample(
+        self, now: NDArray[np.int64], max_steps: int, rng: np.random.Generator
+    ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Goals (B,) for frames (B,) and the steps between (0 at an episode's end)."""
+        steps = np.minimum(rng.integers(1, max_steps + 1, len(now)), self.ends[now] - now)
+        return now + steps, steps
+
+
+def train_posttrain(
+    model: WorldModel, latents: Arrays, config: PosttrainConfig, loop: LoopConfig, folder: Path
+) -> dict[str, float]:
+    """Train predictor, read-out and goal head of a model in place; its encoder is frozen.
+
+    Args:
+        model: updated in place.
+        latents: what ``encode_all`` returned.
+        config, loop: options.
+        folder: where ``posttrain.pt`` is kept for resume.
+
+    Returns:
+        Running means of the losses.
+    """
+    model.to(loop.device)
+    relative, starts = latents.relative(), latents.window_starts(config.frames)
+    hindsight = Hindsight.of(latents, config.demonstrators)
+    scale = model.action_scale
+    per_view, max_steps = model.tokens(1), model.config.max_steps
+
+    def losses(rng: np.random.Generator, step: int) -> dict[str, Tensor]:
+        index = rng.choice(starts, config.batch)[:, None] + np.arange(config.frames)
+        views = 1 if rng.random() < config.single_view else len(model.config.cameras)
+
+        def tokens(rows: NDArray[np.int64]) -> Tensor:
+            return gather(latents.frames, rows)[..., : views * per_view, :].to(loop.device).float()
+
+        z = tokens(index)  # (B, T, N, D)
+        proprio = gather(latents.proprio, index).to(loop.device)
+        actions = gather(relative, index[:, :-1]).to(loop.device)
+        first = model.predict(z[:, :-1], actions, proprio[:, :-1])
+        fed = torch.cat([z[:, :1], first[:, :-1].detach()], dim=1)
+        second = model.predict(fed, actions, proprio[:, :-1])[:, 1:]
+
+        seen = torch.cat([z[:, 1:], first.detach(), second.detach()], dim=1)
+        labels = encode_state(proprio)
+        labels = torch.cat([labels[:, 1:], labels[:, 1:], labels[:, 2:]], dim=1)
+        read = model.read_out(seen.flatten(0, 1))
+
+        # Half of the goal head's present frames are real, half imagined two steps ahead.
+        here = np.concatenate([index[:, 1], index[:, -1]])
+        now = torch.cat([z[:, 1], second[:, -1].detach()])
+        action_loss, step_loss = goal_losses(here, now, tokens, rng)
+        return {
+            "predict": F.l1_loss(first, z[:, 1:]),
+            "rollout": F.l1_loss(second, z[:, 2:]),
+            "pose": config.pose * F.l1_loss(read, labels.flatten(0, 1)),
+            "actions": config.actions * action_loss,
+            "steps": config.steps * step_loss,
+        }
+
+    def goal_losses(
+        here: NDArray[np.int64], now: Tensor, tokens: object, rng: np.random.Generator
+    ) -> tuple[Tensor, Tensor]:
+        assert callable(tokens)
+        goals, steps = hindsight.sample(here, max_steps, rng)
+        ahead = np.arange(model.config.chunk)
+        rows = np.minimum(here[:, None] + ahead, hindsight.ends[here][:, None])
+        wanted = gather(latents.intended, rows).to(loop.device) / scale
+        known = torch.from_numpy((ahead < steps[:, None]) & hindsight.useful[here][:, None])
+        known = known.to(loop.device).unsqueeze(-1)
+        proposed, distance = model.propose(
+            now,
+            tokens(goals),
+            gather(latents.proprio, here).to(loop.device),
+            gather(latents.target, here)[:, 6].to(loop.device),
+        )
+        action_loss = ((proposed - wanted).abs() * known).sum() / (7.0 * known.sum().clamp(min=1))
+        label = torch.from_numpy(steps).to(loop.device).float() / max_steps
+        useful = torch.from_numpy(hindsight.useful[here]).to(loop.device).float()
+        gap = F.smooth_l1_loss(distance / max_steps, label, beta=0.1, reduction="none")
+        return action_loss, (gap * useful).sum() / useful.sum().clamp(min=1)
+
+    for parameter in model.encoder.parameters():
+        parameter.requires_grad_(False)
+    modules = {"model": model}
+    return run("posttrain", modules, ("model",), losses, loop, folder / "posttrain.pt")
