@@ -3,10 +3,10 @@
     renderer = Renderer(model, size=128)
     image = renderer.render(data, "left")  # (128, 128, 3) uint8, row 0 at the top
 
-The backend is ``MUJOCO_GL`` where that says egl or osmesa, else EGL if it works, else OSMesa; nothing is opened
-before the first :class:`Renderer`. Software rendering is bound by vertices, so only the visual
-geom groups are drawn, without shadows, reflections, skybox or haze. A forked child opens a context
-of its own at its first picture.
+The backend is ``MUJOCO_GL`` where that says egl or osmesa, else EGL if it works, else OSMesa;
+nothing is opened before the first :class:`Renderer`. Software rendering is bound by vertices, so
+only the visual geom groups are drawn, without shadows, reflections, skybox or haze. A forked child
+opens a context of its own at its first picture.
 """
 
 from __future__ import annotations

@@ -19,6 +19,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import tempfile
 import xml.etree.ElementTree as ET
 from collections.abc import Iterator
 from pathlib import Path
@@ -26,9 +27,8 @@ from typing import Any
 
 import mujoco
 import numpy as np
-from numpy.typing import NDArray
 
-from envs import scene
+from envs import scene, scene_meshes
 
 TIMESTEP_S = 0.004
 IMPRATIO = 20
@@ -77,13 +77,14 @@ ROBOT_BITS = {"contype": "2", "conaffinity": "0"}
 NO_BITS = {"contype": "0", "conaffinity": "0"}
 REACHES_THE_TABLE = ("link5", "link6", "link7", "hand", "finger")
 
-LIGHT, DARK, GRIPPER, PEDESTAL = (
-    "0.93 0.94 0.95 1",
-    "0.2 0.21 0.23 1",
-    "0.25 0.26 0.28 1",
-    "0.3 0.31 0.33 1",
-)
+LIGHT, DARK = "0.93 0.94 0.95 1", "0.2 0.21 0.23 1"
+GRIPPER, PEDESTAL = "0.25 0.26 0.28 1", "0.3 0.31 0.33 1"
 TABLE_RGBA, FLOOR_RGBA, PLATFORM_RGBA = "0.80 0.72 0.60 1", "0.42 0.46 0.50 1", "0.20 0.55 0.35 1"
+SKY = (
+    '<texture name="sky" type="skybox" builtin="gradient" width="32" height="192" '
+    'rgb1="0.55 0.6 0.66" rgb2="0.3 0.34 0.38"/>'
+)
+"""For the interactive viewer; pictures are drawn without it."""
 OBJECT_RGBA = {
     "cube": "0.85 0.12 0.10 1",
     "can": "0.10 0.35 0.80 1",
@@ -95,23 +96,33 @@ OBJECT_RGBA = {
 # the object keeps its shape, the rest of the arm is background.
 KEPT_FACES = {"finger": 0.5, "gripper": 0.2, "link5": 0.08, "link6": 0.08, "link7": 0.08}
 KEPT_FACES_ELSEWHERE = 0.05
-FEWEST_FACES = 60
 COVER_M = 0.0015
-"""Decimated covers are lifted by this much, lest the shell below shows through in speckles."""
+"""Dark covers are lifted by this much: decimated, the white shell below would show through."""
 
 
 def build(folder: Path) -> None:
-    """Write one XML per object kind and the meshes they share to ``folder``."""
-    meshes = folder / "meshes"
-    shutil.rmtree(meshes, ignore_errors=True)
-    meshes.mkdir(parents=True)
-    for kind in scene.OBJECT_KINDS:
-        root = compose(kind)
-        emit(root, kind, meshes)
-        ET.indent(root)
-        ET.ElementTree(root).write(folder / f"{kind}.xml", encoding="unicode")
-        with (folder / f"{kind}.xml").open("a") as file:
-            file.write("\n")
+    """Write one XML per object kind, and the meshes they share, to ``folder``.
+
+    Everything is made aside and then moved in file by file, so that whoever loads a scene
+    meanwhile never meets a missing or half-written file.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=folder.parent) as name:
+        draft = Path(name)
+        (draft / "meshes").mkdir()
+        for kind in scene.OBJECT_KINDS:
+            root = compose(kind)
+            emit(root, kind, draft / "meshes")
+            ET.indent(root)
+            text = ET.tostring(root, encoding="unicode") + "\n"
+            (draft / f"{kind}.xml").write_text(text, encoding="utf-8")
+        made = [path.relative_to(draft) for path in sorted(draft.rglob("*")) if path.is_file()]
+        (folder / "meshes").mkdir(exist_ok=True)
+        for path in sorted(made, key=lambda path: path.suffix, reverse=True):  # XML after meshes
+            os.replace(draft / path, folder / path)
+    for path in [*folder.glob("*.xml"), *folder.glob("meshes/*")]:
+        if path.relative_to(folder) not in made:
+            path.unlink()
 
 
 def compose(kind: str) -> ET.Element:
@@ -155,8 +166,7 @@ def emit(root: ET.Element, kind: str, meshes: Path) -> None:
     """Turn robosuite's MJCF into ours in place, writing the meshes it uses into ``meshes``."""
     composed = mujoco.MjModel.from_xml_string(ET.tostring(root, encoding="unicode"))
     files = {mesh.get("name"): mesh.get("file") for mesh in root.iter("mesh")}
-    world = root.find("worldbody")
-    assert world is not None
+    world = _find(root, "worldbody")
     _strip(root)
     asset = ET.Element("asset")
     for body in list(world.iter("body")):
@@ -171,14 +181,14 @@ def emit(root: ET.Element, kind: str, meshes: Path) -> None:
     if kind != "none":
         _object(world, kind)
     header = list(ET.fromstring(_header(kind)))
+    asset.append(ET.fromstring(SKY))
     root[:] = [*header, asset, world, _actuators()]
     root.set("model", f"worldsim_{kind}")
 
 
 def _strip(root: ET.Element) -> None:
     """Drop what rendering and physics can do without: cameras, lights, markers, walls, legs."""
-    world = root.find("worldbody")
-    assert world is not None
+    world = _find(root, "worldbody")
     for child in list(world):
         if child.tag != "body" or child.get("mocap"):
             world.remove(child)
@@ -219,19 +229,20 @@ def _visual_geoms(
     body: ET.Element, composed: mujoco.MjModel, asset: ET.Element, meshes: Path
 ) -> None:
     """Replace a body's visual geoms by one decimated mesh per colour."""
-    pieces: dict[str, list[tuple[NDArray[np.float64], NDArray[np.int64]]]] = {}
+    pieces: dict[str, list[scene_meshes.Mesh]] = {}
     for geom in [g for g in body.findall("geom") if g.get("group") == "1"]:
         body.remove(geom)
         if geom.get("type") == "mesh" and not geom.get("name", "").startswith("fixed_mount0"):
             geom_id = composed.geom(geom.get("name")).id
-            pieces.setdefault(_colour(composed, geom_id), []).append(_triangles(composed, geom_id))
+            piece = scene_meshes.triangles(composed, geom_id)
+            pieces.setdefault(_colour(composed, geom_id), []).append(piece)
     for index, (rgba, parts) in enumerate(sorted(pieces.items(), reverse=True)):
         name = f"{body.get('name')}_visual{index}"
         kept = (share for part, share in KEPT_FACES.items() if part in name)
-        vertices, faces = _decimate(_concatenate(parts), next(kept, KEPT_FACES_ELSEWHERE))
+        mesh = scene_meshes.decimate(scene_meshes.join(parts), next(kept, KEPT_FACES_ELSEWHERE))
         if rgba == DARK:
-            vertices = vertices + COVER_M * _vertex_normals(vertices, faces)
-        _write_stl(meshes / f"{name}.stl", vertices[faces])
+            mesh = scene_meshes.lift(mesh, COVER_M)
+        scene_meshes.write_stl(meshes / f"{name}.stl", mesh)
         _add_mesh(asset, name)
         attributes = {"type": "mesh", "mesh": name, "rgba": rgba, "class": "visual"}
         ET.SubElement(body, "geom", attributes)
@@ -246,61 +257,12 @@ def _colour(composed: mujoco.MjModel, geom_id: int) -> str:
     return LIGHT if composed.mat_rgba[material, :3].mean() > 0.5 else DARK
 
 
-def _triangles(
-    composed: mujoco.MjModel, geom_id: int
-) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
-    """Vertices (V, 3) in the body's frame and faces (F, 3) of a compiled mesh geom."""
-    mesh = composed.mesh(composed.geom_dataid[geom_id])
-    start, count = mesh.vertadr[0], mesh.vertnum[0]
-    face_start, face_count = mesh.faceadr[0], mesh.facenum[0]
-    rotation = np.zeros(9)
-    mujoco.mju_quat2Mat(rotation, composed.geom_quat[geom_id])
-    vertices = composed.mesh_vert[start : start + count].astype(np.float64)
-    faces = composed.mesh_face[face_start : face_start + face_count].astype(np.int64)
-    return vertices @ rotation.reshape(3, 3).T + composed.geom_pos[geom_id], faces
-
-
-def _concatenate(
-    parts: list[tuple[NDArray[np.float64], NDArray[np.int64]]],
-) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
-    """Join meshes into one, welding vertices that coincide to 10 micrometres."""
-    offsets = np.cumsum([0] + [len(vertices) for vertices, _ in parts])
-    vertices = np.concatenate([vertices for vertices, _ in parts])
-    faces = np.concatenate([f + o for (_, f), o in zip(parts, offsets[:-1], strict=True)])
-    welded, index = np.unique(np.round(vertices, 5), axis=0, return_inverse=True)
-    return welded, index.reshape(-1)[faces]
-
-
-def _decimate(
-    mesh: tuple[NDArray[np.float64], NDArray[np.int64]], kept: float
-) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
-    """Reduce a mesh, vertices (V, 3) and faces (F, 3), to a fraction of its faces."""
-    import fast_simplification
-
-    vertices, faces = mesh
-    target = max(FEWEST_FACES, int(kept * len(faces)))
-    if target < len(faces):
-        vertices, faces = fast_simplification.simplify(
-            vertices.astype(np.float32), faces.astype(np.int32), target_count=target
-        )
-    return np.asarray(vertices, dtype=np.float64), np.asarray(faces, dtype=np.int64)
-
-
-def _vertex_normals(vertices: NDArray[np.float64], faces: NDArray[np.int64]) -> NDArray[np.float64]:
-    """Unit normals (V, 3), the area-weighted mean of the faces around each vertex."""
-    a, b, c = vertices[faces].transpose(1, 0, 2)
-    normals = np.zeros_like(vertices)
-    for corner in range(3):
-        np.add.at(normals, faces[:, corner], np.cross(b - a, c - a))
-    return normals / np.maximum(np.linalg.norm(normals, axis=1, keepdims=True), 1e-12)
-
-
-def _write_stl(path: Path, triangles: NDArray[np.float64]) -> None:
-    """Write triangles (F, 3, 3) as a binary STL."""
-    record = np.dtype([("normal", "<f4", 3), ("vertices", "<f4", (3, 3)), ("unused", "<u2")])
-    data = np.zeros(len(triangles), dtype=record)
-    data["vertices"] = triangles
-    path.write_bytes(b"\0" * 80 + np.uint32(len(triangles)).tobytes() + data.tobytes())
+def _find(element: ET.Element, path: str) -> ET.Element:
+    """The element at an ElementTree path that robosuite's MJCF is known to have."""
+    found = element.find(path)
+    if found is None:
+        raise LookupError(f"robosuite's MJCF has no {path!r}: is this robosuite 1.5.2?")
+    return found
 
 
 def _add_mesh(asset: ET.Element, name: str) -> None:
@@ -319,15 +281,13 @@ def _tool_centre(world: ET.Element) -> None:
     robosuite's gripper is mounted a quarter turn from the hand; DROID and V-JEPA 2-AC measure the
     hand: x away from the robot, y along the fingers' travel, z down.
     """
-    site = world.find(".//site[@name='gripper0_right_grip_site']")
-    assert site is not None
+    site = _find(world, ".//site[@name='gripper0_right_grip_site']")
     site.attrib.update({"quat": "0.7071067811865476 0 0 0.7071067811865476", "group": "5"})
 
 
 def _scenery(world: ET.Element) -> None:
     """Add table colour, floor, platform, goal marker, light and cameras."""
-    table = world.find(".//geom[@name='table_collision']")
-    assert table is not None
+    table = _find(world, ".//geom[@name='table_collision']")
     table.attrib.update({"name": "table_geom", "group": "0", "rgba": TABLE_RGBA, "solimp": SOLIMP})
     half = " ".join(f"{x:g}" for x in scene.PLATFORM_HALF_SIZE)
     extras = ET.fromstring(f"""
@@ -343,13 +303,9 @@ def _scenery(world: ET.Element) -> None:
         <site name="goal" pos="0 0 {scene.PARKED_Z:g}" size="0.01" group="5"/>
       </worldbody>""")
     world.extend(list(extras))
-    hand = world.find(".//body[@name='robot0_right_hand']")
-    assert hand is not None
-    hand.append(
-        ET.fromstring(
-            _camera("wrist", (-0.08, 0.0, 0.06), (0.0, 0.0, 0.149), 80, up=(1.0, 0.0, 0.0))
-        )
-    )
+    hand = _find(world, ".//body[@name='robot0_right_hand']")
+    wrist = _camera("wrist", (-0.08, 0.0, 0.06), (0.0, 0.0, 0.149), 80, up=(1.0, 0.0, 0.0))
+    hand.append(ET.fromstring(wrist))
 
 
 def _camera(
@@ -371,13 +327,10 @@ def _camera(
 
 def _object(world: ET.Element, kind: str) -> None:
     """Rename robosuite's object and make its one geom both shape and picture."""
-    body = world.find("./body[@name='object_main']")
-    assert body is not None
-    geom, joint = body.find("geom"), body.find("joint")
-    assert geom is not None and joint is not None
+    body = _find(world, "./body[@name='object_main']")
     body.set("name", "object")
-    joint.set("name", "object_joint")
-    x, y, _ = scene.OBJECT_HALF_SIZES[kind]
+    _find(body, "joint").set("name", "object_joint")
+    geom = _find(body, "geom")
     body.set("pos", f"0 0 {scene.TABLE_TOP_Z + scene.OBJECT_HALF_SIZES[kind][2]:g}")
     geom.attrib.update({"name": "object_geom", "group": "0", "rgba": OBJECT_RGBA[kind]})
     geom.attrib.update(OBJECT_CONTACT)
