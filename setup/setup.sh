@@ -9,7 +9,10 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 readonly STAMP=.venv/set-up-for
 readonly LOG=.venv/set-up.log
+# OSMesa comes last: recent distributions have none, and do with EGL.
 readonly GL_PACKAGES=(libegl1 libgl1 libgl1-mesa-dri libosmesa6)
+AS_ROOT=(env DEBIAN_FRONTEND=noninteractive)
+[[ $EUID -eq 0 ]] || AS_ROOT=(sudo -n "${AS_ROOT[@]}")
 
 say() { printf 'set-up: %s\n' "$*" >&2; }
 fail() {
@@ -72,37 +75,44 @@ install_packages() {
     pip_install --no-deps --no-build-isolation -e .
 }
 
-has_gl() {
-    [[ $(uname) == Linux ]] || return 0
-    local known library
-    known=$(ldconfig -p 2>/dev/null || /sbin/ldconfig -p)
-    for library in libEGL.so.1 libGL.so.1 libOSMesa.so; do
-        [[ $known == *"$library"* ]] || return 1
-    done
+has_library() { [[ $LIBRARIES == *"$1"* ]]; }
+
+# OSMesa draws in software anywhere; EGL needs a driver (libEGL_mesa, libEGL_nvidia) behind it.
+can_draw() {
+    has_library libOSMesa.so ||
+        { has_library libEGL.so.1 && has_library libEGL_ && has_library libGL.so.1; }
+}
+
+apt_install() {
+    "${AS_ROOT[@]}" apt-get install -y -qq --no-install-recommends "$@" >&2
 }
 
 install_gl() {
-    local root=()
-    [[ $EUID -eq 0 ]] || root=(sudo -n)
-    if command -v apt-get >/dev/null && "${root[@]}" true 2>/dev/null; then
+    if command -v apt-get >/dev/null && "${AS_ROOT[@]}" true 2>/dev/null; then
         say "installing the libraries for drawing without a screen: ${GL_PACKAGES[*]}"
-        export DEBIAN_FRONTEND=noninteractive
-        if "${root[@]}" apt-get update -qq >&2 &&
-            "${root[@]}" apt-get install -y -qq --no-install-recommends "${GL_PACKAGES[@]}" >&2
-        then
-            return
-        fi
+        "${AS_ROOT[@]}" apt-get update -qq >&2 || true
+        apt_install "${GL_PACKAGES[@]}" || apt_install "${GL_PACKAGES[@]:0:3}" || true
+        LIBRARIES=$(list_libraries)
     fi
-    say "could not install OpenGL for drawing without a screen. Pictures need EGL or OSMesa;" \
-        "on Debian and Ubuntu: sudo apt-get install ${GL_PACKAGES[*]}"
+    can_draw || say "OpenGL for drawing without a screen is missing: pictures need EGL or OSMesa." \
+        "On Debian and Ubuntu: sudo apt-get install ${GL_PACKAGES[*]}"
 }
 
-has_gl || install_gl </dev/null
+list_libraries() { ldconfig -p 2>/dev/null || /sbin/ldconfig -p || true; }
+
+stale() { [[ ! -e $STAMP || $(cat "$STAMP") != "$(fingerprint)" ]]; }
+
+if [[ $(uname) == Linux ]]; then
+    LIBRARIES=$(list_libraries)
+    if ! can_draw || { stale && ! has_library libOSMesa.so; }; then
+        install_gl </dev/null
+    fi
+fi
 if [[ -e $STAMP && $(head -n 1 "$STAMP") != "$PWD" ]]; then
     say "this folder was moved; .venv is made anew"
     rm -rf .venv
 fi
-if [[ ! -e $STAMP || $(cat "$STAMP") != "$(fingerprint)" ]]; then
+if stale; then
     .venv/bin/python -c '' 2>/dev/null || make_environment
     install_packages
     fingerprint >"$STAMP"
