@@ -8,7 +8,7 @@ Tier C: it sees pictures and the robot's own state, and learnt from offline data
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import torch
@@ -68,6 +68,7 @@ class WorldModelAgent:
         spec: the environment's interface.
         model: a world model, or its name or path.
         config: options.
+        mode, advance: override those of the config.
 
     Raises:
         ValueError: when the model does not know the environment's cameras.
@@ -76,7 +77,12 @@ class WorldModelAgent:
     tier = Tier.C
 
     def __init__(
-        self, spec: EnvSpec, model: WorldModel | str = "tiny", config: AgentConfig | None = None
+        self,
+        spec: EnvSpec,
+        model: WorldModel | str = "tiny",
+        config: AgentConfig | None = None,
+        mode: str | None = None,
+        advance: str | None = None,
     ) -> None:
         self.spec = spec
         self.model = load_world_model(model) if isinstance(model, str) else model
@@ -89,7 +95,8 @@ class WorldModelAgent:
                 + (f", and may use {', '.join(known[1:])}" if len(known) > 1 else "")
             )
         self.observation_keys = (*(f"image_{c}" for c in views), "proprio", "target")
-        self.config = config or AgentConfig()
+        changes = {k: v for k, v in {"mode": mode, "advance": advance}.items() if v is not None}
+        self.config = replace(config or AgentConfig(), **changes)
         self.planner = CEM(self.config.planner)
         self._views = views
 

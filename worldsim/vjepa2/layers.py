@@ -33,11 +33,15 @@ def _angles(positions: Tensor, size: int) -> Tensor:
 
 
 def rotary_table(time: Tensor, height: Tensor, width: Tensor, head_dim: int) -> Tensor:
-    """Cosines and sines (2, N, head_dim) for token positions (N,) each."""
+    """Cosines and signed sines (2, N, head_dim) for token positions (N,) each.
+
+    The sign of the rotation matrix's upper sine is folded into the table.
+    """
     size = axis_size(head_dim)
     rest = torch.zeros(len(time), head_dim - 3 * size, dtype=torch.float64)
     angles = torch.cat([_angles(p, size) for p in (time, height, width)] + [rest], dim=1)
-    return torch.stack([angles.cos(), angles.sin()]).float()
+    sign = torch.tensor([-1.0, 1.0], dtype=torch.float64).repeat(head_dim // 2)
+    return torch.stack([angles.cos(), sign * angles.sin()]).float()
 
 
 @lru_cache(maxsize=32)
@@ -52,8 +56,7 @@ def grid_positions(steps: int, rows: int, columns: int) -> tuple[Tensor, Tensor,
 
 def rotate(x: Tensor, table: Tensor) -> Tensor:
     """Turn queries or keys (B, heads, N, head_dim) by a table (2, N or B x 1 x N, head_dim)."""
-    even, odd = x.unflatten(-1, (-1, 2)).unbind(-1)
-    swapped = torch.stack([-odd, even], dim=-1).flatten(-2)
+    swapped = x.unflatten(-1, (-1, 2)).flip(-1).flatten(-2)
     cos, sin = table.to(x.dtype).unbind(0)
     return x * cos + swapped * sin
 

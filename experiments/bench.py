@@ -1,0 +1,168 @@
+"""Benchmarks: steps and frames per second, side by side with stock robosuite in one run.
+
+    worldsim bench env --json bench.json
+
+Arms alternate in short slices, so that a busy neighbour slows both alike; medians and the ratio of
+medians are reported.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+import os
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import envs
+from experiments.store import write_atomically
+from experiments.versions import versions
+
+LIFT_STEPS_PER_SLICE = 20
+
+
+@dataclass(frozen=True)
+class BenchEnvConfig:
+    """Options of ``worldsim bench env``.
+
+    Attributes:
+        rounds: slices per arm.
+        json: file for the results.
+    """
+
+    rounds: int = 7
+    json: str | None = None
+
+
+@dataclass(frozen=True)
+class BenchRenderConfig:
+    """Options of ``worldsim bench render``.
+
+    Attributes:
+        frames: pictures per size.
+        json: file for the results.
+    """
+
+    frames: int = 300
+    json: str | None = None
+
+
+def bench_env(config: BenchEnvConfig) -> None:
+    """Steps per second of ours against stock robosuite Lift at 4 Hz."""
+    arms: dict[str, Callable[[], float]] = {}
+    for size in (64, 128, 256):
+        arms[f"worldsim, one {size} px image"] = _ours("pixels", size)
+    arms["worldsim, no image"] = _ours("state", 128)
+    arms["worldsim, seconds per reset"] = _our_resets()
+    for workers in (1, 2):
+        arms[f"worldsim, {workers} worker(s), one 128 px image"] = _vector(workers)
+    with contextlib.suppress(ImportError):
+        arms["robosuite Lift, one 128 px image"] = _lift(camera=True)
+        arms["robosuite Lift, no image"] = _lift(camera=False)
+        arms["robosuite Lift, seconds per reset"] = _lift_resets()
+    samples: dict[str, list[float]] = {name: [] for name in arms}
+    for _ in range(config.rounds):
+        for name, arm in arms.items():
+            samples[name].append(arm())
+    medians = {name: float(np.median(values)) for name, values in samples.items()}
+    ratios = {}
+    if "robosuite Lift, no image" in medians:
+        for what in ("one 128 px image", "no image"):
+            ratios[what] = medians[f"worldsim, {what}"] / medians[f"robosuite Lift, {what}"]
+    _report({"medians": medians, "ratios": ratios, "samples": samples}, config.json)
+
+
+def bench_render(config: BenchRenderConfig) -> None:
+    """Frames per second of the renderer alone."""
+    env: Any = envs.make("pick-place", obs_mode="state").unwrapped
+    env.reset(seed=190_000)
+    medians = {}
+    for size in (64, 128, 256):
+        times = []
+        env.frame("left", size)
+        for _ in range(config.frames):
+            start = time.perf_counter()
+            env.frame("left", size)
+            times.append(time.perf_counter() - start)
+        medians[f"{size} px, frames per second"] = 1.0 / float(np.median(times))
+    _report({"medians": medians}, config.json)
+
+
+def _report(results: dict[str, Any], path: str | None) -> None:
+    for section in ("medians", "ratios"):
+        for name, value in results.get(section, {}).items():
+            print(f"{section[:-1]:7} {name:45} {value:9.3f}")
+    if path:
+        stamped = results | {"versions": versions(), "cores": os.cpu_count()}
+        write_atomically(Path(path), json.dumps(stamped, indent=1) + "\n")
+
+
+def _rate(step: Callable[[], object], count: int) -> float:
+    start = time.perf_counter()
+    for _ in range(count):
+        step()
+    return count / (time.perf_counter() - start)
+
+
+def _ours(mode: str, size: int) -> Callable[[], float]:
+    env = envs.make("grasp", obs_mode=mode, image_size=size).unwrapped
+    rng = np.random.default_rng(0)
+    env.reset(seed=190_000)
+    return lambda: _rate(lambda: env.step(rng.uniform(-1, 1, 7)), 60)
+
+
+def _our_resets() -> Callable[[], float]:
+    env = envs.make("grasp", obs_mode="state")
+    seeds = iter(range(190_000, 191_000))
+    env.reset(seed=190_999)
+    return lambda: 1.0 / _rate(lambda: env.reset(seed=next(seeds)), 20)
+
+
+def _vector(workers: int) -> Callable[[], float]:
+    import gymnasium as gym
+
+    vector = gym.vector.AsyncVectorEnv(
+        [lambda: envs.make("grasp", obs_mode="pixels") for _ in range(workers)], context="spawn"
+    )
+    vector.reset(seed=190_000)
+    rng = np.random.default_rng(0)
+    return lambda: workers * _rate(lambda: vector.step(rng.uniform(-1, 1, (workers, 7))), 40)
+
+
+def _make_lift(camera: bool) -> Any:
+    with contextlib.redirect_stdout(io.StringIO()):
+        import robosuite
+
+        return robosuite.make(
+            "Lift",
+            robots="Panda",
+            control_freq=4,
+            horizon=10_000,
+            has_renderer=False,
+            has_offscreen_renderer=camera,
+            use_camera_obs=camera,
+            camera_names="agentview",
+            camera_heights=128,
+            camera_widths=128,
+        )
+
+
+def _lift(camera: bool) -> Callable[[], float]:
+    env = _make_lift(camera)
+    env.reset()
+    rng = np.random.default_rng(0)
+    return lambda: _rate(lambda: env.step(rng.uniform(-1, 1, env.action_dim)), LIFT_STEPS_PER_SLICE)
+
+
+def _lift_resets() -> Callable[[], float]:
+    env = _make_lift(camera=False)
+    return lambda: 1.0 / _rate(env.reset, 2)
+
+
+MAINS = {"BenchEnvConfig": bench_env, "BenchRenderConfig": bench_render}

@@ -1,0 +1,117 @@
+"""The ``worldsim`` command.
+
+Every subcommand is a frozen dataclass of documented options and a ``main`` that takes it; modules
+are imported when their command is used, so ``worldsim --help`` is quick. Bad input ends in one
+sentence and exit code 2.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from dataclasses import dataclass
+from importlib import import_module
+
+_EXAMPLES = """examples:
+  worldsim compare                                      the main job, a few minutes
+  worldsim evaluate --agent expert --task grasp --seeds 190000:190020 --out runs/expert
+  worldsim evaluate --agent world-model --task reach --seeds 200000:200200 --out runs/reach
+  worldsim collect --preset default --out data/default  rebuild the training data
+  worldsim doctor                                       is this machine set up?
+"""
+
+
+@dataclass(frozen=True)
+class Command:
+    """Where a subcommand lives."""
+
+    module: str
+    config: str
+    help: str
+
+
+COMMANDS: dict[str, Command] = {
+    "compare": Command("experiments.compare", "CompareConfig", "every agent on identical seeds"),
+    "evaluate": Command("experiments.evaluate", "EvaluateConfig", "one agent on one task"),
+    "report": Command("experiments.report", "ReportConfig", "the page of a comparison"),
+    "render": Command("experiments.video", "RenderConfig", "videos from stored states"),
+    "collect": Command("experiments.collect", "CollectConfig", "training data"),
+    "train world-model": Command("experiments.train", "WorldModelTraining", "encoder and predictor"),
+    "train sac-her": Command("experiments.train_rl", "SacHerConfig", "SAC with hindsight goals"),
+    "data info": Command("experiments.data_info", "DataInfoConfig", "what is in a data set"),
+    "data contact-sheet": Command(
+        "experiments.data_info", "ContactSheetConfig", "a picture of a data set"
+    ),
+    "bench env": Command("experiments.bench", "BenchEnvConfig", "steps per second, against Lift"),
+    "bench render": Command("experiments.bench", "BenchRenderConfig", "frames per second"),
+    "doctor": Command("experiments.doctor", "DoctorConfig", "is this machine set up?"),
+}
+
+
+def main() -> None:
+    """Entry point."""
+    sys.exit(run(sys.argv[1:]))
+
+
+def run(arguments: list[str]) -> int:
+    """Run one command line; returns the exit code."""
+    # Mesa's software renderer is fastest with one thread a process beside busy neighbours.
+    os.environ.setdefault("LP_NUM_THREADS", "1")
+    if not arguments or arguments[0] in ("-h", "--help"):
+        print(_overview())
+        return 0
+    name, rest = _split(arguments)
+    if name is None:
+        print(f"worldsim: {_unknown(arguments)}", file=sys.stderr)
+        return 2
+    return _call(name, rest)
+
+
+def _split(arguments: list[str]) -> tuple[str | None, list[str]]:
+    """The longest command the words start with, and what follows it."""
+    for count in (2, 1):
+        name = " ".join(arguments[:count])
+        if name in COMMANDS:
+            return name, arguments[count:]
+    return None, arguments
+
+
+def _call(name: str, arguments: list[str]) -> int:
+    import tyro
+
+    command = COMMANDS[name]
+    module = import_module(command.module)
+    config = tyro.cli(
+        getattr(module, command.config),
+        prog=f"worldsim {name}",
+        description=module.__doc__,
+        args=arguments,
+    )
+    mains = getattr(module, "MAINS", {})
+    try:
+        mains.get(command.config, getattr(module, "main", None))(config)
+    except (ValueError, OSError, RuntimeError) as error:
+        print(f"worldsim {name}: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print(f"\nworldsim {name}: interrupted; what was finished is kept", file=sys.stderr)
+        return 130
+    return 0
+
+
+def _overview() -> str:
+    width = max(len(name) for name in COMMANDS)
+    lines = [f"  {name:{width}}  {command.help}" for name, command in COMMANDS.items()]
+    return "\n".join(
+        ["usage: worldsim COMMAND [options]      (COMMAND --help lists its options)", "", *lines]
+        + ["", _EXAMPLES]
+    )
+
+
+def _unknown(arguments: list[str]) -> str:
+    import difflib
+
+    given = " ".join(arguments[:2]) if arguments[0] in ("train", "data", "bench") else arguments[0]
+    near = difflib.get_close_matches(given, COMMANDS, n=1)
+    hint = f" (did you mean {near[0]!r}?)" if near else ""
+    return f"unknown command {given!r}{hint}: allowed are {', '.join(COMMANDS)}"

@@ -1,0 +1,108 @@
+"""Intervals and paired tests for success rates on identical seeds.
+
+Wilson (1927) for one rate; exact McNemar (1947) for two arms on the same seeds; Newcombe's method
+10 (Statistics in Medicine 17, 1998, 2635-2650) for the paired difference; Holm (1979) across pairs.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import stats
+
+
+def wilson(successes: int, n: int, confidence: float = 0.95) -> tuple[float, float]:
+    """Wilson score interval of a rate.
+
+    Raises:
+        ValueError: when successes do not lie in 0..n or n is not positive.
+    """
+    if n <= 0 or not 0 <= successes <= n:
+        raise ValueError(f"{successes} successes of {n} are not a rate")
+    z = float(stats.norm.ppf(0.5 + confidence / 2))
+    p = successes / n
+    centre = (p + z * z / (2 * n)) / (1 + z * z / n)
+    half = z / (1 + z * z / n) * math.sqrt(p * (1 - p) / n + z * z / (4 * n * n))
+    low = 0.0 if successes == 0 else max(0.0, centre - half)
+    high = 1.0 if successes == n else min(1.0, centre + half)
+    return low, high
+
+
+@dataclass(frozen=True)
+class Paired:
+    """Two arms on the same seeds.
+
+    Attributes:
+        both, first_only, second_only, neither: the 2x2 table.
+        difference: rate of the first arm minus the second's.
+        low, high: its 95 % interval.
+        p_value: exact two-sided McNemar.
+    """
+
+    both: int
+    first_only: int
+    second_only: int
+    neither: int
+    difference: float
+    low: float
+    high: float
+    p_value: float
+
+
+def mcnemar(first_only: int, second_only: int) -> float:
+    """Exact two-sided p-value from the discordant pairs."""
+    n = first_only + second_only
+    if n == 0:
+        return 1.0
+    return float(min(1.0, 2.0 * stats.binom.cdf(min(first_only, second_only), n, 0.5)))
+
+
+def paired(first: Sequence[bool], second: Sequence[bool], confidence: float = 0.95) -> Paired:
+    """Compare two arms whose entries are the same seeds in the same order.
+
+    Raises:
+        ValueError: when the arms differ in length or are empty.
+    """
+    if len(first) != len(second) or not first:
+        raise ValueError(f"arms of {len(first)} and {len(second)} episodes cannot be paired")
+    a, b = np.asarray(first, dtype=bool), np.asarray(second, dtype=bool)
+    table = [int(x.sum()) for x in (a & b, a & ~b, ~a & b, ~a & ~b)]
+    low, high = newcombe(*table, confidence=confidence)
+    difference = (table[1] - table[2]) / len(a)
+    return Paired(*table, difference, low, high, mcnemar(table[1], table[2]))
+
+
+def newcombe(
+    both: int, first_only: int, second_only: int, neither: int, confidence: float = 0.95
+) -> tuple[float, float]:
+    """Interval of a paired difference of rates (Newcombe's method 10)."""
+    n = both + first_only + second_only + neither
+    first, second = both + first_only, both + second_only
+    p1, p2 = first / n, second / n
+    l1, u1 = wilson(first, n, confidence)
+    l2, u2 = wilson(second, n, confidence)
+    margins = first * (n - first) * second * (n - second)
+    phi = 0.0
+    if margins > 0:
+        numerator = both * neither - first_only * second_only
+        # Newcombe's continuity correction applies to positive association only.
+        numerator = max(numerator - n / 2, 0) if numerator > 0 else numerator
+        phi = numerator / math.sqrt(margins)
+    d = p1 - p2
+    below = (p1 - l1) ** 2 - 2 * phi * (p1 - l1) * (u2 - p2) + (u2 - p2) ** 2
+    above = (u1 - p1) ** 2 - 2 * phi * (u1 - p1) * (p2 - l2) + (p2 - l2) ** 2
+    return d - math.sqrt(max(below, 0.0)), d + math.sqrt(max(above, 0.0))
+
+
+def holm(p_values: Sequence[float]) -> list[float]:
+    """Holm-adjusted p-values, in the order given."""
+    order = np.argsort(p_values, kind="stable")
+    adjusted = np.empty(len(p_values))
+    running = 0.0
+    for rank, index in enumerate(order):
+        running = max(running, (len(p_values) - rank) * p_values[index])
+        adjusted[index] = min(1.0, running)
+    return [float(p) for p in adjusted]
