@@ -139,6 +139,23 @@ def renderer_name() -> str:
     return str(GL.glGetString(GL.GL_RENDERER).decode())
 
 
+def choose_backend() -> str:
+    """Settle ``MUJOCO_GL`` for this process, its children and robosuite; opens no context.
+
+    Returns:
+        ``"egl"`` or ``"osmesa"``: what the variable says, else what PyOpenGL is bound to, else
+        EGL if it works, else OSMesa.
+    """
+    for variable in ("MUJOCO_GL", "PYOPENGL_PLATFORM"):
+        name = os.environ.get(variable, "").strip().lower()
+        if name in _BACKENDS:
+            break
+    else:
+        name = "egl" if _egl_works() else "osmesa"
+    os.environ["MUJOCO_GL"] = name
+    return name
+
+
 def open_viewer(model: mujoco.MjModel, data: mujoco.MjData) -> Any:
     """Open MuJoCo's interactive viewer on ``data``; call ``sync()`` on it after every step.
 
@@ -168,18 +185,15 @@ def _open_gl() -> Any:
     """Open a context with the backend that is asked for, or the first that works."""
     if sys.platform != "linux":
         return mujoco.GLContext(1, 1)
-    wanted = os.environ.get("MUJOCO_GL", "").strip().lower()
-    if wanted not in _BACKENDS:
-        wanted = "egl" if _egl_works() else "osmesa"
+    name = choose_backend()
     try:
-        context = importlib.import_module(_BACKENDS[wanted]).GLContext(1, 1)
+        context = importlib.import_module(_BACKENDS[name]).GLContext(1, 1)
         context.make_current()
     except Exception as error:  # PyOpenGL has a dozen ways to say that a library is missing
         raise RuntimeError(
-            f"cannot render: MUJOCO_GL={wanted} does not work here ({error}); install the Debian "
+            f"cannot render: MUJOCO_GL={name} does not work here ({error}); install the Debian "
             "packages libosmesa6, libegl1 and libgl1-mesa-dri, or set MUJOCO_GL to egl or osmesa"
         ) from error
-    os.environ["MUJOCO_GL"] = wanted  # children, and robosuite, follow
     return context
 
 

@@ -29,6 +29,7 @@ import mujoco
 import numpy as np
 
 from envs import scene, scene_meshes
+from envs.rendering import choose_backend
 
 TIMESTEP_S = 0.004
 IMPRATIO = 20
@@ -118,7 +119,7 @@ def build(folder: Path) -> None:
             (draft / f"{kind}.xml").write_text(text, encoding="utf-8")
         made = [path.relative_to(draft) for path in sorted(draft.rglob("*")) if path.is_file()]
         (folder / "meshes").mkdir(exist_ok=True)
-        for path in sorted(made, key=lambda path: path.suffix, reverse=True):  # XML after meshes
+        for path in sorted(made, key=lambda path: path.suffix):  # meshes before XML
             os.replace(draft / path, folder / path)
     for path in [*folder.glob("*.xml"), *folder.glob("meshes/*")]:
         if path.relative_to(folder) not in made:
@@ -131,14 +132,12 @@ def compose(kind: str) -> ET.Element:
     Returns:
         The root of robosuite's own MJCF, unchanged; mesh files are absolute paths.
     """
-    backend = os.environ.get("MUJOCO_GL")  # importing robosuite overwrites it
+    choose_backend()  # robosuite opens GL libraries when imported, and would insist on EGL
     from robosuite.models.arenas import TableArena
     from robosuite.models.bases import RethinkMount
     from robosuite.models.grippers import PandaGripper
     from robosuite.models.robots import Panda
     from robosuite.models.tasks import ManipulationTask
-
-    os.environ.pop("MUJOCO_GL", None) if backend is None else os.environ.update(MUJOCO_GL=backend)
 
     # As robosuite.robots.Robot.load_model. There is no hand rotation to apply to the model: both
     # offsets that the class reads are part of the bodies' own quaternions.
