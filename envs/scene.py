@@ -75,7 +75,9 @@ def load_model(kind: str) -> mujoco.MjModel:
         kind: one of :data:`OBJECT_KINDS`.
 
     Returns:
-        A new model, which the caller may change in place.
+        A new model, which the caller may change in place: sizes by :func:`resize_object`,
+        colours, lights, cameras and the platform's place directly. ``opt.timestep`` is not to be
+        raised: the grip's contact damping is tuned to it.
 
     Raises:
         ValueError: ``kind`` is not known.
