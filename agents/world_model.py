@@ -95,8 +95,8 @@ class WorldModelAgent:
                 + (f", and may use {', '.join(known[1:])}" if len(known) > 1 else "")
             )
         self.observation_keys = (*(f"image_{c}" for c in views), "proprio", "target")
-        changes = {k: v for k, v in {"mode": mode, "advance": advance}.items() if v is not None}
-        self.config = replace(config or AgentConfig(), **changes)
+        base = config or AgentConfig()
+        self.config = replace(base, mode=mode or base.mode, advance=advance or base.advance)
         self.planner = CEM(self.config.planner)
         self._views = views
 
@@ -136,7 +136,7 @@ class WorldModelAgent:
 
     @torch.inference_mode()
     def _encode(self, images: Mapping[str, NDArray[np.generic]]) -> Tensor:
-        return self.model.encode({c: torch.from_numpy(np.ascontiguousarray(i)) for c, i in images.items()})
+        return self.model.encode({c: np.asarray(i, dtype=np.uint8) for c, i in images.items()})
 
     def _remember(self, latent: Tensor, proprio: NDArray[np.float64]) -> None:
         keep = self.model.config.context_frames
@@ -174,8 +174,10 @@ class WorldModelAgent:
                 return np.asarray(chunk[0], dtype=np.float64)
             proposals = self._spread(chunk)
         context = Context(
-            torch.stack(self._latents), np.array(self._actions).reshape(-1, 7),
-            np.stack(self._proprio), target,
+            torch.stack(self._latents),
+            np.array(self._actions).reshape(-1, 7),
+            np.stack(self._proprio),
+            target,
         )
         cost = LatentGoalCost(self.model, context, goal, self.config.cost)
         plan = self.planner.plan(cost, self._rng, self._mean, proposals)
@@ -185,7 +187,10 @@ class WorldModelAgent:
 
     @torch.inference_mode()
     def _propose(
-        self, latent: Tensor, goal: Tensor, proprio: NDArray[np.float64],
+        self,
+        latent: Tensor,
+        goal: Tensor,
+        proprio: NDArray[np.float64],
         target: NDArray[np.float64],
     ) -> tuple[NDArray[np.float32], float]:
         """The goal head's chunk (H, 7), fitted to the planner's horizon, and steps to go."""

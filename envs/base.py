@@ -23,7 +23,7 @@ from envs.controller import DOWNWARD, TABLE_Z, CartesianController
 from envs.rendering import Renderer
 from envs.scene import BASE_POS, OBJECT_KINDS, load_model, resize_object
 from envs.spec import BUDGETS, CAMERAS, OBS_MODES, REWARDS, EnvSpec, check_choice
-from envs.variations import OBJECTS, get_variation, sample_colour, sample_shape
+from envs.variations import OBJECTS, get_variation, sample_colour
 
 Array = NDArray[np.float64]
 
@@ -31,6 +31,8 @@ Array = NDArray[np.float64]
 PLATFORM_HEIGHT_M = 0.05
 STATE = mujoco.mjtState.mjSTATE_INTEGRATION
 OBSERVATION_SIZE = 37
+# Metres and radians stay inside the first; a knocked object's velocities are clipped to the second.
+POSE_BOUND, STATE_BOUND = 4.0, 20.0
 STAGES = ("none", "reached", "grasped", "lifted", "placed")
 _PARKED = np.array([0.0, 0.0, -1.0])
 
@@ -71,18 +73,21 @@ class Scene:
     object_geom: int
     object_qpos: slice
     object_qvel: slice
-    finger_geoms: tuple[NDArray[np.intp], NDArray[np.intp]]
+    finger_geoms: tuple[frozenset[int], frozenset[int]]
     platform_body: int
     platform_geom: int
 
 
-def _finger_geoms(model: mujoco.MjModel, side: str) -> NDArray[np.intp]:
+def _finger_geoms(model: mujoco.MjModel, side: str) -> frozenset[int]:
     """Collision geoms of the bodies of the left or right finger."""
     bodies = [b for b in range(model.nbody) if f"{side}finger" in model.body(b).name]
-    bodies += [b for b in range(model.nbody) if f"finger_joint{1 + (side == 'right')}_tip" in
-               model.body(b).name]
+    bodies += [
+        b
+        for b in range(model.nbody)
+        if f"finger_joint{1 + (side == 'right')}_tip" in model.body(b).name
+    ]
     solid = (model.geom_contype > 0) | (model.geom_conaffinity > 0)
-    return np.flatnonzero(np.isin(model.geom_bodyid, bodies) & solid)
+    return frozenset(np.flatnonzero(np.isin(model.geom_bodyid, bodies) & solid).tolist())
 
 
 def build_scene(kind: str, spec: EnvSpec) -> Scene:
@@ -125,7 +130,10 @@ class ManipulationEnv(gym.Env[dict[str, Any], NDArray[np.float32]]):
         ValueError: for an unknown option, naming what is allowed.
     """
 
-    metadata = {"render_modes": ["rgb_array", "human"], "render_fps": 4}
+    metadata = {  # noqa: RUF012  (Gymnasium declares it as an instance attribute)
+        "render_modes": ["rgb_array", "human"],
+        "render_fps": 4,
+    }
     task: str
     goal_size: int
 
@@ -137,7 +145,7 @@ class ManipulationEnv(gym.Env[dict[str, Any], NDArray[np.float32]]):
         reward: str = "sparse",
         control_period: float = 0.25,
         variation: str = "default",
-        object: str | None = None,  # noqa: A002  (the contract's name)
+        object: str | None = None,
         render_mode: str | None = None,
     ) -> None:
         if isinstance(cameras, str):
@@ -161,26 +169,30 @@ class ManipulationEnv(gym.Env[dict[str, Any], NDArray[np.float32]]):
         self._scenes: dict[str, Scene] = {}
         self._renderers: dict[tuple[str, int], Renderer] = {}
         self._viewer: Any = None
+        self._held_since: float | None = None
         self.start: Start
         self.scene: Scene
         self.action_space = spaces.Box(-1.0, 1.0, (7,), np.float32)
         self.observation_space = self._make_observation_space()
+        if obs_mode != "pixels":
+            # Stable-Baselines3 takes any env with this method for a GoalEnv.
+            self.compute_reward = self.sparse_reward
         self._use(OBJECT_KINDS[0])
 
     def _make_observation_space(self) -> spaces.Dict:
         size = self.env_spec.image_size
         box = spaces.Box
         entries: dict[str, spaces.Space[Any]] = {
-            "proprio": box(-np.inf, np.inf, (7,), np.float32),
-            "target": box(-np.inf, np.inf, (7,), np.float32),
+            "proprio": box(-POSE_BOUND, POSE_BOUND, (7,), np.float32),
+            "target": box(-POSE_BOUND, POSE_BOUND, (7,), np.float32),
         }
         if self.obs_mode in ("pixels", "all"):
             for camera in self.env_spec.cameras:
                 entries[f"image_{camera}"] = box(0, 255, (size, size, 3), np.uint8)
         if self.obs_mode in ("state", "all"):
-            entries["observation"] = box(-np.inf, np.inf, (OBSERVATION_SIZE,), np.float64)
-            entries["achieved_goal"] = box(-np.inf, np.inf, (self.goal_size,), np.float64)
-            entries["desired_goal"] = box(-np.inf, np.inf, (self.goal_size,), np.float64)
+            goal = box(-POSE_BOUND, POSE_BOUND, (self.goal_size,), np.float64)
+            state = box(-STATE_BOUND, STATE_BOUND, (OBSERVATION_SIZE,), np.float64)
+            entries |= {"observation": state, "achieved_goal": goal, "desired_goal": goal}
         return spaces.Dict(entries)
 
     # -- what a task defines --------------------------------------------------------------------
@@ -194,8 +206,11 @@ class ManipulationEnv(gym.Env[dict[str, Any], NDArray[np.float32]]):
         """(G,) what has been achieved now, comparable with ``start.goal``."""
 
     @abstractmethod
-    def compute_reward(self, achieved_goal: Array, desired_goal: Array, info: Any) -> Any:
-        """Sparse reward, vectorised over leading axes: 0 at the goal, -1 elsewhere."""
+    def sparse_reward(self, achieved_goal: Array, desired_goal: Array, info: Any) -> Any:
+        """Vectorised over leading axes: 0 at the goal, -1 elsewhere.
+
+        It is ``compute_reward`` of a GoalEnv wherever goals are observed.
+        """
 
     @abstractmethod
     def condition(self) -> bool:
@@ -220,7 +235,8 @@ class ManipulationEnv(gym.Env[dict[str, Any], NDArray[np.float32]]):
         super().reset(seed=seed)
         episode_seed = int(self.np_random.integers(2**63)) if seed is None else int(seed)
         placement, appearance = (
-            np.random.default_rng(stream) for stream in np.random.SeedSequence(episode_seed).spawn(2)
+            np.random.default_rng(stream)
+            for stream in np.random.SeedSequence(episode_seed).spawn(2)
         )
         rgba = sample_colour(self.variation, appearance)
         for _ in range(100):
@@ -249,7 +265,7 @@ class ManipulationEnv(gym.Env[dict[str, Any], NDArray[np.float32]]):
         reward = (
             float(sum(info["reward_terms"].values()))
             if self.reward == "dense"
-            else float(self.compute_reward(self.achieved_goal(), self.start.goal, info))
+            else float(self.sparse_reward(self.achieved_goal(), self.start.goal, info))
         )
         if self.render_mode == "human":
             self.render()
@@ -259,7 +275,7 @@ class ManipulationEnv(gym.Env[dict[str, Any], NDArray[np.float32]]):
         """Observation and info of the present state, without acting."""
         return self._observation(), self._info()
 
-    def render(self) -> NDArray[np.uint8] | None:  # type: ignore[override]
+    def render(self) -> NDArray[np.uint8] | None:
         """A frame of the first camera ("rgb_array"), or the interactive viewer ("human")."""
         if self.render_mode == "human":
             from envs.rendering import open_viewer
@@ -343,13 +359,16 @@ class ManipulationEnv(gym.Env[dict[str, Any], NDArray[np.float32]]):
 
     def tool_position(self) -> Array:
         """(3,) tool centre."""
-        return self.scene.controller.tool_pose(self.scene.data)[0]
+        scene = self.scene
+        place: Array = scene.data.site_xpos[scene.controller.site] - BASE_POS
+        return place
 
     def object_position(self) -> Array:
         """(3,) object centre; the tool's own where the task has no object."""
         if self.scene.object_body < 0:
             return self.tool_position()
-        return self.scene.data.xpos[self.scene.object_body] - BASE_POS
+        place: Array = self.scene.data.xpos[self.scene.object_body] - BASE_POS
+        return place
 
     def clearance(self) -> float:
         """Height of the object's lowest point above the table, metres."""
@@ -365,30 +384,35 @@ class ManipulationEnv(gym.Env[dict[str, Any], NDArray[np.float32]]):
 
     def finger_contacts(self) -> Array:
         """(2,) 1.0 where the left, the right finger touches the object."""
-        return np.array([self._touching(geoms) for geoms in self.scene.finger_geoms], dtype=float)
+        touching = self._touching()
+        return np.array([bool(touching & geoms) for geoms in self.scene.finger_geoms], dtype=float)
 
     def on_platform(self) -> bool:
         """Whether the object touches the platform."""
-        return self._touching(np.array([self.scene.platform_geom]))
+        return self.scene.platform_geom in self._touching()
 
     def object_velocity(self) -> Array:
         """(6,) linear m/s and angular rad/s of the object."""
-        return self.scene.data.qvel[self.scene.object_qvel] if self.scene.object_body >= 0 else (
-            np.zeros(6)
+        return (
+            self.scene.data.qvel[self.scene.object_qvel]
+            if self.scene.object_body >= 0
+            else (np.zeros(6))
         )
 
-    def _touching(self, geoms: NDArray[np.intp]) -> bool:
-        pairs = self.scene.data.contact.geom
-        if self.scene.object_geom < 0 or len(pairs) == 0:
-            return False
-        mine = (pairs == self.scene.object_geom).any(axis=1)
-        return bool(np.isin(pairs[mine], geoms).any())
+    def _touching(self) -> set[int]:
+        """Geoms in contact with the object. A few pairs: plain Python beats NumPy here."""
+        mine = self.scene.object_geom
+        return {
+            one if other == mine else other
+            for one, other in self.scene.data.contact.geom.tolist()
+            if mine in (one, other)
+        }
 
     def state_vector(self) -> Array:
         """(OBSERVATION_SIZE,) privileged state; ``envs.experts`` names its parts."""
         controller, data = self.scene.controller, self.scene.data
-        position, rotation = controller.tool_pose(data)
-        matrix = rotation.as_matrix()
+        position = self.tool_position()
+        matrix = data.site_xmat[controller.site].reshape(3, 3)
         if self.scene.object_body >= 0:
             pose = data.xmat[self.scene.object_body].reshape(3, 3)
         else:
@@ -402,7 +426,7 @@ class ManipulationEnv(gym.Env[dict[str, Any], NDArray[np.float32]]):
                 place,
                 pose[:, :2].T.ravel(),
                 place - position,
-                self.object_velocity(),
+                np.clip(self.object_velocity(), -STATE_BOUND, STATE_BOUND),
                 self.finger_contacts(),
                 self.start.half_size,
                 self.start.goal[:3],
@@ -440,9 +464,7 @@ class ManipulationEnv(gym.Env[dict[str, Any], NDArray[np.float32]]):
         mujoco.mj_forward(scene.model, data)
         scene.controller.advance(data)
         data.time = 0.0
-        self._held_since: float | None = None
-        self._success = False
-        self._stage = 0
+        self._held_since, self._success, self._stage = None, False, 0
         digest = hashlib.sha256(self.physics_state().tobytes())
         for part in (start.half_size, start.rgba, start.goal, start.platform):
             digest.update(b"-" if part is None else np.asarray(part).tobytes())
@@ -462,8 +484,10 @@ class ManipulationEnv(gym.Env[dict[str, Any], NDArray[np.float32]]):
     def _stage_now(self) -> int:
         """Index into ``STAGES`` of what holds at this instant."""
         if self._success:
-            return STAGES.index("placed") if self.task == "pick-place" else (
-                STAGES.index("lifted") if self.task == "grasp" else STAGES.index("reached")
+            return (
+                STAGES.index("placed")
+                if self.task == "pick-place"
+                else (STAGES.index("lifted") if self.task == "grasp" else STAGES.index("reached"))
             )
         if self.scene.object_body < 0:
             return 0

@@ -26,11 +26,12 @@ FINGER_JOINTS = ("gripper0_right_finger_joint1", "gripper0_right_finger_joint2")
 TOOL_SITE = "gripper0_right_grip_site"
 
 # Box of the tool centre in the robot-base frame. The lowest point keeps the finger tips, which
-# reach below the tool centre, off the table.
+# reach below the tool centre, off the table; the far and high corners, where the arm cannot keep
+# the gripper vertical, are left out.
 TOOL_CLEARANCE_M = 0.012
 TABLE_Z = float(TABLE_TOP_Z - BASE_POS[2])
-WORKSPACE_LOW = np.array([0.32, -0.34, TABLE_Z + TOOL_CLEARANCE_M])
-WORKSPACE_HIGH = np.array([0.78, 0.34, TABLE_Z + 0.42])
+WORKSPACE_LOW = np.array([0.32, -0.30, TABLE_Z + TOOL_CLEARANCE_M])
+WORKSPACE_HIGH = np.array([0.70, 0.30, TABLE_Z + 0.36])
 DOWNWARD = Rotation.from_euler("x", np.pi)
 # Rotation vector away from straight down: tilt stays small, yaw is free over half a turn.
 ROTATION_LIMIT_RAD = np.array([0.5, 0.5, 1.6])
@@ -39,6 +40,7 @@ LEASH_M = 0.04
 LEASH_RAD = 0.2
 INTERPOLATION_STAGES = 8
 RAMP_SHARE = 0.75
+_DAMPING = 1e-6 * np.eye(6)
 
 
 @dataclass
@@ -98,13 +100,14 @@ class CartesianController:
 
     def tool_pose(self, data: mujoco.MjData) -> tuple[Array, Rotation]:
         """Achieved tool centre: position (3,) m and rotation in the robot-base frame."""
-        rotation = Rotation.from_matrix(data.site_xmat[self.site].reshape(3, 3))
-        return data.site_xpos[self.site] - BASE_POS, rotation
+        quat = np.zeros(4)
+        mujoco.mju_mat2Quat(quat, data.site_xmat[self.site])
+        return data.site_xpos[self.site] - BASE_POS, Rotation.from_quat(quat[[1, 2, 3, 0]])
 
     def closedness(self, data: mujoco.MjData) -> float:
         """1 - opening / full opening, in [0, 1]."""
-        opening = np.abs(data.qpos[self.finger_qpos]).sum()
-        return float(np.clip(1.0 - opening / GRIPPER_OPENING, 0.0, 1.0))
+        first, second = data.qpos[self.finger_qpos].tolist()
+        return min(1.0, max(0.0, 1.0 - (abs(first) + abs(second)) / GRIPPER_OPENING))
 
     def proprio(self, data: mujoco.MjData) -> Array:
         """(7,) achieved xyz m, Euler xyz rad, closedness."""
@@ -177,7 +180,8 @@ class CartesianController:
         goal_quat = self.target.quaternion[[3, 0, 1, 2]]
         joints = start.copy()
         jacobian = np.zeros((6, model.nv))
-        error, quat, inverse, twist = np.zeros(6), np.zeros(4), np.zeros(4), np.zeros(4)
+        error, weights = np.zeros(6), np.zeros(6)
+        quat, inverse, twist = np.zeros(4), np.zeros(4), np.zeros(4)
         for _ in range(iterations):
             data.qpos[self.arm_qpos] = joints
             mujoco.mj_kinematics(model, data)
@@ -191,9 +195,12 @@ class CartesianController:
                 break
             mujoco.mj_jacSite(model, data, jacobian[:3], jacobian[3:], self.site)
             arm = jacobian[:, self.arm_dof]
-            gram = arm @ arm.T + 1e-6 * np.eye(6)
             rest = 0.05 * (HOME_QPOS - joints)
-            step = arm.T @ np.linalg.solve(gram, error - arm @ rest) + rest
+            # MuJoCo's own Cholesky: LAPACK wakes a thread pool for six unknowns.
+            gram = arm @ arm.T + _DAMPING
+            mujoco.mju_cholFactor(gram, 0.0)
+            mujoco.mju_cholSolve(weights, gram, error - arm @ rest)
+            step = arm.T @ weights + rest
             joints = np.clip(
                 joints + np.clip(step, -0.4, 0.4), self.arm_range[:, 0], self.arm_range[:, 1]
             )

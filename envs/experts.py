@@ -130,8 +130,8 @@ class ScriptedExpert:
         if self.stage == "grasped":
             return reading.held and reading.target_closedness > 0.99
         if self.stage == "released":
-            return reading.closedness < 0.1 or not reading.contacts.any() and (
-                reading.target_closedness < 0.01
+            return reading.closedness < 0.1 or (
+                not reading.contacts.any() and (reading.target_closedness < 0.01)
             )
         turned = self._turn(reading, yaw)
         tolerance = {"above": 0.015, "pre-grasp": 0.006, "lowered": 0.006}.get(self.stage, 0.012)
@@ -145,7 +145,7 @@ class ScriptedExpert:
         grasp = self._grasp_point(reading)
         yaw = self._grasp_yaw(reading)
         if stage == "above":
-            return grasp + [0.0, 0.0, HOVER_M], yaw
+            return grasp + np.array([0.0, 0.0, HOVER_M]), yaw
         if stage in ("pre-grasp", "grasped"):
             return grasp, yaw
         # From here on the tool keeps its offset to the held object's centre.
@@ -183,7 +183,8 @@ class ScriptedExpert:
         if yaw is None:
             return np.zeros(3)
         goal = Rotation.from_euler("z", yaw) * DOWNWARD
-        return (goal * reading.rotation.inv()).as_euler("xyz")
+        turn: Array = (goal * reading.rotation.inv()).as_euler("xyz")
+        return turn
 
     def _steer(self, reading: Reading) -> Array:
         position, yaw = self._goal_pose(reading)

@@ -161,9 +161,7 @@ def _write(path: Path, goals: GoalSequence) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.NamedTemporaryFile(dir=path.parent, suffix=".tmp", delete=False) as file:
             images: dict[str, Any] = {f"image_{c}": v for c, v in goals.images.items()}
-            np.savez_compressed(
-                file, names=np.array(goals.names), budgets=goals.budgets, **images
-            )
+            np.savez_compressed(file, names=np.array(goals.names), budgets=goals.budgets, **images)
         os.replace(file.name, path)
     except OSError:
         return

@@ -38,14 +38,14 @@ class GraspEnv(ManipulationEnv):
         kind, half = sample_shape(self.variation, self.object, rng)
         tool, yaw = sample_tool(rng)
         place, turn = sample_object(rng, half[2])
-        goal = np.append(place + [0.0, 0.0, GOAL_LIFT_M], 1.0)
+        goal = np.append(place + np.array([0.0, 0.0, GOAL_LIFT_M]), 1.0)
         return Start(kind, half, rgba, tool, yaw, place, turn, None, goal)
 
     def achieved_goal(self) -> Array:
         """(4,) object centre, and whether both fingers hold it."""
         return np.append(self.object_position(), float(self.finger_contacts().all()))
 
-    def compute_reward(self, achieved_goal: Array, desired_goal: Array, info: Any) -> Any:
+    def sparse_reward(self, achieved_goal: Array, desired_goal: Array, info: Any) -> Any:
         """0 where the object is held within 4 cm of its goal, which is then above the table."""
         offset = np.subtract(achieved_goal, desired_goal)
         near = np.linalg.norm(offset[..., :3], axis=-1) < TOLERANCE_M

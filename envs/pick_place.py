@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from envs.base import PLATFORM_HEIGHT_M, TABLE_Z, Array, ManipulationEnv, Start
+from envs.base import PLATFORM_HEIGHT_M, Array, ManipulationEnv, Start
+from envs.controller import TABLE_Z
 from envs.grasp import grasp_terms
 from envs.placement import sample_object, sample_tool
 from envs.variations import sample_shape
@@ -38,7 +39,7 @@ class PickPlaceEnv(ManipulationEnv):
         """(4,) object centre, and whether any finger still touches it."""
         return np.append(self.object_position(), float(self.finger_contacts().any()))
 
-    def compute_reward(self, achieved_goal: Array, desired_goal: Array, info: Any) -> Any:
+    def sparse_reward(self, achieved_goal: Array, desired_goal: Array, info: Any) -> Any:
         """0 where the released object is within 4 cm of its place, -1 elsewhere."""
         offset = np.subtract(achieved_goal, desired_goal)
         near = np.linalg.norm(offset[..., :3], axis=-1) < TOLERANCE_M

@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from envs.base import TABLE_Z, Array, ManipulationEnv, Start
+from envs.base import Array, ManipulationEnv, Start
+from envs.controller import TABLE_Z
 from envs.placement import sample_tool
 
 TOLERANCE_M = 0.02
@@ -34,7 +35,7 @@ class ReachEnv(ManipulationEnv):
         """(3,) tool centre."""
         return self.tool_position()
 
-    def compute_reward(self, achieved_goal: Array, desired_goal: Array, info: Any) -> Any:
+    def sparse_reward(self, achieved_goal: Array, desired_goal: Array, info: Any) -> Any:
         """0 within 2 cm, -1 elsewhere."""
         distance = np.linalg.norm(np.subtract(achieved_goal, desired_goal), axis=-1)
         return np.where(distance < TOLERANCE_M, 0.0, -1.0)

@@ -36,7 +36,9 @@ COMMANDS: dict[str, Command] = {
     "report": Command("experiments.report", "ReportConfig", "the page of a comparison"),
     "render": Command("experiments.video", "RenderConfig", "videos from stored states"),
     "collect": Command("experiments.collect", "CollectConfig", "training data"),
-    "train world-model": Command("experiments.train", "WorldModelTraining", "encoder and predictor"),
+    "train world-model": Command(
+        "experiments.train", "WorldModelTraining", "encoder and predictor"
+    ),
     "train sac-her": Command("experiments.train_rl", "SacHerConfig", "SAC with hindsight goals"),
     "data info": Command("experiments.data_info", "DataInfoConfig", "what is in a data set"),
     "data contact-sheet": Command(
@@ -102,10 +104,8 @@ def _call(name: str, arguments: list[str]) -> int:
 def _overview() -> str:
     width = max(len(name) for name in COMMANDS)
     lines = [f"  {name:{width}}  {command.help}" for name, command in COMMANDS.items()]
-    return "\n".join(
-        ["usage: worldsim COMMAND [options]      (COMMAND --help lists its options)", "", *lines]
-        + ["", _EXAMPLES]
-    )
+    usage = "usage: worldsim COMMAND [options]      (COMMAND --help lists its options)"
+    return "\n".join([usage, "", *lines, "", _EXAMPLES])
 
 
 def _unknown(arguments: list[str]) -> str:

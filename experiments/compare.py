@@ -174,8 +174,19 @@ def markdown(
     ]
     if comparisons:
         adjusted = holm([p.p_value for _, _, p in comparisons])
-        lines += ["", _line(("task", f"{REFERENCE} minus", "difference", "95 % interval",
-                             "both / only it / only other / neither", "McNemar p (Holm)"))]
+        lines += [
+            "",
+            _line(
+                (
+                    "task",
+                    f"{REFERENCE} minus",
+                    "difference",
+                    "95 % interval",
+                    "both / only it / only other / neither",
+                    "McNemar p (Holm)",
+                )
+            ),
+        ]
         lines.append(_line(["---"] * 6))
         for (task, other, p), q in zip(comparisons, adjusted, strict=True):
             interval = f"{p.low:+.0%} to {p.high:+.0%}"
@@ -187,8 +198,19 @@ def markdown(
 
 def csv(arms: list[Arm]) -> str:
     """The result table as CSV."""
-    keys = ("task", "agent", "tier", "goal", "n", "successes", "success_rate", "wilson_low",
-            "wilson_high", "median_steps_to_success", "median_seconds_per_action")
+    keys = (
+        "task",
+        "agent",
+        "tier",
+        "goal",
+        "n",
+        "successes",
+        "success_rate",
+        "wilson_low",
+        "wilson_high",
+        "median_steps_to_success",
+        "median_seconds_per_action",
+    )
     rows = [",".join(keys)]
     rows += [",".join(str(arm.summary[key]) for key in keys) for arm in arms]
     return "\n".join(rows) + "\n"

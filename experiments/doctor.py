@@ -1,6 +1,6 @@
 """Is this machine set up? Says what is wrong and how to mend it.
 
-    worldsim doctor
+worldsim doctor
 """
 
 from __future__ import annotations

@@ -71,8 +71,9 @@ def make_spec(config: EvaluateConfig) -> RunSpec:
     for camera in cameras:
         check_choice("camera", camera, CAMERAS)
     if config.threads < 1 or config.workers < 1:
-        raise ValueError(f"threads and workers must be at least 1, got {config.threads}, "
-                         f"{config.workers}")
+        raise ValueError(
+            f"threads and workers must be at least 1, got {config.threads}, {config.workers}"
+        )
     options: dict[str, Any] = {}
     given = {"mode": config.planner, "model": config.model, "advance": config.advance}
     for name, value in given.items():

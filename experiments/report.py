@@ -1,6 +1,6 @@
 """The page of a comparison: one static HTML file, no network, readable on a phone and in the dark.
 
-    worldsim report runs/compare
+worldsim report runs/compare
 """
 
 from __future__ import annotations
@@ -122,8 +122,9 @@ def _funnels(summaries: list[dict[str, Any]]) -> str:
             share = count / summary["n"]
             if share:
                 width = max(1, round(100 * share))
-                parts.append(f"<div>{stage} {share:.0%}<div class='bar' style='width:{width}%'>"
-                             "</div></div>")
+                parts.append(
+                    f"<div>{stage} {share:.0%}<div class='bar' style='width:{width}%'></div></div>"
+                )
     return "".join(parts)
 
 

@@ -128,9 +128,7 @@ class SelectBySuccess(BaseCallback):
         return solved / self._config.eval_seeds
 
 
-def export(
-    model: SAC, config: SacHerConfig, folder: Path, curve: list[dict[str, float]]
-) -> None:
+def export(model: SAC, config: SacHerConfig, folder: Path, curve: list[dict[str, float]]) -> None:
     """Write the actor's mean network as safetensors and JSON, atomically."""
     folder.mkdir(parents=True, exist_ok=True)
     actor = model.policy.actor

@@ -143,7 +143,11 @@ def episode_frames(
     env: Any = envs.make(spec.task, obs_mode="state", variation=spec.variation).unwrapped
     env.reset(seed=row["seed"])
     goals = make_goals(
-        spec.task, row["seed"], spec.goal, cameras=spec.cameras, image_size=spec.image_size,
+        spec.task,
+        row["seed"],
+        spec.goal,
+        cameras=spec.cameras,
+        image_size=spec.image_size,
         variation=spec.variation,
     )
     pictures = None if goals is None else goals.images.get(camera)

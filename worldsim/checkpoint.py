@@ -22,9 +22,7 @@ class CheckpointError(ValueError):
     """A checkpoint that is missing, damaged or not what was asked for."""
 
 
-def save_world_model(
-    model: WorldModel, folder: Path, dtype: torch.dtype = torch.float16
-) -> None:
+def save_world_model(model: WorldModel, folder: Path, dtype: torch.dtype = torch.float16) -> None:
     """Write ``model.safetensors`` and ``config.json``; a good model there is replaced at once."""
     folder.mkdir(parents=True, exist_ok=True)
     weights = {k: v.detach().cpu().to(dtype).contiguous() for k, v in model.state_dict().items()}

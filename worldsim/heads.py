@@ -7,6 +7,8 @@ of steps between as distance, the recorded actions as proposals.
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -33,14 +35,15 @@ class AttentivePool(nn.Module):
         query = self.query.unflatten(-1, split).transpose(0, 1)  # (heads, Q, d)
         query = query.expand(batch, -1, -1, -1)
         pooled = F.scaled_dot_product_attention(query, key, value)  # (B, heads, Q, d)
-        return self.proj(pooled.transpose(1, 2).flatten(2))
+        out: Tensor = self.proj(pooled.transpose(1, 2).flatten(2))
+        return out
 
 
 def mlp(inputs: int, hidden: int, outputs: int, layers: int = 2) -> nn.Sequential:
     """Plain GELU perceptron."""
     sizes = [inputs] + [hidden] * (layers - 1)
     blocks: list[nn.Module] = []
-    for a, b in zip(sizes[:-1], sizes[1:], strict=True):
+    for a, b in pairwise(sizes):
         blocks += [nn.Linear(a, b), nn.GELU()]
     return nn.Sequential(*blocks, nn.Linear(sizes[-1], outputs))
 

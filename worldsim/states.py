@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
 from worldsim import poses
@@ -38,7 +38,7 @@ def decode_state(encoded: Tensor) -> Tensor:
     return torch.cat([position, angles, encoded[..., 9:]], dim=-1)
 
 
-def relative_action(target: Array, command: Array, proprio: Array) -> Array:
+def relative_action(target: ArrayLike, command: ArrayLike, proprio: ArrayLike) -> Array:
     """Commanded motion measured from the achieved pose, physical units.
 
     Args:

@@ -21,7 +21,7 @@ from torch.nn import functional as F
 
 from worldsim import poses
 from worldsim.heads import GoalHead, ReadOut
-from worldsim.states import STATE_SIZE, decode_state, encode_state, relative_action
+from worldsim.states import STATE_SIZE, encode_state, relative_action
 from worldsim.vjepa2 import ACPredictor, ACPredictorConfig, Encoder, EncoderConfig
 
 _MEAN = (0.485, 0.456, 0.406)
@@ -74,6 +74,8 @@ class Context:
 
 class WorldModel(nn.Module):
     """Encoder, action-conditioned predictor and heads behind one interface."""
+
+    action_scale: Tensor
 
     def __init__(self, config: WorldModelConfig) -> None:
         super().__init__()
@@ -203,7 +205,9 @@ class WorldModel(nn.Module):
         """Commanded poses (S, H, 7) and relative actions (S, H, 7) of candidate actions."""
         commands = actions.double().cpu().numpy() * np.array(self.config.action_scale)
         target = np.broadcast_to(context.target, (len(commands), 7))
-        first = relative_action(target, commands[:, 0], np.broadcast_to(context.proprio[-1], target.shape))
+        first = relative_action(
+            target, commands[:, 0], np.broadcast_to(context.proprio[-1], target.shape)
+        )
         targets = []
         for step in range(commands.shape[1]):
             target = poses.compose(target, commands[:, step])

@@ -94,4 +94,5 @@ class LatentGoalCost:
         metres = (states[..., :3] - self.goal_pose[:3]).norm(dim=-1)
         yaw = torch.sin(0.5 * (states[..., 5] - self.goal_pose[5])).abs()
         closed = (states[..., 6] - self.goal_pose[6]).abs()
-        return self.config.pose * (metres / 0.05 + yaw) + self.config.closedness * closed
+        cost: Tensor = self.config.pose * (metres / 0.05 + yaw) + self.config.closedness * closed
+        return cost

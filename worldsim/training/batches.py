@@ -46,7 +46,8 @@ class Arrays:
         counts = np.maximum(self.lengths - length + 1, 0)
         starts = np.repeat(self.offsets, counts)
         within = np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts)
-        return starts + within
+        windows: NDArray[np.int64] = starts + within
+        return windows
 
 
 def gather(source: NDArray[np.generic] | Tensor, index: NDArray[np.int64]) -> Tensor:
@@ -56,4 +57,4 @@ def gather(source: NDArray[np.generic] | Tensor, index: NDArray[np.int64]) -> Te
         rows = source[torch.from_numpy(flat)]
     else:
         rows = torch.from_numpy(source[flat])
-    return rows.unflatten(0, index.shape)
+    return rows.reshape(*index.shape, *rows.shape[1:])

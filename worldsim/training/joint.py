@@ -84,7 +84,8 @@ def train_joint(
     Args:
         model: updated in place.
         arrays: frames (F, V, S, S, 3).
-        config, loop: options.
+        config: weights and sizes.
+        loop: length, learning rate, device.
         folder: where ``joint.pt`` is kept for resume.
 
     Returns:
@@ -128,4 +129,5 @@ def to_patches(frames: Tensor, patch: int) -> Tensor:
     """(B, V, H, W, 3) uint8 -> (B, N, patch * patch * 3) in [-1, 1], in the encoder's order."""
     x = frames.float() / 127.5 - 1.0
     x = x.unflatten(2, (-1, patch)).unflatten(4, (-1, patch))  # (B, V, h, p, w, p, 3)
-    return x.permute(0, 1, 2, 4, 3, 5, 6).flatten(4).flatten(1, 3)
+    patches: Tensor = x.permute(0, 1, 2, 4, 3, 5, 6).flatten(4).flatten(1, 3)
+    return patches

@@ -107,7 +107,7 @@ def run(
             values = {k: float(v) for k, v in parts.items()}
             raise ValueError(f"{name} step {step}: a loss is not finite: {values}")
         optimiser.zero_grad(set_to_none=True)
-        total.backward()  # type: ignore[no-untyped-call]
+        total.backward()
         for trained_name in trained:
             nn.utils.clip_grad_norm_(modules[trained_name].parameters(), config.clip)
         optimiser.step()

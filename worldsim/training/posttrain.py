@@ -1,4 +1,4 @@
-"""Stage 2 (arXiv 2506.09985, section 3.1): a frozen encoder, the action-conditioned predictor, heads.
+"""Stage 2 (arXiv 2506.09985, 3.1): frozen encoder, action-conditioned predictor, heads.
 
 Every frame is encoded once and kept in memory, so a step costs only the predictor. Losses: teacher
 forcing and a two-step rollout (L1 on layer-normed latents, equal weight); the proprioceptive
@@ -93,7 +93,8 @@ def train_posttrain(
     Args:
         model: updated in place.
         latents: what ``encode_all`` returned.
-        config, loop: options.
+        config: weights and sizes.
+        loop: length, learning rate, device.
         folder: where ``posttrain.pt`` is kept for resume.
 
     Returns:
@@ -160,5 +161,4 @@ def train_posttrain(
 
     for parameter in model.encoder.parameters():
         parameter.requires_grad_(False)
-    modules = {"model": model}
-    return run("posttrain", modules, ("model",), losses, loop, folder / "posttrain.pt")
+    return run("posttrain", {"model": model}, ("model",), losses, loop, folder / "posttrain.pt")

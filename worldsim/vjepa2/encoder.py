@@ -9,19 +9,20 @@ from torch import Tensor, nn
 
 from worldsim.vjepa2.layers import (
     NORM_EPS,
-    Block,
-    grid_positions,
-    init_weights,
+    grid_table,
+    initialise,
+    make_blocks,
     rotary_table,
+    token_positions,
 )
 
 
 @dataclass(frozen=True)
 class EncoderConfig:
-    """Sizes of an encoder.
+    """Sizes of an encoder; the defaults are ViT-L.
 
     Attributes:
-        img_size: (height, width) or side of a frame in pixels.
+        img_size: side in pixels of the frames it was trained on; rotary positions take others too.
         patch_size: pixels per patch side.
         tubelet_size: frames per token.
         embed_dim: latent width D.
@@ -37,12 +38,6 @@ class EncoderConfig:
     depth: int = 24
     num_heads: int = 16
     mlp_ratio: float = 4.0
-
-    def __post_init__(self) -> None:
-        if self.embed_dim % self.num_heads:
-            raise ValueError(
-                f"embed_dim {self.embed_dim} is not a multiple of num_heads {self.num_heads}"
-            )
 
 
 class PatchEmbed3D(nn.Module):
@@ -66,31 +61,49 @@ class Encoder(nn.Module):
         super().__init__()
         self.config = config
         self.patch_embed = PatchEmbed3D(config)
-        self.blocks = nn.ModuleList(
-            Block(config.embed_dim, config.num_heads, config.mlp_ratio) for _ in range(config.depth)
+        self.blocks = make_blocks(
+            config.depth, config.embed_dim, config.num_heads, config.mlp_ratio
         )
         self.norm = nn.LayerNorm(config.embed_dim, eps=NORM_EPS)
-        self.apply(init_weights)
+        initialise(self, self.blocks)
 
     def forward(self, video: Tensor, mask: Tensor | None = None) -> Tensor:
-        """Encode all tokens, or only those a mask names.
+        """Encode all tokens, or only those a mask names; the others are never seen.
 
         Args:
-            video: (B, 3, T, H, W) normalised frames.
-            mask: (B, K) indices of the tokens to keep.
+            video: (B, 3, T, H, W) normalised frames; T full tubelets, H and W full patches.
+            mask: (B, K) indices of the tokens to keep, time-major then row by row.
 
         Returns:
             (B, N, D), or (B, K, D) under a mask.
+
+        Raises:
+            ValueError: when the frames do not divide into tubelets and patches.
         """
+        self._check(video)
         x = self.patch_embed(video)  # (B, D, T', H', W')
         steps, rows, columns = x.shape[2:]
         x = x.flatten(2).transpose(1, 2)  # (B, N, D)
         head_dim = self.config.embed_dim // self.config.num_heads
-        table = rotary_table(*grid_positions(steps, rows, columns), head_dim).to(x.device)
-        if mask is not None:
-            x = torch.gather(x, 1, mask.unsqueeze(-1).expand(-1, -1, x.shape[-1]))
-            table = table[:, mask].unsqueeze(2)  # (2, B, 1, K, d): positions differ by sample
+        if mask is None:
+            table = grid_table(steps, rows, columns, head_dim, x.device)  # (2, N, d)
+        else:
+            x = torch.gather(x, 1, mask.unsqueeze(-1).expand(-1, -1, x.shape[-1]))  # (B, K, D)
+            table = rotary_table(*token_positions(mask, rows, columns), head_dim)  # (2, B, K, d)
+            table = table.unsqueeze(2)  # (2, B, 1, K, d): the same for all heads
         for block in self.blocks:
             x = block(x, table)
         out: Tensor = self.norm(x)
         return out
+
+    def _check(self, video: Tensor) -> None:
+        cfg = self.config
+        if video.dim() != 5 or video.shape[1] != 3:
+            raise ValueError(f"a video has shape (B, 3, T, H, W), got {tuple(video.shape)}")
+        frames, height, width = video.shape[2:]
+        if frames % cfg.tubelet_size or not frames:
+            raise ValueError(f"{frames} frames do not divide into tubelets of {cfg.tubelet_size}")
+        if height % cfg.patch_size or width % cfg.patch_size:
+            raise ValueError(
+                f"{height} x {width} pixels do not divide into patches of {cfg.patch_size}"
+            )

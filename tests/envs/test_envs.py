@@ -1,0 +1,235 @@
+"""What every registered environment promises."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import warnings
+
+import gymnasium as gym
+import numpy as np
+import pytest
+from gymnasium.utils.env_checker import check_env as gymnasium_check
+from stable_baselines3.common.env_checker import check_env as sb3_check
+
+import envs
+from envs.spec import BUDGETS, OBS_MODES, TASKS
+
+ALL_TASKS = tuple(TASKS)
+
+
+def rollout(env: gym.Env, seed: int, steps: int = 40) -> tuple[str, list[bytes]]:
+    """Initial-state hash and the physics states of a seeded random rollout."""
+    _, info = env.reset(seed=seed)
+    rng = np.random.default_rng(seed)
+    states = []
+    for _ in range(steps):
+        env.unwrapped.step(rng.uniform(-1, 1, 7))
+        states.append(env.unwrapped.physics_state().tobytes())
+    return info["initial_state_hash"], states
+
+
+@pytest.mark.parametrize("task", ALL_TASKS)
+@pytest.mark.parametrize("obs_mode", OBS_MODES)
+def test_checkers_of_gymnasium_and_sb3_pass_without_a_warning(task, obs_mode):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        env = envs.make(task, obs_mode=obs_mode, image_size=64, render_mode="rgb_array")
+        # The render check opens every mode; "human" needs a display.
+        gymnasium_check(env.unwrapped, skip_render_check="DISPLAY" not in os.environ)
+        sb3_check(env.unwrapped)
+
+
+@pytest.mark.parametrize("task", ALL_TASKS)
+def test_states_depend_on_the_seed_alone(task):
+    fresh = rollout(envs.make(task, obs_mode="state"), 190_001)
+    used = envs.make(task, obs_mode="state")
+    rollout(used, 190_002, 7)
+    assert rollout(used, 190_001) == fresh
+    assert rollout(used, 190_002)[0] != fresh[0]
+
+
+def test_a_new_process_gives_the_same_states():
+    code = (
+        "import hashlib,sys; sys.path.insert(0, 'tests/envs')\n"
+        "from test_envs import rollout; import envs\n"
+        "h, s = rollout(envs.make('pick-place', obs_mode='state'), 190001)\n"
+        "print(h, hashlib.sha256(b''.join(s)).hexdigest())"
+    )
+    out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    import hashlib
+
+    state_hash, states = rollout(envs.make("pick-place", obs_mode="state"), 190_001)
+    expected = f"{state_hash} {hashlib.sha256(b''.join(states)).hexdigest()}"
+    assert out.stdout.split("\n")[-2] == expected
+
+
+@pytest.mark.parametrize("count", [1, 2])
+def test_vector_envs_of_any_size_start_the_same(count):
+    vector = gym.vector.AsyncVectorEnv(
+        [lambda: envs.make("grasp", obs_mode="all", image_size=32) for _ in range(count)],
+        context="spawn",
+    )
+    try:
+        observation, info = vector.reset(seed=[190_001 + i for i in range(count)])
+        vector.step(np.zeros((count, 7), dtype=np.float32))
+    finally:
+        vector.close()
+    env = envs.make("grasp", obs_mode="all", image_size=32)
+    alone, alone_info = env.reset(seed=190_001)
+    assert info["initial_state_hash"][0] == alone_info["initial_state_hash"]
+    np.testing.assert_array_equal(observation["observation"][0], alone["observation"])
+    assert observation["image_left"].shape == (count, 32, 32, 3)
+
+
+@pytest.mark.parametrize("task", ALL_TASKS)
+def test_saved_states_replay_bit_for_bit(task):
+    env = envs.make(task, obs_mode="state").unwrapped
+    env.reset(seed=190_003)
+    rng = np.random.default_rng(0)
+    actions = rng.uniform(-1, 1, (16, 7))
+    for action in actions[:6]:
+        env.step(action)
+    saved = env.get_state()
+    first = [env.step(a)[4]["distance_m"] for a in actions[6:]]
+    end = env.physics_state()
+    env.reset(seed=190_004)
+    env.set_state(saved)
+    assert [env.step(a)[4]["distance_m"] for a in actions[6:]] == first
+    assert env.physics_state().tobytes() == end.tobytes()
+
+
+@pytest.mark.parametrize("task", ALL_TASKS)
+def test_no_start_is_solved_and_hindsight_rewards_are_exact(task):
+    env = envs.make(task, obs_mode="state")
+    for seed in range(190_000, 190_040):
+        observation, info = env.reset(seed=seed)
+        assert not info["is_success"]
+        assert not env.unwrapped.condition()
+    achieved, desired, rewards = [], [], []
+    for _ in range(10):
+        observation, reward, _, _, info = env.step(env.action_space.sample())
+        achieved.append(observation["achieved_goal"])
+        desired.append(observation["desired_goal"])
+        rewards.append(reward)
+    batch = env.unwrapped.compute_reward(np.stack(achieved), np.stack(desired), info)
+    np.testing.assert_array_equal(batch, rewards)
+    relabelled = env.unwrapped.compute_reward(np.stack(achieved), np.stack(achieved), info)
+    np.testing.assert_array_equal(relabelled, 0.0)
+
+
+@pytest.mark.parametrize("task", ALL_TASKS)
+def test_dense_reward_is_the_sum_of_its_terms(task):
+    env = envs.make(task, obs_mode="state", reward="dense")
+    env.reset(seed=190_000)
+    _, reward, terminated, _, info = env.step(np.zeros(7, dtype=np.float32))
+    assert reward == pytest.approx(sum(info["reward_terms"].values()))
+    assert terminated is False
+
+
+@pytest.mark.parametrize("task", ALL_TASKS)
+def test_episodes_end_at_the_budget(task):
+    env = envs.make(task, obs_mode="state")
+    env.reset(seed=190_000)
+    ends = [env.step(np.zeros(7, dtype=np.float32))[3] for _ in range(BUDGETS[task])]
+    assert ends == [False] * (BUDGETS[task] - 1) + [True]
+
+
+def test_a_zero_action_holds_still_and_keeps_the_squeeze():
+    from envs.experts import ScriptedExpert
+
+    env = envs.make("grasp", obs_mode="state", object="cube")
+    observation, info = env.reset(seed=190_005)
+    expert = ScriptedExpert("grasp")
+    while not info["is_success"]:
+        observation, _, _, _, info = env.step(expert.act(observation))
+    before = env.unwrapped.object_position() - env.unwrapped.tool_position()
+    start = observation["proprio"].copy()
+    for _ in range(20):
+        observation, *_ = env.unwrapped.step(np.zeros(7))
+    assert np.linalg.norm(observation["proprio"][:3] - start[:3]) < 0.003
+    assert env.unwrapped.finger_contacts().all()
+    after = env.unwrapped.object_position() - env.unwrapped.tool_position()
+    assert np.linalg.norm(after - before) < 0.002
+
+
+def test_translations_arrive_within_three_millimetres_without_turning():
+    env = envs.make("reach", obs_mode="state").unwrapped
+    rng = np.random.default_rng(0)
+    errors, turns = [], []
+    for seed in range(190_000, 190_010):
+        observation, _ = env.reset(seed=seed)
+        yaw = observation["proprio"][5]
+        for _ in range(20):
+            action = np.zeros(7)
+            action[:3] = rng.uniform(-1, 1, 3)
+            observation, *_ = env.step(action)
+            errors.append(np.linalg.norm(observation["proprio"][:3] - observation["target"][:3]))
+        turns.append(abs(np.rad2deg(observation["proprio"][5] - yaw)))
+    assert np.median(errors) < 0.003
+    assert max(turns) < 2.0
+
+
+def test_the_tool_stays_in_its_workspace():
+    from envs.controller import WORKSPACE_HIGH, WORKSPACE_LOW
+
+    env = envs.make("reach", obs_mode="state").unwrapped
+    env.reset(seed=190_000)
+    for direction in np.concatenate([np.eye(3), -np.eye(3)]):
+        for _ in range(15):
+            observation, *_ = env.step(np.concatenate([direction, np.zeros(4)]))
+        place = observation["proprio"][:3]
+        assert (place > WORKSPACE_LOW - 0.01).all()
+        assert (place < WORKSPACE_HIGH + 0.01).all()
+
+
+def test_frames_are_drawn_only_when_asked_for(monkeypatch):
+    import envs.base
+
+    def refuse(*_):
+        raise AssertionError("a renderer was made")
+
+    monkeypatch.setattr(envs.base, "Renderer", refuse)
+    env = envs.make("grasp", obs_mode="state")
+    observation, _ = env.reset(seed=190_000)
+    env.step(np.zeros(7, dtype=np.float32))
+    assert not any(key.startswith("image") for key in observation)
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"cameras": ("front",)}, "left, right, wrist"),
+        ({"cameras": "left"}, "tuple"),
+        ({"obs_mode": "video"}, "pixels, state, all"),
+        ({"object": "teapot"}, "cube, can, bread, milk"),
+        ({"variation": "mars"}, "default"),
+        ({"reward": "shaped"}, "sparse, dense"),
+        ({"image_size": 4}, "16 to 1024"),
+        ({"control_period": 0.001}, "too short"),
+    ],
+)
+def test_bad_options_say_what_is_allowed(options, words):
+    with pytest.raises(ValueError, match=words):
+        envs.make("grasp", **options)
+    with pytest.raises(ValueError, match="reach, grasp, pick-place"):
+        envs.make("juggle")
+
+
+@pytest.mark.parametrize("action", [np.zeros(6), np.full(7, np.nan), np.full(7, np.inf)])
+def test_bad_actions_are_refused(action):
+    env = envs.make("reach", obs_mode="state").unwrapped
+    env.reset(seed=190_000)
+    with pytest.raises(ValueError, match="action"):
+        env.step(action)
+
+
+def test_importing_envs_is_light():
+    code = (
+        "import time, sys; t = time.perf_counter(); import envs; "
+        "print(time.perf_counter() - t, 'torch' in sys.modules, 'robosuite' in sys.modules, "
+        "'OpenGL' in sys.modules)"
+    )
+    out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert out.stdout.split()[1:] == ["False", "False", "False"]
