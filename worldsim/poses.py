@@ -1,36 +1,144 @@
 """7-D pose and action algebra, the DROID / V-JEPA 2-AC convention.
 
 A pose is xyz metres, extrinsic "xyz" Euler radians and gripper closedness in [0, 1], in the
-robot-base frame. An action is delta xyz, Euler "xyz" of ``R_next @ R.T`` and delta closedness.
+robot-base frame. An action is delta xyz, Euler "xyz" of ``R_next @ R.T`` and delta closedness::
+
+    compose(pose, difference(pose, other)) == other
+
+One implementation for NumPy (computed in float64) and for PyTorch (in the tensors' own type, on
+their device, differentiable), so that planners imagine exactly what the data set recorded.
 """
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any, overload
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.spatial.transform import Rotation
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 Array = NDArray[np.float64]
 
-
-def _rotation(euler: Array) -> Rotation:
-    return Rotation.from_euler("xyz", euler.reshape(-1, 3))
-
-
-def compose(pose: ArrayLike, action: ArrayLike) -> Array:
-    """Apply an action (..., 7) to a pose (..., 7): ``p + dp``, ``dR @ R``, clipped closedness."""
-    pose, action = np.broadcast_arrays(np.asarray(pose, float), np.asarray(action, float))
-    turned = _rotation(action[..., 3:6]) * _rotation(pose[..., 3:6])
-    euler = turned.as_euler("xyz").reshape(*pose.shape[:-1], 3)
-    closed = np.clip(pose[..., 6:] + action[..., 6:], 0.0, 1.0)
-    return np.concatenate([pose[..., :3] + action[..., :3], euler, closed], axis=-1)
+# Below this cosine of the pitch, roll and yaw turn about the same axis: gimbal lock.
+_LOCK = 1e-7
 
 
-def difference(start: ArrayLike, end: ArrayLike) -> Array:
-    """Action (..., 7) that leads from one pose (..., 7) to another."""
-    start, end = np.broadcast_arrays(np.asarray(start, float), np.asarray(end, float))
-    turn = _rotation(end[..., 3:6]) * _rotation(start[..., 3:6]).inv()
-    euler = turn.as_euler("xyz").reshape(*start.shape[:-1], 3)
-    return np.concatenate(
-        [end[..., :3] - start[..., :3], euler, end[..., 6:] - start[..., 6:]], axis=-1
+@overload
+def compose(pose: Tensor, action: Tensor) -> Tensor: ...
+@overload
+def compose(pose: ArrayLike, action: ArrayLike) -> Array: ...
+def compose(pose: Any, action: Any) -> Any:
+    """Apply an action (..., 7) to a pose (..., 7): ``p + dp``, ``dR @ R``, clipped closedness.
+
+    Raises:
+        ValueError: when the last dimension is not 7.
+    """
+    xp, pose, action = _prepare(pose, action)
+    turned = to_matrix(action[..., 3:6]) @ to_matrix(pose[..., 3:6])
+    closed = xp.clip(pose[..., 6:] + action[..., 6:], 0.0, 1.0)
+    return xp.concatenate([pose[..., :3] + action[..., :3], to_euler(turned), closed], -1)
+
+
+@overload
+def difference(start: Tensor, end: Tensor) -> Tensor: ...
+@overload
+def difference(start: ArrayLike, end: ArrayLike) -> Array: ...
+def difference(start: Any, end: Any) -> Any:
+    """Action (..., 7) that leads from one pose (..., 7) to another.
+
+    Raises:
+        ValueError: when the last dimension is not 7.
+    """
+    xp, start, end = _prepare(start, end)
+    turn = to_matrix(end[..., 3:6]) @ to_matrix(start[..., 3:6]).swapaxes(-1, -2)
+    return xp.concatenate(
+        [end[..., :3] - start[..., :3], to_euler(turn), end[..., 6:] - start[..., 6:]], -1
     )
+
+
+@overload
+def to_matrix(euler: Tensor) -> Tensor: ...
+@overload
+def to_matrix(euler: ArrayLike) -> Array: ...
+def to_matrix(euler: Any) -> Any:
+    """Extrinsic "xyz" Euler radians (..., 3) -> rotation matrices (..., 3, 3): Rz @ Ry @ Rx."""
+    xp, euler = _namespace(euler)
+    (sx, sy, sz), (cx, cy, cz) = (
+        [wave[..., axis] for axis in range(3)] for wave in (xp.sin(euler), xp.cos(euler))
+    )
+    rows = [
+        [cz * cy, cz * sy * sx - sz * cx, cz * sy * cx + sz * sx],
+        [sz * cy, sz * sy * sx + cz * cx, sz * sy * cx - cz * sx],
+        [-sy, cy * sx, cy * cx],
+    ]
+    return xp.stack([xp.stack(row, -1) for row in rows], -2)
+
+
+@overload
+def to_euler(matrix: Tensor) -> Tensor: ...
+@overload
+def to_euler(matrix: ArrayLike) -> Array: ...
+def to_euler(matrix: Any) -> Any:
+    """Rotation matrices (..., 3, 3) -> extrinsic "xyz" Euler radians (..., 3).
+
+    Pitch is in [-pi/2, pi/2]. Where it is a right angle, yaw is set to zero, as scipy does.
+    """
+    xp, m = _namespace(matrix)
+    level = xp.hypot(m[..., 0, 0], m[..., 1, 0])  # cosine of the pitch
+    pitch = xp.arctan2(-m[..., 2, 0], level)
+    locked = level < _LOCK
+    # In gimbal lock the other entries are zero and roll is read from what is left.
+    roll = xp.where(
+        locked, xp.arctan2(-m[..., 1, 2], m[..., 1, 1]), xp.arctan2(m[..., 2, 1], m[..., 2, 2])
+    )
+    yaw = xp.where(locked, 0.0 * pitch, xp.arctan2(m[..., 1, 0], m[..., 0, 0]))
+    return xp.stack([roll, pitch, yaw], -1)
+
+
+def check_poses(poses: ArrayLike) -> Array:
+    """Poses (..., 7) as float64, if they can be poses.
+
+    Raises:
+        ValueError: wrong size, not finite, angles in degrees, or closedness outside [0, 1].
+    """
+    array = np.asarray(poses, dtype=np.float64)
+    if array.shape[-1:] != (7,):
+        raise ValueError(f"poses have shape {array.shape}: allowed is (..., 7)")
+    if not np.isfinite(array).all():
+        raise ValueError("poses hold NaN or infinite numbers")
+    turn = np.abs(array[..., 3:6]).max(initial=0.0)
+    if turn > 2.0 * np.pi:
+        raise ValueError(f"an angle of {turn:.4g} in a pose: radians are meant, not degrees")
+    closed = array[..., 6]
+    if closed.size and (closed.min() < -0.05 or closed.max() > 1.05):
+        raise ValueError(
+            f"gripper closedness from {closed.min():.4g} to {closed.max():.4g}: allowed is 0 "
+            "(open) to 1 (closed)"
+        )
+    return array
+
+
+def _namespace(array: Any) -> tuple[Any, Any]:
+    """The library whose functions fit an array, and the array; all else becomes float64 NumPy."""
+    if type(array).__module__.partition(".")[0] == "torch":
+        import torch
+
+        return torch, array
+    return np, np.asarray(array, dtype=np.float64)
+
+
+def _prepare(first: Any, second: Any) -> tuple[Any, Any, Any]:
+    """Both of one library and of one batch shape (..., 7)."""
+    xp, first = _namespace(first)
+    other, second = _namespace(second)
+    if xp is not other:
+        raise ValueError("one pose is a NumPy array and the other a tensor: give two of a kind")
+    for array in (first, second):
+        if array.shape[-1:] != (7,):
+            raise ValueError(
+                f"a pose or action has shape {tuple(array.shape)}: allowed is (..., 7)"
+            )
+    first, second = (xp.broadcast_arrays if xp is np else xp.broadcast_tensors)(first, second)
+    return xp, first, second

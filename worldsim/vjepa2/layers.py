@@ -69,7 +69,7 @@ def grid_table(
 
 
 def rotate(x: Tensor, table: Tensor) -> Tensor:
-    """Turn queries or keys (..., N, head_dim) by a table that broadcasts to (2, ..., N, head_dim)."""
+    """Turn queries or keys (..., N, head_dim) by a table (2, ..., N, head_dim) that broadcasts."""
     cos, sin = table.to(x.dtype).unflatten(-1, (-1, 2))  # (..., N, head_dim / 2, 2) each
     pairs = x.unflatten(-1, (-1, 2))
     return torch.addcmul(pairs * cos, pairs.flip(-1), sin).flatten(-2)
@@ -87,7 +87,8 @@ def attend(query: Tensor, key: Tensor, value: Tensor, steps: int = 1) -> Tensor:
 
     Args:
         query: (B, heads, N, d).
-        key, value: (B, heads, M, d) with M >= N.
+        key: (B, heads, M, d) with M >= N.
+        value: (B, heads, M, d).
         steps: blocks; 1 is full attention.
 
     Returns:
@@ -115,7 +116,8 @@ def _attend_all(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
     few = query.shape[-2] * key.shape[-2] <= _EXPLICIT_SCORES
     if query.device.type == "cpu" and query.dtype == torch.bfloat16 and few:
         scores = (query * query.shape[-1] ** -0.5) @ key.transpose(-2, -1)  # (B, heads, N, M)
-        return scores.softmax(dim=-1).to(value.dtype) @ value
+        explicit: Tensor = scores.softmax(dim=-1).to(value.dtype) @ value
+        return explicit
     return F.scaled_dot_product_attention(query, key, value)
 
 
