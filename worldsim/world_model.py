@@ -176,27 +176,34 @@ class WorldModel(nn.Module):
         Returns:
             latents (S, H, N, D) and states (S, H, 7) after each action.
         """
-        count, horizon = actions.shape[:2]
+        horizon = actions.shape[1]
         device = self.action_scale.device
-        latents = context.latents.to(device).expand(count, -1, -1, -1)  # (S, T, N, D)
         targets, relative = self._commands(context, actions)
+        past = context.latents[:-1].to(device)  # (T - 1, N, D): shared by all candidates
         proprio = torch.as_tensor(context.proprio, dtype=torch.float32, device=device)
-        past = torch.as_tensor(context.actions, dtype=torch.float32, device=device)
-        states = proprio.expand(count, -1, -1)
-        done = past.expand(count, -1, -1)
+        done = torch.as_tensor(context.actions, dtype=torch.float32, device=device)
+        cache = self.predictor.prefill(
+            past.flatten(0, 1)[None],
+            (done / self.action_scale)[None],
+            encode_state(proprio[:-1])[None],
+        )
+        latent, state = context.latents[-1:].to(device), proprio[-1:]
         imagined, reached = [], []
         for step in range(horizon):
             action = relative[:, step].clone()
             if step > 0:
                 # Closedness still to close is counted from what the fingers achieved.
-                action[:, 6] = targets[:, step, 6] - states[:, -1, 6]
-            done = torch.cat([done, action[:, None]], dim=1)
-            window = slice(-self.config.context_frames, None)
-            latent = self.predict(latents[:, window], done[:, window], states[:, window])[:, -1]
+                action[:, 6] = targets[:, step, 6] - state[:, 6]
+            predicted, cache = self.predictor.step(
+                cache,
+                latent,
+                action / self.action_scale,
+                encode_state(state),
+                keep=step + 1 < horizon,
+            )
+            latent = self.normalise(predicted)  # (S, N, D)
             state = targets[:, step].clone()
             state[:, 6] = self.read_out(latent)[:, 9].clamp(0.0, 1.0)
-            latents = torch.cat([latents, latent[:, None]], dim=1)
-            states = torch.cat([states, state[:, None]], dim=1)
             imagined.append(latent)
             reached.append(state)
         return torch.stack(imagined, dim=1), torch.stack(reached, dim=1)

@@ -37,8 +37,8 @@ class PosttrainConfig:
         demonstrators: policies (by prefix) whose actions are worth proposing.
     """
 
-    batch: int = 48
-    frames: int = 4
+    batch: int = 40
+    frames: int = 5
     pose: float = 1.0
     actions: float = 1.0
     steps: float = 0.5

@@ -1,0 +1,160 @@
+"""Evaluation and comparison: resume, damage, pairing, pages, and the command line."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from experiments.cli import run
+from experiments.compare import CompareConfig, pair_rows
+from experiments.compare import main as compare
+from experiments.evaluate import EvaluateConfig, evaluate, make_spec
+from experiments.seeds import parse_seeds, purpose
+from experiments.store import RunSpec, RunStore
+
+SEEDS = (190_020, 190_021, 190_022)
+
+
+def outcomes(folder) -> list[dict]:
+    """Rows without what may differ from run to run."""
+    rows = [json.loads(line) for line in (folder / "episodes.jsonl").read_text().splitlines()]
+    for row in rows:
+        row.pop("seconds_per_action")
+    return sorted(rows, key=lambda row: row["seed"])
+
+
+def test_outcomes_do_not_depend_on_workers_or_on_what_ran_before(tmp_path):
+    spec = RunSpec("random", "reach", threads=1)
+    evaluate(spec, SEEDS, tmp_path / "one")
+    evaluate(spec, SEEDS[::-1], tmp_path / "two", workers=2)
+    assert outcomes(tmp_path / "one") == outcomes(tmp_path / "two")
+
+
+def test_a_run_goes_on_after_a_cut_line(tmp_path):
+    spec = RunSpec("random", "reach", threads=1)
+    evaluate(spec, SEEDS, tmp_path / "whole")
+    evaluate(spec, SEEDS[:2], tmp_path / "cut")
+    log = tmp_path / "cut" / "episodes.jsonl"
+    log.write_bytes(log.read_bytes()[:-20])
+    summary = evaluate(spec, SEEDS, tmp_path / "cut")
+    assert outcomes(tmp_path / "cut") == outcomes(tmp_path / "whole")
+    assert summary["n"] == 3
+    needed = {"agent", "task", "goal", "n", "successes", "success_rate", "wilson_low"}
+    needed |= {"wilson_high", "median_seconds_per_action", "threads", "versions"}
+    assert needed <= set(summary)
+
+
+def test_a_folder_of_another_run_is_refused(tmp_path):
+    RunStore(tmp_path, RunSpec("random", "reach"))
+    with pytest.raises(ValueError, match="holds another run"):
+        RunStore(tmp_path, RunSpec("random", "grasp"))
+
+
+def test_rows_of_different_starts_are_not_paired():
+    rows = [{"seed": 1, "initial_state_hash": "a", "success": True}]
+    other = [{"seed": 1, "initial_state_hash": "b", "success": True}]
+    assert pair_rows(rows, rows).both == 1
+    with pytest.raises(ValueError, match="hashes differ"):
+        pair_rows(rows, other)
+
+
+def test_every_agent_starts_from_the_same_states(tmp_path):
+    hashes = []
+    for agent in ("random", "expert"):
+        evaluate(RunSpec(agent, "pick-place", threads=1), SEEDS[:1], tmp_path / agent)
+        hashes.append(outcomes(tmp_path / agent)[0]["initial_state_hash"])
+    assert hashes[0] == hashes[1]
+
+
+def test_a_comparison_writes_tables_page_and_videos(tmp_path, capsys):
+    config = CompareConfig(
+        agents="expert,random", tasks="reach", seeds="190020:190022", out=str(tmp_path), threads=1
+    )
+    compare(config)
+    assert "| reach | expert | A | 2/2 = 100%" in capsys.readouterr().out
+    page = (tmp_path / "index.html").read_text()
+    assert "<video" in page
+    assert "http://" not in page.replace("http://www.w3.org", "")
+    videos = {path.name for path in (tmp_path / "videos").iterdir()}
+    assert "reach_expert_190020_success.mp4" in videos
+    assert "reach_random_190020_failure.mp4" in videos
+
+
+def test_seeds_are_read_and_checked():
+    assert parse_seeds("3:6,9") == (3, 4, 5, 9)
+    assert purpose(parse_seeds("200000:200200")) == "reported"
+    for text in ("", "5:5", "a:b", "1,1", "-3"):
+        with pytest.raises(ValueError, match="seed"):
+            parse_seeds(text)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["fly"], "unknown command"),
+        (["evaluate", "--agent", "exprt", "--task", "reach"], "expert"),
+        (["evaluate", "--agent", "expert", "--task", "juggle"], "reach, grasp, pick-place"),
+        (["evaluate", "--agent", "expert", "--task", "reach", "--cameras", "front"], "wrist"),
+        (["evaluate", "--agent", "expert", "--task", "reach", "--goal", "words"], "subgoals"),
+        (["evaluate", "--agent", "world-model", "--task", "reach", "--model", "xl"], "xl"),
+        (["collect", "--preset", "huge"], "default"),
+        (["collect", "--first-seed", "99999", "--seeds", "5"], "training seeds"),
+        (["report", "nowhere"], "holds no comparison"),
+        (["data", "info", "nowhere"], "not a data set"),
+        (["train", "sac-her", "--task", "fly"], "reach, grasp, pick-place"),
+    ],
+)
+def test_bad_input_gets_one_sentence(arguments, words, capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    if arguments[0] == "evaluate":
+        arguments = [*arguments, "--seeds", "190000", "--out", "run"]
+    if arguments[0] in ("report", "data"):
+        arguments = [
+            *arguments[:-1],
+            f"--{'folder' if arguments[0] == 'report' else 'path'}",
+            arguments[-1],
+        ]
+    assert run(arguments) == 2
+    error = capsys.readouterr().err
+    assert words in error
+    assert "Traceback" not in error
+    assert not (tmp_path / "run").exists()
+
+
+def test_help_is_quick_and_needs_no_heavy_import():
+    code = (
+        "import sys; from experiments.cli import run; run(['--help']); "
+        "print('torch' in sys.modules, 'mujoco' in sys.modules)"
+    )
+    out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert out.stdout.split()[-2:] == ["False", "False"]
+
+
+def test_options_of_another_agent_are_refused():
+    with pytest.raises(ValueError, match="option of world-model"):
+        make_spec(EvaluateConfig("expert", "reach", "1", "x", planner="servo"))
+
+
+def test_an_agent_that_returns_nonsense_is_named():
+    from agents.base import Tier
+    from envs import make
+    from envs.goals import make_goals
+    from experiments.episode import run_episode
+
+    class Broken:
+        observation_keys = ()
+        tier = Tier.C
+
+        def reset(self, goal, rng):
+            pass
+
+        def act(self, observation):
+            return np.full(7, np.nan)
+
+    env = make("reach", obs_mode="state")
+    with pytest.raises(ValueError, match="Broken"):
+        run_episode(env, Broken(), 190_000, make_goals("reach", 190_000))
