@@ -40,8 +40,8 @@ class MaskConfig:
     def __post_init__(self) -> None:
         if self.blocks < 1 or not 0 < self.scale < 1 or not 0 < self.temporal_scale <= 1:
             raise ValueError(
-                "a mask needs at least one block, a scale inside (0, 1) and a temporal scale inside "
-                f"(0, 1], got {self}"
+                "a mask needs at least one block, a scale inside (0, 1) and a temporal scale "
+                f"inside (0, 1], got {self}"
             )
 
 

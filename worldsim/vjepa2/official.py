@@ -7,8 +7,8 @@ tables that rotary models still carry (unused), and of saying clearly what does 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from typing import Any, Literal, overload
+from collections.abc import Iterable, Mapping
+from typing import Any, Literal, NamedTuple, overload
 
 import torch
 from torch import Tensor, nn
@@ -20,7 +20,28 @@ from worldsim.vjepa2.predictor import Predictor, PredictorConfig
 Kind = Literal["encoder", "predictor", "ac_predictor"]
 KINDS: tuple[Kind, ...] = ("encoder", "predictor", "ac_predictor")
 Config = EncoderConfig | PredictorConfig | ACPredictorConfig
+Weights = dict[str, Tensor]
 
+
+class Parts(NamedTuple):
+    """What a file holds: a configuration and weights for each part, and entries not used."""
+
+    configs: dict[Kind, Config]
+    weights: dict[Kind, Weights]
+    ignored: tuple[str, ...]
+
+
+# Upstream's own defaults, for arguments a configuration leaves out.
+_SHARED = {"img_size": 224, "patch_size": 16, "embed_dim": 768, "mlp_ratio": 4.0}
+_DEFAULTS: dict[str, dict[str, Any]] = {
+    "encoder": _SHARED | {"tubelet_size": 2, "depth": 12, "num_heads": 12},
+    "predictor": _SHARED
+    | {"predictor_embed_dim": 384, "depth": 6, "num_heads": 12, "num_mask_tokens": 2},
+    "ac_predictor": _SHARED
+    | {"predictor_embed_dim": 1024, "depth": 24, "num_heads": 16}
+    | {"action_embed_dim": 7, "use_extrinsics": False},
+}
+# Sine-cosine tables that checkpoints still carry and rotary models do not use.
 _UNUSED = ("pos_embed", "predictor_pos_embed")
 
 
@@ -57,39 +78,68 @@ def from_official(kind: str, config: Mapping[str, Any], weights: Mapping[str, Te
         ValueError: an unknown kind, or an architecture that V-JEPA 2 does not have.
         CheckpointError: the weights do not fit the configuration.
     """
-    return build(translate(kind, config), strip_prefixes(weights))
+    copies = {name: tensor.clone() for name, tensor in strip_prefixes(weights).items()}
+    return build(translate(kind, config), copies)
 
 
 def translate(kind: str, config: Mapping[str, Any]) -> Config:
-    """Our configuration for upstream's constructor arguments."""
+    """Our configuration for upstream's constructor arguments.
+
+    Raises:
+        ValueError: an unknown kind, or an architecture that V-JEPA 2 does not have.
+    """
     if kind not in KINDS:
         raise ValueError(f"no official model of kind {kind!r}: allowed are {', '.join(KINDS)}")
     for name, needed in (("use_rope", True), ("use_silu", False), ("qkv_bias", True)):
         if config.get(name, needed) != needed:
             raise ValueError(f"{name}={config[name]} in the configuration: V-JEPA 2 has {needed}")
-    height, width = _pair(config.get("img_size", 256))
-    patch = int(config.get("patch_size", 16))
-    if kind == "encoder":
-        return EncoderConfig(
-            img_size=height,
-            patch_size=patch,
-            tubelet_size=int(config.get("tubelet_size", 2)),
-            **_given(config, "embed_dim", "depth", "num_heads", "mlp_ratio"),
-        )
-    shared = _given(config, "embed_dim", "predictor_embed_dim", "depth", "num_heads", "mlp_ratio")
+    given = {**_DEFAULTS[kind], **config}
+    size = {name: given[name] for name in ("embed_dim", "depth", "num_heads", "mlp_ratio")}
+    patch = int(given["patch_size"])
+    height, width = _pair(given["img_size"])
     rows, columns = height // patch, width // patch
+    if kind == "encoder":
+        return EncoderConfig(height, patch, int(given["tubelet_size"]), **size)
+    size["predictor_embed_dim"] = given["predictor_embed_dim"]
     if kind == "predictor":
-        return PredictorConfig(grid=(rows, columns), **shared, **_given(config, "num_mask_tokens"))
-    action_dim = int(config.get("action_embed_dim", 7))
+        tokens = int(given["num_mask_tokens"])
+        return PredictorConfig((rows, columns), num_mask_tokens=tokens, **size)
     return ACPredictorConfig(
-        grid=(rows, columns),
-        action_dim=action_dim,
-        state_dim=action_dim,
+        (rows, columns),
+        action_dim=int(given["action_embed_dim"]),
+        state_dim=int(given["action_embed_dim"]),
+        use_extrinsics=bool(given["use_extrinsics"]),
         # Upstream stretches column positions to the number of rows.
         width_step=rows / columns,
-        **shared,
-        **_given(config, "use_extrinsics"),
+        **size,
     )
+
+
+def arguments(config: Config, patch_size: int = 16) -> dict[str, Any]:
+    """Upstream's constructor arguments for our configuration; undoes ``translate``.
+
+    Raises:
+        CheckpointError: upstream cannot build such a model.
+    """
+    names = ("embed_dim", "depth", "num_heads", "mlp_ratio")
+    given = {name: getattr(config, name) for name in names}
+    if isinstance(config, EncoderConfig):
+        given |= {"patch_size": config.patch_size, "tubelet_size": config.tubelet_size}
+        return given | {"img_size": config.img_size, "use_rope": True}
+    rows, columns = config.grid
+    given |= {"img_size": [rows * patch_size, columns * patch_size], "patch_size": patch_size}
+    given |= {"predictor_embed_dim": config.predictor_embed_dim, "use_rope": True}
+    if isinstance(config, PredictorConfig):
+        return given | {"use_mask_tokens": True, "num_mask_tokens": config.num_mask_tokens}
+    if config.state_dim != config.action_dim or config.width_step != rows / columns:
+        raise CheckpointError(
+            "the official layout has one size for actions and states and square grids: this "
+            f"predictor has {config.action_dim} and {config.state_dim}, and {rows} x {columns}"
+        )
+    return given | {
+        "action_embed_dim": config.action_dim,
+        "use_extrinsics": config.use_extrinsics,
+    }
 
 
 def build(
@@ -111,9 +161,9 @@ def build(
     given = {name: tensor for name, tensor in weights.items() if name not in _UNUSED}
     name = type(module).__name__
     if missing := sorted(expected.keys() - given.keys()):
-        raise CheckpointError(f"not a V-JEPA 2 {name}: {_some(missing)} missing in the weights")
+        raise CheckpointError(f"not a V-JEPA 2 {name}: {name_some(missing)} missing in the weights")
     if unknown := sorted(given.keys() - expected.keys()):
-        raise CheckpointError(f"not a V-JEPA 2 {name} of this size: it has no {_some(unknown)}")
+        raise CheckpointError(f"not a V-JEPA 2 {name} of this size: it has no {name_some(unknown)}")
     for key, shape in expected.items():
         if given[key].shape != shape:
             raise CheckpointError(
@@ -129,15 +179,13 @@ def strip_prefixes(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
     return {re.sub(r"^(module\.|backbone\.)+", "", name): t for name, t in weights.items()}
 
 
-def _given(config: Mapping[str, Any], *names: str) -> dict[str, Any]:
-    return {name: config[name] for name in names if name in config}
-
-
 def _pair(size: Any) -> tuple[int, int]:
     height, width = (size, size) if isinstance(size, int) else size
     return int(height), int(width)
 
 
-def _some(names: list[str]) -> str:
-    more = f" and {len(names) - 2} more" if len(names) > 2 else ""
-    return ", ".join(names[:2]) + more
+def name_some(names: Iterable[object], most: int = 3) -> str:
+    """The first names of a list and how many more there are."""
+    every = [str(name) for name in names]
+    more = f" and {len(every) - most} more" if len(every) > most else ""
+    return (", ".join(every[:most]) or "nothing") + more

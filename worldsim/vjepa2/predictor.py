@@ -79,13 +79,14 @@ class Predictor(nn.Module):
         """
         if context.shape[:2] != mask_context.shape or len(context) != len(mask_predict):
             raise ValueError(
-                f"context {tuple(context.shape)}, its mask {tuple(mask_context.shape)} and the mask "
-                f"to predict {tuple(mask_predict.shape)} do not fit: (B, Kc, D), (B, Kc), (B, Kp)"
+                f"context {tuple(context.shape)}, its mask {tuple(mask_context.shape)} and the "
+                f"mask to predict {tuple(mask_predict.shape)} do not fit: allowed are (B, Kc, D), "
+                "(B, Kc) and (B, Kp)"
             )
         cfg = self.config
         blank = self.mask_tokens[mask_index % cfg.num_mask_tokens]
         hidden = blank.expand(*mask_predict.shape, -1)  # (B, Kp, C)
-        x = torch.cat([self.predictor_embed(context), hidden.to(context.dtype)], dim=1)
+        x = torch.cat([self.predictor_embed(context), hidden], dim=1)
         # Every token carries its own position, so their order does not matter (upstream sorts).
         places = torch.cat([mask_context, mask_predict], dim=1)  # (B, Kc + Kp)
         head_dim = cfg.predictor_embed_dim // cfg.num_heads
