@@ -35,6 +35,7 @@ class WorldModelTraining:
         data: folder that ``worldsim collect`` wrote.
         out: folder for checkpoints and the finished model.
         joint_steps, posttrain_steps: length of the two parts.
+        joint_rate, posttrain_rate: their peak learning rates.
         image_size: pixels the encoder sees per side; stored frames are averaged down.
         width, depth, heads: of the encoder.
         predictor_width, predictor_depth, predictor_heads: of the predictor.
@@ -46,8 +47,10 @@ class WorldModelTraining:
 
     data: str = "data/default"
     out: str = "runs/tiny"
-    joint_steps: int = 1100
-    posttrain_steps: int = 1500
+    joint_steps: int = 1600
+    posttrain_steps: int = 1000
+    joint_rate: float = 1.5e-3
+    posttrain_rate: float = 1e-3
     image_size: int = 64
     width: int = 128
     depth: int = 6
@@ -105,12 +108,16 @@ def main(config: WorldModelTraining) -> None:
     model = build(config, data.cameras)
     started = time.time()
 
-    def loop(steps: int) -> LoopConfig:
-        return LoopConfig(steps, seed=config.seed, device=config.device)
+    def loop(steps: int, rate: float) -> LoopConfig:
+        return LoopConfig(steps, rate, seed=config.seed, device=config.device)
 
-    joint = train_joint(model, arrays, config.joint, loop(config.joint_steps), out)
+    first, second = (
+        loop(config.joint_steps, config.joint_rate),
+        loop(config.posttrain_steps, config.posttrain_rate),
+    )
+    joint = train_joint(model, arrays, config.joint, first, out)
     latents = encode_all(model, arrays)
-    losses = train_posttrain(model, latents, config.posttrain, loop(config.posttrain_steps), out)
+    losses = train_posttrain(model, latents, config.posttrain, second, out)
     save_world_model(model, out)
     card = {
         "data": data.meta,

@@ -15,10 +15,15 @@ from torch.nn import functional as F
 
 
 class AttentivePool(nn.Module):
-    """Learnt queries read a set of tokens (one cross-attention), V-JEPA 2's probe in small."""
+    """Learnt queries read a set of tokens (one cross-attention), V-JEPA 2's probe in small.
 
-    def __init__(self, dim: int, queries: int, heads: int) -> None:
+    Rotary positions are relative, so a token does not say where it is: a learnt place embedding
+    does. Without it tiny encoders are slow to learn where the gripper is.
+    """
+
+    def __init__(self, dim: int, tokens: int, queries: int, heads: int) -> None:
         super().__init__()
+        self.place = nn.Parameter(torch.randn(tokens, dim) * 0.02)
         self.heads = heads
         self.query = nn.Parameter(torch.randn(queries, dim) * 0.02)
         self.norm = nn.LayerNorm(dim)
@@ -28,7 +33,8 @@ class AttentivePool(nn.Module):
     def forward(self, tokens: Tensor) -> Tensor:
         """(B, N, D) -> (B, Q, D)."""
         batch, _, dim = tokens.shape
-        key, value = self.key_value(self.norm(tokens)).chunk(2, dim=-1)  # (B, N, D) each
+        placed = self.norm(tokens) + self.place[: tokens.shape[1]]
+        key, value = self.key_value(placed).chunk(2, dim=-1)  # (B, N, D) each
         split = (self.heads, dim // self.heads)
         key = key.unflatten(-1, split).transpose(1, 2)  # (B, heads, N, d)
         value = value.unflatten(-1, split).transpose(1, 2)
@@ -51,9 +57,11 @@ def mlp(inputs: int, hidden: int, outputs: int, layers: int = 2) -> nn.Sequentia
 class ReadOut(nn.Module):
     """Patch latents -> encoded proprioception (see ``worldsim.states.encode_state``)."""
 
-    def __init__(self, dim: int, outputs: int, heads: int = 4, queries: int = 4) -> None:
+    def __init__(
+        self, dim: int, tokens: int, outputs: int, heads: int = 4, queries: int = 8
+    ) -> None:
         super().__init__()
-        self.pool = AttentivePool(dim, queries, heads)
+        self.pool = AttentivePool(dim, tokens, queries, heads)
         self.mlp = mlp(queries * dim, dim, outputs)
 
     def forward(self, tokens: Tensor) -> Tensor:

@@ -83,10 +83,9 @@ class WorldModel(nn.Module):
         self.encoder = Encoder(config.encoder)
         self.predictor = ACPredictor(config.predictor)
         dim = config.encoder.embed_dim
-        self.readout = ReadOut(dim, STATE_SIZE)
-        self.goal_head = GoalHead(
-            dim, self.tokens(len(config.cameras)), STATE_SIZE + 1, config.chunk, config.max_steps
-        )
+        tokens = self.tokens(len(config.cameras))
+        self.readout = ReadOut(dim, tokens, STATE_SIZE)
+        self.goal_head = GoalHead(dim, tokens, STATE_SIZE + 1, config.chunk, config.max_steps)
         self.register_buffer("action_scale", torch.tensor(config.action_scale), persistent=False)
 
     @property

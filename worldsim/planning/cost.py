@@ -62,7 +62,8 @@ class LatentGoalCost:
         self, model: WorldModel, context: Context, goal: Tensor, config: CostConfig
     ) -> None:
         self.model, self.context, self.goal, self.config = model, context, goal, config
-        self.goal_pose = decode_state(model.read_out(goal[None]))[0]  # (7,)
+        with torch.inference_mode():
+            self.goal_pose = decode_state(model.read_out(goal[None]))[0]  # (7,)
 
     @torch.inference_mode()
     def __call__(self, actions: NDArray[np.float32]) -> NDArray[np.float32]:

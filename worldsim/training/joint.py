@@ -37,14 +37,17 @@ class JointConfig:
     Attributes:
         batch: windows per step.
         frames: frames per window.
+        predicted: windows of a batch the predictor is trained on; it costs more than the encoder,
+            and its own training comes later.
         inverse, pose, variance, covariance, pixels: weights of the losses beside teacher forcing.
         single_view: share of batches with the first camera alone.
     """
 
-    batch: int = 48
-    frames: int = 4
+    batch: int = 64
+    frames: int = 3
+    predicted: int = 16
     inverse: float = 1.0
-    pose: float = 2.0
+    pose: float = 8.0
     variance: float = 1.0
     covariance: float = 0.05
     pixels: float = 4.0
@@ -54,9 +57,9 @@ class JointConfig:
 class InverseDynamics(nn.Module):
     """Latents of two neighbouring steps -> the action between them."""
 
-    def __init__(self, dim: int) -> None:
+    def __init__(self, dim: int, tokens: int) -> None:
         super().__init__()
-        self.pool = AttentivePool(dim, 4, 4)
+        self.pool = AttentivePool(dim, tokens, 4, 4)
         self.mlp = mlp(8 * dim, dim, 7)
 
     def forward(self, now: Tensor, later: Tensor) -> Tensor:
@@ -93,7 +96,7 @@ def train_joint(
     """
     dim, patch = model.config.encoder.embed_dim, model.config.encoder.patch_size
     decoder = nn.Linear(dim, patch * patch * 3)
-    inverse = InverseDynamics(dim)
+    inverse = InverseDynamics(dim, model.tokens(len(model.config.cameras)))
     modules = {"model": model, "decoder": decoder, "inverse": inverse}
     for module in modules.values():
         module.to(loop.device)
@@ -108,13 +111,14 @@ def train_joint(
         actions = gather(relative, index[:, :-1]).to(loop.device)
         latents = model.encode_frames(frames.flatten(0, 1))  # (B T, N, D)
         z = latents.unflatten(0, index.shape)
-        predicted = model.predict(z[:, :-1], actions, proprio[:, :-1])
+        few = slice(config.predicted)
+        predicted = model.predict(z[few, :-1], actions[few], proprio[few, :-1])
         variance, covariance = spread_losses(latents.float())
         guessed = inverse(z[:, :-1].flatten(0, 1), z[:, 1:].flatten(0, 1))
         read = model.read_out(latents)
         pixels = to_patches(frames.flatten(0, 1), patch)
         return {
-            "predict": F.l1_loss(predicted, z[:, 1:].detach()),
+            "predict": F.l1_loss(predicted, z[few, 1:].detach()),
             "inverse": config.inverse * F.smooth_l1_loss(guessed, actions.flatten(0, 1) / scale),
             "pose": config.pose * F.l1_loss(read, encode_state(proprio).flatten(0, 1)),
             "variance": config.variance * variance,

@@ -104,7 +104,7 @@ def run(
             parts = losses(rng, step)
         total = torch.stack([part.float() for part in parts.values()]).sum()
         if not torch.isfinite(total):
-            values = {k: float(v) for k, v in parts.items()}
+            values = {k: float(v.detach()) for k, v in parts.items()}
             raise ValueError(f"{name} step {step}: a loss is not finite: {values}")
         optimiser.zero_grad(set_to_none=True)
         total.backward()
@@ -114,7 +114,7 @@ def run(
         if after_step is not None:
             after_step(step)
         for key, part in parts.items():
-            value = float(part)
+            value = float(part.detach())
             running[key] = value if key not in running else 0.98 * running[key] + 0.02 * value
         if step % 20 == 0:
             bar.set_postfix({k: f"{v:.3f}" for k, v in running.items()})

@@ -1,0 +1,104 @@
+"""Agents: the registry, floors, shipped actors, and the world-model agent on real pictures."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+
+import envs
+from agents import make_agent
+from agents.base import AGENTS, Agent
+from agents.world_model import AgentConfig, WorldModelAgent
+from envs.goals import make_goals
+from experiments.episode import run_episode
+from tests.worldsim.test_world_model import small_model
+from worldsim.planning.cem import CEMConfig
+
+CAMERAS = ("left", "wrist")
+QUICK = CEMConfig(samples=8, iterations=1, elites=2, horizon=2)
+
+
+@pytest.mark.parametrize("name", ["expert", "random", "world-model", "sac-her"])
+def test_every_agent_keeps_the_protocol(name):
+    env = envs.make("reach", cameras=CAMERAS, obs_mode="all")
+    agent = make_agent(name, env.unwrapped.env_spec)
+    assert isinstance(agent, Agent)
+    assert set(agent.observation_keys) <= set(env.observation_space.spaces)
+    agent.reset(make_goals("reach", 190_000, cameras=CAMERAS), np.random.default_rng(0))
+    observation, _ = env.reset(seed=190_000)
+    action = agent.act({key: observation[key] for key in agent.observation_keys})
+    assert action.shape == (7,)
+    assert (np.abs(action) <= 1).all()
+
+
+def test_an_unknown_agent_is_refused_with_the_nearest_name():
+    with pytest.raises(ValueError, match="did you mean expert"):
+        make_agent("expret", envs.make("reach").unwrapped.env_spec)
+    assert "world-model" in AGENTS
+
+
+def test_actors_of_another_task_or_damaged_ones_are_refused(tmp_path):
+    spec = envs.make("reach", obs_mode="state").unwrapped.env_spec
+    with pytest.raises(ValueError, match="worldsim train sac-her"):
+        make_agent("sac-her", spec, folder=tmp_path)
+    card = {
+        "algorithm": "sac-her",
+        "task": "grasp",
+        "inputs": 43,
+        "hidden": [8],
+        "action_dims": [0],
+    }
+    (tmp_path / "config.json").write_text(json.dumps(card))
+    with pytest.raises(ValueError, match="for reach is needed"):
+        make_agent("sac-her", spec, folder=tmp_path)
+    (tmp_path / "config.json").write_text(json.dumps(card | {"task": "reach"}))
+    (tmp_path / "actor.safetensors").write_bytes(b"half")
+    with pytest.raises(ValueError, match="damaged"):
+        make_agent("sac-her", spec, folder=tmp_path)
+
+
+def test_the_shipped_sac_her_reaches():
+    env = envs.make("reach", obs_mode="state")
+    agent = make_agent("sac-her", env.unwrapped.env_spec)
+    solved = 0
+    for seed in range(190_050, 190_060):
+        goals = make_goals("reach", seed, cameras=("left",), image_size=32)
+        solved += run_episode(env, agent, seed, goals).row["success"]
+    assert solved >= 9
+
+
+@pytest.mark.parametrize("cameras", [("left",), CAMERAS])
+@pytest.mark.parametrize("mode", ["plan", "proposal", "servo"])
+def test_the_world_model_agent_repeats_itself(cameras, mode):
+    env = envs.make("grasp", cameras=cameras, image_size=32)
+    config = AgentConfig(planner=QUICK, proposals=2, mode=mode)
+    goals = make_goals("grasp", 190_011, cameras=cameras, image_size=32)
+    spec = env.unwrapped.env_spec
+    agent = WorldModelAgent(spec, small_model(), config)
+    first = run_episode(env, agent, 190_011, goals).physics
+    run_episode(env, agent, 190_012, goals)
+    again = run_episode(env, agent, 190_011, goals).physics
+    fresh = run_episode(env, WorldModelAgent(spec, small_model(), config), 190_011, goals).physics
+    np.testing.assert_array_equal(first, again)
+    np.testing.assert_array_equal(first, fresh)
+
+
+def test_sub_goals_advance_on_arrival_or_by_the_schedule():
+    goals = make_goals("pick-place", 190_013, "subgoals", cameras=CAMERAS, image_size=32)
+    env = envs.make("pick-place", cameras=CAMERAS, image_size=32)
+    config = AgentConfig(planner=QUICK, proposals=0, advance="schedule")
+    agent = WorldModelAgent(env.unwrapped.env_spec, small_model(), config)
+    trace = run_episode(env, agent, 190_013, goals).traces["goal"]
+    assert trace[goals.budgets[0] - 1] == 0
+    assert trace[goals.budgets[0]] == 1
+    assert trace[-1] == 2
+
+
+def test_cameras_the_model_does_not_know_are_refused():
+    spec = envs.make("reach", cameras=("right",)).unwrapped.env_spec
+    with pytest.raises(ValueError, match="needs left"):
+        WorldModelAgent(spec, small_model())
+    with pytest.raises(ValueError, match="plan, proposal, servo"):
+        AgentConfig(mode="guess")

@@ -1,0 +1,73 @@
+"""The planner finds minima, repeats itself exactly, and refuses nonsense."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from tests.worldsim.test_world_model import context, small_model
+from worldsim.planning.cem import CEM, CEMConfig, shift
+from worldsim.planning.cost import CostConfig, LatentGoalCost
+
+GOAL = np.array([0.3, -0.5, 0.2, 0.0, 0.0, 0.1, 0.6], dtype=np.float32)
+
+
+def bowl(actions: np.ndarray) -> np.ndarray:
+    """Squared distance of the first action to a goal."""
+    return ((actions[:, 0] - GOAL) ** 2).sum(axis=-1)
+
+
+def test_cem_finds_the_minimum_and_keeps_frozen_dimensions():
+    plan = CEM(CEMConfig(samples=128, iterations=8)).plan(bowl, np.random.default_rng(0))
+    np.testing.assert_allclose(plan.actions[0], GOAL, atol=0.12)
+    assert (plan.actions[:, 3:5] == 0).all()
+    assert list(plan.history) == sorted(plan.history, reverse=True)
+
+
+def test_the_same_generator_gives_the_same_plan():
+    plans = [CEM().plan(bowl, np.random.default_rng(3)).actions for _ in range(2)]
+    np.testing.assert_array_equal(*plans)
+
+
+def test_actions_stay_inside_the_box():
+    seen = []
+    CEM(CEMConfig(initial_std=(5.0,) * 7)).plan(
+        lambda a: seen.append(a) or bowl(a), np.random.default_rng(0)
+    )
+    assert max(np.abs(a).max() for a in seen) <= 1.0
+
+
+def test_a_good_proposal_is_found_at_once():
+    proposals = np.broadcast_to(GOAL, (1, 3, 7))
+    plan = CEM(CEMConfig(iterations=1)).plan(bowl, np.random.default_rng(0), None, proposals)
+    assert plan.cost == pytest.approx(0.0, abs=1e-9)
+
+
+def test_the_warm_start_drops_what_was_done():
+    mean = np.arange(6, dtype=np.float32).reshape(3, 2)
+    assert shift(mean).tolist() == [[2, 3], [4, 5], [4, 5]]
+
+
+@pytest.mark.parametrize("bad", [{"elites": 0}, {"elites": 99}, {"iterations": 0}])
+def test_impossible_options_are_refused(bad):
+    with pytest.raises(ValueError, match="must be"):
+        CEMConfig(**bad)
+    with pytest.raises(ValueError, match="norm"):
+        CostConfig(norm=3)
+
+
+def test_the_latent_cost_is_zero_where_imagination_meets_the_goal():
+    model = small_model()
+    start, actions = context(model, 2), torch.rand(4, 2, 7) * 2 - 1
+    with torch.inference_mode():
+        latents, _ = model.rollout(start, actions)
+    cost = LatentGoalCost(model, start, latents[1, -1], CostConfig(path=0.0))
+    costs = cost(actions.numpy())
+    assert costs.shape == (4,)
+    assert costs[1] == pytest.approx(0.0, abs=1e-5)
+    assert costs.argmin() == 1
+    everything = CostConfig(latent=1.0, pose=1.0, closedness=1.0, steps=0.1, norm=2)
+    assert np.isfinite(
+        LatentGoalCost(model, start, latents[1, -1], everything)(actions.numpy())
+    ).all()

@@ -1,0 +1,128 @@
+"""Both parts of training learn on a tiny set, and a resumed run equals an uninterrupted one."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from tests.worldsim.test_world_model import small_model
+from worldsim.training.batches import Arrays
+from worldsim.training.joint import JointConfig, to_patches, train_joint
+from worldsim.training.loop import LoopConfig, schedule
+from worldsim.training.posttrain import Hindsight, PosttrainConfig, encode_all, train_posttrain
+
+JOINT = JointConfig(batch=8, frames=3, predicted=8)
+POSTTRAIN = PosttrainConfig(batch=8, frames=4)
+
+
+def toy_arrays(episodes: int = 12, frames: int = 8) -> Arrays:
+    """A bright square whose place in the picture is the gripper's position."""
+    rng = np.random.default_rng(0)
+    count = episodes * frames
+    proprio = np.zeros((count, 7), dtype=np.float32)
+    commanded = np.zeros((count, 7), dtype=np.float32)
+    pictures = np.full((count, 2, 32, 32, 3), 60, dtype=np.uint8)
+    for episode in range(episodes):
+        place = rng.uniform(4, 24, 2)
+        for frame in range(frames):
+            row = episode * frames + frame
+            x, y = place.astype(int)
+            pictures[row, :, y : y + 6, x : x + 6] = 220
+            proprio[row] = [0.4 + 0.01 * place[0], 0.01 * (place[1] - 14), 0.1, 3.14, 0, 0, 0]
+            move = rng.uniform(-4, 4, 2)
+            new = np.clip(place + move, 2, 25)
+            if frame + 1 < frames:
+                commanded[row, :2] = 0.01 * (new - place)
+            place = new
+    return Arrays(
+        pictures,
+        proprio,
+        proprio.copy(),
+        commanded,
+        commanded.copy(),
+        np.full(episodes, frames),
+        np.array(["expert-0"] * episodes),
+    )
+
+
+def test_joint_training_learns_then_stage_two_does(tmp_path):
+    model, arrays = small_model(), toy_arrays()
+    start = train_joint(model, arrays, JOINT, LoopConfig(1, warmup=1), tmp_path / "start")
+    model = small_model()
+    end = train_joint(model, arrays, JOINT, LoopConfig(200, 3e-3, warmup=10), tmp_path / "joint")
+    assert end["pixels"] < 0.6 * start["pixels"]
+    assert end["pose"] < 0.7 * start["pose"]
+    latents = encode_all(model, arrays)
+    before = {k: v.clone() for k, v in model.encoder.state_dict().items()}
+    first = train_posttrain(model, latents, POSTTRAIN, LoopConfig(1, warmup=1), tmp_path / "one")
+    last = train_posttrain(model, latents, POSTTRAIN, LoopConfig(80, 3e-3, warmup=10), tmp_path)
+    assert last["predict"] < first["predict"]
+    assert last["actions"] < first["actions"]
+    for key, value in model.encoder.state_dict().items():
+        torch.testing.assert_close(value, before[key])
+
+
+def test_a_resumed_run_equals_an_uninterrupted_one(tmp_path):
+    arrays, loop = toy_arrays(), LoopConfig(6, warmup=2, save_every=3)
+    whole = small_model()
+    train_joint(whole, arrays, JOINT, loop, tmp_path / "whole")
+
+    class Stop(Exception):
+        """Raised to imitate a crash."""
+
+    broken = small_model()
+    calls = 0
+
+    def fail_later(module, _):
+        nonlocal calls
+        calls += 1
+        if calls > 4:
+            raise Stop
+
+    handle = broken.encoder.register_forward_pre_hook(fail_later)
+    with pytest.raises(Stop):
+        train_joint(broken, arrays, JOINT, loop, tmp_path / "broken")
+    handle.remove()
+    resumed = small_model()
+    train_joint(resumed, arrays, JOINT, loop, tmp_path / "broken")
+    for a, b in zip(whole.state_dict().values(), resumed.state_dict().values(), strict=True):
+        torch.testing.assert_close(a, b, atol=0, rtol=0)
+
+
+def test_numbers_that_are_not_finite_stop_training(tmp_path):
+    arrays = toy_arrays()
+    arrays.proprio[:] = np.nan
+    with pytest.raises(ValueError, match="not finite"):
+        train_joint(small_model(), arrays, JOINT, LoopConfig(2), tmp_path)
+    assert not (tmp_path / "joint.pt").exists()
+
+
+def test_windows_and_hindsight_goals_stay_inside_episodes():
+    arrays = toy_arrays(3, 5)
+    assert arrays.window_starts(4).tolist() == [0, 1, 5, 6, 10, 11]
+    hindsight = Hindsight.of(
+        replace(arrays, policies=np.array(["expert-0", "play", "x"])), ("expert",)
+    )
+    now = np.repeat(np.arange(15), 20)
+    goals, steps = hindsight.sample(now, 20, np.random.default_rng(0))
+    assert (goals // 5 == now // 5).all()
+    assert (goals - now == steps).all()
+    assert hindsight.useful.tolist() == [True] * 5 + [False] * 10
+
+
+def test_the_schedule_warms_up_and_ends_at_zero():
+    config = LoopConfig(100, 1.0, warmup=10)
+    assert schedule(0, config) == pytest.approx(0.1)
+    assert schedule(10, config) == pytest.approx(1.0)
+    assert schedule(100, config) == pytest.approx(0.0)
+
+
+def test_patches_follow_the_encoders_order():
+    frames = torch.arange(2 * 32 * 32 * 3).reshape(1, 2, 32, 32, 3).to(torch.uint8)
+    patches = to_patches(frames, 16)
+    assert patches.shape == (1, 8, 768)
+    corner = frames[0, 1, :16, 16:].float().flatten() / 127.5 - 1
+    torch.testing.assert_close(patches[0, 5], corner)
