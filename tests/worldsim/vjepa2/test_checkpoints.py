@@ -138,6 +138,20 @@ def test_describe_tells_what_is_inside(tmp_path):
     assert "opt" in told["ignored"]
 
 
+def test_a_world_model_gives_its_two_parts(tmp_path):
+    from worldsim.checkpoint import save_world_model
+    from worldsim.world_model import WorldModel, WorldModelConfig
+
+    model = WorldModel(WorldModelConfig("joint", ("left",), ENCODER, AC_PREDICTOR))
+    save_world_model(model, tmp_path, dtype=torch.float32)
+    checkpoint = read(tmp_path)
+    assert checkpoint.configs == {"encoder": ENCODER, "ac_predictor": AC_PREDICTOR}
+    assert checkpoint.ignored
+    write(checkpoint, tmp_path / "official.pt", "official")
+    weight = read(tmp_path / "official.pt").module("ac_predictor").state_dict()
+    torch.testing.assert_close(weight, model.predictor.state_dict())
+
+
 # -- transformers ---------------------------------------------------------------------------------
 
 
