@@ -20,8 +20,8 @@ from envs import EnvSpec
 from envs.goals import GoalSequence
 from worldsim import load_world_model, poses
 from worldsim.planning.cem import CEM, CEMConfig, shift
-from worldsim.planning.cost import CostConfig, LatentGoalCost
-from worldsim.states import decode_state, relative_action
+from worldsim.planning.cost import CostConfig, LatentGoalCost, read_goal_pose
+from worldsim.states import relative_action
 from worldsim.world_model import Context, WorldModel
 
 ADVANCE_RULES = ("arrival", "schedule")
@@ -104,8 +104,6 @@ class WorldModelAgent:
         """Start an episode towards a sequence of goal pictures."""
         self._rng = rng
         self._goals = self._encode({c: goal.images[c] for c in self._views})  # (K, N, D)
-        with torch.inference_mode():
-            self._goal_poses = decode_state(self.model.read_out(self._goals)).numpy()  # (K, 7)
         self._budgets = goal.budgets
         self._index, self._steps_here = 0, 0
         self._mean: NDArray[np.float32] | None = None
@@ -121,7 +119,7 @@ class WorldModelAgent:
         proprio = np.asarray(observation["proprio"], dtype=np.float64)
         target = np.asarray(observation["target"], dtype=np.float64)
         self._remember(latent, proprio)
-        self._advance(proprio)
+        self._advance(latent, proprio)
         action = self._choose(latent, proprio, target)
         command = action * self.spec.action_scale
         self._actions.append(relative_action(target, command, proprio))
@@ -144,9 +142,14 @@ class WorldModelAgent:
         self._proprio = [*self._proprio, proprio][-keep:]
         self._actions = self._actions[-(keep - 1) :] if keep > 1 else []
 
-    def _advance(self, proprio: NDArray[np.float64]) -> None:
+    def _goal_pose(self, latent: Tensor, proprio: NDArray[np.float64]) -> NDArray[np.float64]:
+        """(7,) pose read from the present goal picture."""
+        pose = read_goal_pose(self.model, latent, self._goals[self._index], proprio)
+        return pose.double().numpy()
+
+    def _advance(self, latent: Tensor, proprio: NDArray[np.float64]) -> None:
         """Move on to the next picture when this one is reached (or its time is up)."""
-        goal = self._goal_poses[self._index]
+        goal = self._goal_pose(latent, proprio)
         distance = float(np.linalg.norm(goal[:3] - proprio[:3]))
         if self._index + 1 < len(self._goals):
             if self.config.advance == "schedule":
@@ -165,7 +168,7 @@ class WorldModelAgent:
     ) -> NDArray[np.float64]:
         goal = self._goals[self._index]
         if self.config.mode == "servo":
-            return self._servo(proprio, target)
+            return self._servo(latent, proprio, target)
         proposals = None
         if self.config.proposals or self.config.mode == "proposal":
             chunk, steps = self._propose(latent, goal, proprio, target)
@@ -213,10 +216,10 @@ class WorldModelAgent:
         return np.clip(chunk + self.config.proposal_std * noise * moves, -1.0, 1.0)
 
     def _servo(
-        self, proprio: NDArray[np.float64], target: NDArray[np.float64]
+        self, latent: Tensor, proprio: NDArray[np.float64], target: NDArray[np.float64]
     ) -> NDArray[np.float64]:
         """Drive the gripper to the pose read from the goal picture."""
-        goal = self._goal_poses[self._index]
+        goal = self._goal_pose(latent, proprio)
         action = poses.difference(proprio, goal) / self.spec.action_scale
         action[6] = (goal[6] - target[6]) / self.spec.action_scale[6]
         return np.clip(action, -1.0, 1.0)

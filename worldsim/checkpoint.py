@@ -11,15 +11,11 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
-from worldsim.vjepa2 import ACPredictorConfig, EncoderConfig
+from worldsim.vjepa2 import ACPredictorConfig, CheckpointError, EncoderConfig
 from worldsim.world_model import WorldModel, WorldModelConfig
 
 SHIPPED = Path(__file__).parent / "weights"
 _FORMAT = "worldsim-world-model-1"
-
-
-class CheckpointError(ValueError):
-    """A checkpoint that is missing, damaged or not what was asked for."""
 
 
 def save_world_model(model: WorldModel, folder: Path, dtype: torch.dtype = torch.float16) -> None:

@@ -48,6 +48,29 @@ class CostConfig:
             raise ValueError(f"norm must be 1 or 2, got {self.norm}")
 
 
+@torch.inference_mode()
+def read_goal_pose(
+    model: WorldModel, now: Tensor, goal: Tensor, proprio: NDArray[np.float64]
+) -> Tensor:
+    """Gripper pose (7,) of a goal picture, read relative to the present picture.
+
+    The read-out's error is much the same in two pictures of one scene. Taking the difference of two
+    readings and adding it to the pose the robot knows cancels most of it, all the more the closer
+    the gripper is to the goal.
+
+    Args:
+        model: whose read-out.
+        now: (N, D) latents of the present picture.
+        goal: (N, D) latents of the goal picture.
+        proprio: (7,) achieved pose now.
+    """
+    here, there = decode_state(model.read_out(torch.stack([now, goal])))
+    pose = torch.as_tensor(proprio, dtype=torch.float32) + there - here
+    # Closedness needs no reference: what matters is open or closed.
+    pose[6] = there[6]
+    return pose
+
+
 class LatentGoalCost:
     """Cost of candidate actions from one context towards one goal.
 
@@ -62,8 +85,7 @@ class LatentGoalCost:
         self, model: WorldModel, context: Context, goal: Tensor, config: CostConfig
     ) -> None:
         self.model, self.context, self.goal, self.config = model, context, goal, config
-        with torch.inference_mode():
-            self.goal_pose = decode_state(model.read_out(goal[None]))[0]  # (7,)
+        self.goal_pose = read_goal_pose(model, context.latents[-1], goal, context.proprio[-1])
 
     @torch.inference_mode()
     def __call__(self, actions: NDArray[np.float32]) -> NDArray[np.float32]:
