@@ -1,17 +1,40 @@
-"""Trajectory data sets: write, read, sample windows.
+"""Trajectory data sets: write, read, sample windows, compare, import and export.
 
-A data set is a folder of HDF5 shards and one ``meta.json``. HDF5, because every tool opens it
-(h5py, HDFView, MATLAB, Julia), a frame is one compressed chunk, so a window of a few frames costs
-a few chunks, and pictures need no codec: gzip of flat-shaded renders is lossless and small.
+A data set is a folder with one ``meta.json`` and HDF5 shards of a few thousand frames each. A
+shard holds flat columns, one row a frame, and a table that says which rows are which episode:
+
+    image_left, image_wrist   (F, H, W, 3) uint8, one gzip chunk a frame
+    proprio, target           (F, 7)  xyz m, Euler xyz rad, closedness; robot-base frame
+    executed, commanded, intended
+                              (F, 7)  the action that leaves a frame, in the same units; the last
+                                      row of an episode is zero and no action
+    physics                   (F, P)  simulator state, NaN beyond an episode's ``physics_size``
+    stage                     (F,)    furthest stage so far, an index into ``STAGES``
+    episodes/...              (E,)    start, length, seed, task, policy, success, branch_of, ...
+
+Why HDF5: h5py, pandas, MATLAB, Julia and HDFView open it; flat columns with episode starts and
+lengths are what D4RL, TD-MPC2 and stable-worldmodel users know. Why gzip: it is lossless, every
+HDF5 has it, and flat-shaded renders suit it. One view of 128 px of the default scenes, the mean of
+``left`` and ``wrist``, on one core of an AMD EPYC:
+
+    codec             bytes   write ms   read ms
+    gzip 1             3926       0.14      0.06
+    gzip 4 (chosen)    3532       0.23      0.08
+    PNG                3716       0.77      0.18
+    WebP lossless      2139       2.79      0.24    (method 2)
+    JPEG 95 4:2:0      4264       0.17      0.24    (not even smaller)
+
+Opened without this package, as frames and as a pandas table:
 
     with h5py.File("data/default/shard-00000.h5") as file:
-        episode = file["000000"]                    # one group per episode
-        frames = episode["image_left"][3:7]         # (4, 128, 128, 3) uint8
-        print(dict(episode.attrs))                  # seed, task, policy, success, ...
+        table = pd.DataFrame({name: column[()] for name, column in file["episodes"].items()})
+        start, length = table.loc[3, ["start", "length"]]
+        frames = file["image_left"][start : start + length]         # (T, 128, 128, 3) uint8
+        actions = file["commanded"][start : start + length - 1]     # (T - 1, 7)
 """
 
 from worldsim.data.dataset import TrajectoryDataset
-from worldsim.data.episode import DatasetError, Episode
+from worldsim.data.episode import STAGES, DatasetError, Episode
 from worldsim.data.writer import TrajectoryWriter
 
-__all__ = ["DatasetError", "Episode", "TrajectoryDataset", "TrajectoryWriter"]
+__all__ = ["STAGES", "DatasetError", "Episode", "TrajectoryDataset", "TrajectoryWriter"]

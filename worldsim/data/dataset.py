@@ -1,37 +1,39 @@
-"""Reading data sets: an index of episodes, random access to windows, whole sets as arrays."""
+"""Reading data sets: a table of episodes, random access to windows, whole sets as arrays."""
 
 from __future__ import annotations
 
 import json
-from collections import OrderedDict
-from collections.abc import Sequence
-from dataclasses import dataclass
+import os
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-import h5py
 import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from worldsim.data.episode import ACTIONS, LABELS, VECTORS, DatasetError, Episode
-from worldsim.data.writer import FORMAT
+from worldsim.data.episode import ACTIONS, VECTORS, DatasetError, Episode, digest
+from worldsim.data.frames import shrink
+from worldsim.data.shard import COLUMNS, FORMAT, TABLE, Shard, widen
 
-_OPEN_SHARDS = 8
+__all__ = ["TrajectoryDataset", "shrink"]
 
-
-@dataclass(frozen=True)
-class Entry:
-    """Where an episode is, and its labels."""
-
-    shard: Path
-    group: str
-    length: int
-    labels: dict[str, Any]
+_BLOCK = 64  # frames that one thread decodes at a time
 
 
 class TrajectoryDataset:
-    """A data set folder.
+    """A data set folder; picklable, and safe in forked workers of a data loader.
+
+        data = TrajectoryDataset("data/default")
+        for episode, start in data.windows(length=4):
+            window = data.window(episode, start, 4, ["image_left", "proprio", "commanded"])
+
+    Attributes:
+        path: the folder.
+        meta: what its writer was told, and the format.
+        table: label -> (E,) array: seed, task, policy, success, branch_of, branch_step, length,
+            start (within its shard), physics_size, shard. ``pandas.DataFrame(data.table)`` works.
 
     Args:
         path: what ``TrajectoryWriter`` wrote.
@@ -46,48 +48,57 @@ class TrajectoryDataset:
             self.meta: dict[str, Any] = json.loads((self.path / "meta.json").read_text())
         except (OSError, ValueError) as error:
             raise DatasetError(f"{path} is not a data set: meta.json: {error}") from error
-        if self.meta.get("format") != FORMAT:
-            raise DatasetError(f"{path} has format {self.meta.get('format')!r}: {FORMAT} is read")
-        self._files: OrderedDict[Path, h5py.File] = OrderedDict()
-        self.entries: list[Entry] = []
-        for shard in sorted(self.path.glob("shard-*.h5")):
-            self._index(shard)
-        if not self.entries:
+        if not isinstance(self.meta, dict) or self.meta.get("format") != FORMAT:
+            found = self.meta.get("format") if isinstance(self.meta, dict) else None
+            raise DatasetError(f"{path} has format {found!r}: {FORMAT} is read")
+        self._shards = [Shard(p, self.cameras) for p in sorted(self.path.glob("shard-*.h5"))]
+        if not self._shards:
             raise DatasetError(f"{path} holds no finished shard")
+        self.table: dict[str, NDArray[Any]] = {
+            name: np.concatenate([shard.table[name] for shard in self._shards]) for name in TABLE
+        }
+        counts = [len(shard.table["length"]) for shard in self._shards]
+        self.table["shard"] = np.repeat(np.arange(len(counts)), counts)
 
     def __len__(self) -> int:
-        return len(self.entries)
+        return len(self.lengths)
 
-    def _index(self, shard: Path) -> None:
-        file = self._open(shard)
-        for name, group in file.items():
-            labels = {key: _plain(group.attrs[key]) for key in LABELS}
-            self.entries.append(Entry(shard, name, len(group["proprio"]), labels))
-
-    def _open(self, shard: Path) -> h5py.File:
-        if shard not in self._files:
-            try:
-                self._files[shard] = h5py.File(shard)
-            except OSError as error:
-                raise DatasetError(f"{shard} is damaged or no HDF5 file: {error}") from error
-            if len(self._files) > _OPEN_SHARDS:
-                self._files.popitem(last=False)[1].close()
-        self._files.move_to_end(shard)
-        return self._files[shard]
+    def __reduce__(self) -> tuple[Callable[..., Any], tuple[Path]]:
+        return TrajectoryDataset, (self.path,)
 
     def column(self, label: str) -> NDArray[Any]:
-        """(E,) one label of every episode: seed, task, policy, success, branch_of, branch_step."""
-        return np.array([entry.labels[label] for entry in self.entries])
+        """(E,) one label of every episode: seed, task, policy, success, branch_of, branch_step.
+
+        Raises:
+            ValueError: when there is no such label.
+        """
+        if label not in self.table:
+            raise ValueError(f"no label {label!r}: allowed are {', '.join(self.table)}")
+        return self.table[label]
 
     @property
     def lengths(self) -> NDArray[np.int64]:
         """(E,) frames of every episode."""
-        return np.array([entry.length for entry in self.entries])
+        return self.table["length"]
+
+    @property
+    def offsets(self) -> NDArray[np.int64]:
+        """(E,) first row of every episode in what ``load_frames`` and ``load_vectors`` return."""
+        return np.cumsum(self.lengths) - self.lengths
 
     @property
     def cameras(self) -> tuple[str, ...]:
         """Views stored."""
         return tuple(self.meta["cameras"])
+
+    def windows(self, length: int, stride: int = 1) -> NDArray[np.int64]:
+        """(W, 2) episode and start of every window of so many frames."""
+        if length < 1 or stride < 1:
+            raise ValueError(f"length {length} and stride {stride} must be at least 1")
+        counts = np.maximum((self.lengths - length) // stride + 1, 0)
+        episodes = np.repeat(np.arange(len(self)), counts)
+        within = np.arange(len(episodes)) - np.repeat(np.cumsum(counts) - counts, counts)
+        return np.stack([episodes, within * stride], axis=1)
 
     def window(
         self, index: int, start: int, length: int, keys: Sequence[str]
@@ -102,72 +113,158 @@ class TrajectoryDataset:
 
         Raises:
             IndexError: when the window leaves the episode.
+            ValueError: when a key is not stored.
+            DatasetError: when the file is damaged.
         """
-        entry = self.entries[index]
-        if not 0 <= start <= start + length <= entry.length:
-            raise IndexError(f"window {start}:{start + length} leaves 0:{entry.length}")
-        group = self._open(entry.shard)[entry.group]
-        ends = {key: start + length - (key in ACTIONS) for key in keys}
-        return {key: group[key][start : ends[key]] for key in keys}
-
-    def windows(self, length: int, stride: int = 1) -> NDArray[np.int64]:
-        """(W, 2) episode and start of every window of so many frames."""
-        pairs = [
-            (index, start)
-            for index, entry in enumerate(self.entries)
-            for start in range(0, entry.length - length + 1, stride)
-        ]
-        return np.array(pairs, dtype=np.int64).reshape(-1, 2)
+        if not 0 <= start < start + length <= self.lengths[index]:
+            raise IndexError(f"window {start}:{start + length} leaves 0:{self.lengths[index]}")
+        self._check_keys(keys)
+        shard = self._shards[self.table["shard"][index]]
+        first = int(self.table["start"][index]) + start
+        found = {k: shard.read(k, first, first + length - (k in ACTIONS)) for k in keys}
+        if "physics" in found:
+            found["physics"] = found["physics"][:, : self.table["physics_size"][index]]
+        return {k: value.copy() for k, value in found.items()}
 
     def episode(self, index: int) -> Episode:
         """One whole episode."""
-        entry = self.entries[index]
-        keys = [f"image_{camera}" for camera in self.cameras]
-        keys += [*VECTORS, *ACTIONS, "physics", "stage"]
-        values: dict[str, Any] = dict(self.window(index, 0, entry.length, keys))
+        keys = [*VECTORS, *ACTIONS, "physics", "stage", *(f"image_{c}" for c in self.cameras)]
+        values: dict[str, Any] = dict(self.window(index, 0, int(self.lengths[index]), keys))
         images = {camera: values.pop(f"image_{camera}") for camera in self.cameras}
-        return Episode(images=images, **values, **entry.labels)
+        return Episode(images=images, **values, **self._labels(index))
 
-    def load_frames(self, cameras: Sequence[str], size: int) -> NDArray[np.uint8]:
-        """All frames in memory, (F, V, size, size, 3), averaged down to ``size``.
+    def _labels(self, index: int) -> dict[str, Any]:
+        names = ("seed", "task", "policy", "success", "branch_of", "branch_step")
+        return {name: self.table[name][index].item() for name in names}
 
-        Raises:
-            ValueError: when the stored size is no multiple of ``size``.
-        """
-        stored = int(self.meta["image_size"])
-        if stored % size:
-            raise ValueError(f"frames of {stored} px cannot be averaged down to {size} px")
-        frames = np.empty((int(self.lengths.sum()), len(cameras), size, size, 3), dtype=np.uint8)
-        row = 0
-        for index in tqdm(range(len(self)), desc="load frames"):
-            length = self.entries[index].length
-            images = self.window(index, 0, length, [f"image_{c}" for c in cameras])
-            for view, camera in enumerate(cameras):
-                frames[row : row + length, view] = shrink(images[f"image_{camera}"], size)
-            row += length
-        return frames
+    def digests(self) -> list[str]:
+        """``Episode.digest`` of every episode, without decoding a picture."""
+        found = []
+        for shard in self._shards:
+            physics, commanded = (shard.read(k, 0, shard.rows) for k in ("physics", "commanded"))
+            table = shard.table
+            for start, count, width in zip(
+                table["start"], table["length"], table["physics_size"], strict=True
+            ):
+                states = physics[start : start + count, :width]
+                found.append(digest(states, commanded[start : start + count - 1]))
+        return found
 
     def load_vectors(self, key: str) -> NDArray[Any]:
-        """(F, ...) a per-frame or per-action entry of all episodes; actions end with a zero row."""
-        parts = []
-        for index, entry in enumerate(self.entries):
-            value = self.window(index, 0, entry.length, [key])[key]
-            parts += [value, np.zeros_like(value[:1])] if key in ACTIONS else [value]
+        """(F, ...) a per-frame or per-action entry of all episodes.
+
+        The actions of an episode end with a zero row, its physics with NaN columns where other
+        episodes have larger simulators.
+        """
+        self._check_keys([key])
+        parts = [shard.read(key, 0, shard.rows) for shard in self._shards]
+        if key == "physics":
+            parts = [widen(part, int(self.table["physics_size"].max())) for part in parts]
         return np.concatenate(parts)
 
+    def load_frames(
+        self,
+        cameras: Sequence[str],
+        size: int | None = None,
+        workers: int = 0,
+        cache: Path | str | None = None,
+    ) -> NDArray[np.uint8]:
+        """All frames, (F, V, size, size, 3), decoded once.
 
-def shrink(frames: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:
-    """(T, H, W, 3) averaged down by a whole factor."""
-    factor = frames.shape[1] // size
-    if factor == 1:
-        return frames
-    total = np.zeros((len(frames), size, size, 3), dtype=np.uint32)
-    for row in range(factor):
-        for column in range(factor):
-            total += frames[:, row::factor, column::factor]
-    return ((total + factor * factor // 2) // factor**2).astype(np.uint8)
+        Args:
+            cameras: views, in this order.
+            size: pixels per side, averaged down from what is stored; None leaves them.
+            workers: threads; 0 is one per core.
+            cache: a folder where the decoded frames are kept as one .npy file. The result is then
+                mapped from it (copy-on-write) instead of held in memory, and the next call with
+                the same data, views and size is immediate.
+
+        Raises:
+            ValueError: unknown camera, or the stored size is no multiple of ``size``.
+            DatasetError: a file is damaged, or the cache does not fit on the disk.
+        """
+        stored = int(self.meta["image_size"])
+        size = stored if size is None else size
+        if size < 1 or stored % size:
+            raise ValueError(f"frames of {stored} px cannot be averaged down to {size} px")
+        self._check_keys([f"image_{camera}" for camera in cameras])
+        shape = (int(self.lengths.sum()), len(cameras), size, size, 3)
+        if cache is None:
+            frames = np.empty(shape, dtype=np.uint8)
+            self._decode(frames, cameras, workers)
+            return frames
+        path = Path(cache) / f"frames-{self._fingerprint(cameras, size)}.npy"
+        if not path.exists():
+            temporary = _reserve(path, shape)
+            mapped = np.load(temporary, mmap_mode="r+")
+            self._decode(mapped, cameras, workers)
+            mapped.flush()
+            os.replace(temporary, path)
+        loaded: NDArray[np.uint8] = np.load(path, mmap_mode="c")
+        return loaded
+
+    def load_arrays(
+        self,
+        keys: Sequence[str],
+        cameras: Sequence[str] = (),
+        size: int | None = None,
+        workers: int = 0,
+        cache: Path | str | None = None,
+    ) -> dict[str, NDArray[Any]]:
+        """The whole set as arrays laid end to end: ``keys``, "frames" and "offsets".
+
+        See ``load_vectors``, ``load_frames`` and ``offsets``.
+        """
+        arrays = {key: self.load_vectors(key) for key in keys} | {"offsets": self.offsets}
+        if cameras:
+            arrays["frames"] = self.load_frames(cameras, size, workers, cache)
+        return arrays
+
+    def _decode(self, out: NDArray[np.uint8], cameras: Sequence[str], workers: int) -> None:
+        """Fill (F, V, S, S, 3), block by block, in threads: zlib runs outside Python's lock."""
+        firsts = np.cumsum([0, *(shard.rows for shard in self._shards)])
+
+        def decode(job: tuple[int, int]) -> int:
+            number, start = job
+            shard = self._shards[number]
+            stop = min(start + _BLOCK, shard.rows)
+            rows = slice(int(firsts[number]) + start, int(firsts[number]) + stop)
+            for view, camera in enumerate(cameras):
+                out[rows, view] = shrink(shard.read(f"image_{camera}", start, stop), out.shape[2])
+            return stop - start
+
+        jobs = [(n, s) for n, h in enumerate(self._shards) for s in range(0, h.rows, _BLOCK)]
+        pool = ThreadPoolExecutor(workers or os.cpu_count())
+        try:
+            with tqdm(total=len(out), desc="load frames", unit="frame") as bar:
+                for count in pool.map(decode, jobs):
+                    bar.update(count)
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+    def _fingerprint(self, cameras: Sequence[str], size: int) -> str:
+        """Names a cache by what it was made of."""
+        files = [shard.path.stat() for shard in self._shards]
+        facts = [[s.st_size, s.st_mtime_ns] for s in files] + [list(cameras), size]
+        return digest(np.frombuffer(json.dumps(facts).encode(), np.uint8))
+
+    def _check_keys(self, keys: Sequence[str]) -> None:
+        allowed = [*COLUMNS, *(f"image_{camera}" for camera in self.cameras)]
+        for key in keys:
+            if key not in allowed:
+                raise ValueError(f"{self.path} has no {key!r}: allowed are {', '.join(allowed)}")
 
 
-def _plain(value: Any) -> Any:
-    """HDF5 attributes as plain Python values."""
-    return value.item() if isinstance(value, np.generic) else value
+def _reserve(path: Path, shape: tuple[int, ...]) -> Path:
+    """An empty .npy file, its blocks reserved: a full disk is an error now, not a SIGBUS later."""
+    temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with temporary.open("wb") as file:
+            header = {"descr": "|u1", "fortran_order": False, "shape": shape}
+            np.lib.format.write_array_header_1_0(file, header)  # type: ignore[no-untyped-call]
+            os.posix_fallocate(file.fileno(), file.tell(), int(np.prod(shape)))
+    except OSError as error:
+        temporary.unlink(missing_ok=True)
+        raise DatasetError(f"cannot write {path}: {error.strerror}") from error
+    return temporary

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,10 +12,14 @@ from numpy.typing import NDArray
 VECTORS = ("proprio", "target")
 ACTIONS = ("executed", "commanded", "intended")
 LABELS = ("seed", "task", "policy", "success", "branch_of", "branch_step")
+STAGES = ("none", "reached", "grasped", "lifted", "placed")
+
+# A tabletop robot stays within metres of its base: what is further off was not given in metres.
+_FURTHEST_M = 10.0
 
 
 class DatasetError(ValueError):
-    """A data set that is missing, damaged, or not a worldsim data set."""
+    """A data set that is missing, damaged, foreign, or cannot be written."""
 
 
 @dataclass(frozen=True)
@@ -23,21 +28,21 @@ class Episode:
 
     Attributes:
         images: camera -> (T, H, W, 3) uint8.
-        proprio: (T, 7) achieved xyz m, Euler xyz rad, closedness, robot-base frame.
-        target: (T, 7) commanded pose.
-        executed: (T - 1, 7) achieved differences, V-JEPA 2-AC's actions.
-        commanded: (T - 1, 7) what was commanded, metres, radians, closedness.
-        intended: (T - 1, 7) what the policy meant before noise.
-        physics: (T, n) simulator states.
+        proprio: (T, 7) float32, achieved xyz m, Euler xyz rad, closedness, robot-base frame.
+        target: (T, 7) float32, commanded pose.
+        executed: (T - 1, 7) float32, achieved differences, V-JEPA 2-AC's actions.
+        commanded: (T - 1, 7) float32, what was commanded, metres, radians, closedness.
+        intended: (T - 1, 7) float32, what the policy meant before noise.
+        physics: (T, n) float64, simulator states.
         seed: episode seed of the start.
         task, policy: who did what.
-        stage: (T,) furthest stage so far, 0 none to 4 placed.
+        stage: (T,) int8, furthest stage so far, an index into ``STAGES``.
         success: whether the task was solved at any time.
         branch_of: seed of the episode this one branches from, or -1.
         branch_step: step at which it branches, or -1.
 
     Raises:
-        ValueError: when shapes do not fit each other or numbers are not finite.
+        ValueError: when shapes or types do not fit, or numbers are not finite or out of range.
     """
 
     images: dict[str, NDArray[np.uint8]]
@@ -57,27 +62,61 @@ class Episode:
 
     def __post_init__(self) -> None:
         count = len(self.proprio)
-        shapes = dict.fromkeys(VECTORS, (count, 7)) | dict.fromkeys(ACTIONS, (count - 1, 7))
-        for name, shape in shapes.items():
-            value = getattr(self, name)
-            if value.shape != shape:
-                raise ValueError(f"{name} has shape {value.shape}: {shape} is needed")
-            if not np.isfinite(value).all():
-                raise ValueError(f"{name} has entries that are not finite")
+        if count < 2:
+            raise ValueError(f"an episode has at least 2 frames: {count} given")
+        for name in VECTORS:
+            _check(name, getattr(self, name), (count, 7), np.float32)
+        for name in ACTIONS:
+            _check(name, getattr(self, name), (count - 1, 7), np.float32)
+        _check("stage", self.stage, (count,), np.int8)
+        _check("physics", self.physics, (count, *_size(self.physics, 2)), np.float64)
         for camera, frames in self.images.items():
-            if frames.dtype != np.uint8 or frames.ndim != 4 or frames.shape[::3] != (count, 3):
+            _check(f"image_{camera}", frames, (count, *_size(frames, 4)[:2], 3), np.uint8)
+        self._check_ranges()
+
+    def _check_ranges(self) -> None:
+        for name in VECTORS:
+            furthest = float(np.abs(getattr(self, name)[:, :3]).max())
+            if furthest > _FURTHEST_M:
                 raise ValueError(
-                    f"image_{camera} has shape {frames.shape} and type {frames.dtype}: "
-                    f"({count}, H, W, 3) uint8 is needed"
+                    f"{name} has a position of {furthest:.1f}: metres are meant, "
+                    f"at most {_FURTHEST_M:.0f}"
                 )
-        if len(self.physics) != count or self.stage.shape != (count,):
-            raise ValueError(f"physics and stage must have {count} entries")
+        if self.stage.min() < 0 or self.stage.max() >= len(STAGES):
+            raise ValueError(f"stage must be 0 to {len(STAGES) - 1}: {', '.join(STAGES)}")
+        if self.seed < 0 or self.branch_of < -1 or self.branch_step < -1:
+            raise ValueError(
+                f"seed {self.seed} must be at least 0, branch_of {self.branch_of} and "
+                f"branch_step {self.branch_step} at least -1"
+            )
+        if not self.task or not self.policy:
+            raise ValueError("task and policy must be named")
 
     def __len__(self) -> int:
         return len(self.proprio)
 
     def digest(self) -> str:
         """SHA-256 (16 hex digits) of simulator states and commands: equal means the same run."""
-        sha = hashlib.sha256(np.ascontiguousarray(self.physics).tobytes())
-        sha.update(np.ascontiguousarray(self.commanded).tobytes())
-        return sha.hexdigest()[:16]
+        return digest(self.physics, self.commanded)
+
+
+def digest(*arrays: NDArray[Any]) -> str:
+    """SHA-256, 16 hex digits, of the bytes of some arrays."""
+    sha = hashlib.sha256()
+    for array in arrays:
+        sha.update(np.ascontiguousarray(array).tobytes())
+    return sha.hexdigest()[:16]
+
+
+def _size(value: NDArray[Any], dimensions: int) -> tuple[int, ...]:
+    """The sizes that an array may choose: all but the first, of so many."""
+    shape = np.shape(value)
+    return shape[1:] if len(shape) == dimensions else (1,) * (dimensions - 1)
+
+
+def _check(name: str, value: NDArray[Any], shape: tuple[int, ...], kind: type[np.generic]) -> None:
+    if not isinstance(value, np.ndarray) or value.shape != shape or value.dtype != kind:
+        given = f"{np.shape(value)} and type {getattr(value, 'dtype', type(value).__name__)}"
+        raise ValueError(f"{name} has shape {given}: {shape} {np.dtype(kind)} is needed")
+    if not np.isfinite(value).all():
+        raise ValueError(f"{name} has entries that are not finite")

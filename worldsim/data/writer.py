@@ -2,51 +2,88 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-import h5py
+import numpy as np
 
-from worldsim.data.episode import ACTIONS, LABELS, VECTORS, DatasetError, Episode
+from worldsim.data.episode import DatasetError, Episode
+from worldsim.data.shard import FORMAT, Packed, Shard, pack_episode, shard_bytes
 
-FORMAT = "worldsim-trajectories-1"
-SEEDS_PER_SHARD = 50
+# What all episodes of a set share. Contacts differ between versions of MuJoCo (3.4, 3.8).
+_FIXED = ("cameras", "image_size", "control_period", "action_scale", "recipe")
 
 
 class TrajectoryWriter:
-    """Appends episodes, grouped by seed, to a data set folder.
+    """Appends episodes to a data set folder, which is made where it does not exist.
+
+        meta = {"cameras": ["left"], "image_size": 128}
+        with TrajectoryWriter("data/mine", meta) as writer:
+            todo = set(range(100)) - writer.seeds()
+            ...
+            writer.append(episode)
 
     A crash, Ctrl-C or a full disk loses at most the shard being filled; ``seeds`` says what is
-    there, so that a collection can go on.
+    there, so that a collection can go on. Several episodes of one seed go in with
+    ``append_group``: they are stored together or not at all. One writer at a time.
 
     Args:
-        path: folder; made where it does not exist.
-        meta: facts about the whole set (cameras, image size, versions, ...).
+        path: folder.
+        meta: facts about the whole set, as JSON: "cameras" and "image_size" (needed),
+            "control_period", "action_scale", "recipe", "versions", ...
+        groups_per_shard: groups of episodes to a file.
 
     Raises:
-        DatasetError: when the folder holds another kind of data set.
+        DatasetError: when the folder holds another kind of data set, is being written by another
+            process, or cannot be written.
     """
 
-    def __init__(self, path: Path, meta: dict[str, Any]) -> None:
-        self._path = path
-        path.mkdir(parents=True, exist_ok=True)
-        file = path / "meta.json"
-        if file.exists():
+    def __init__(self, path: Path | str, meta: dict[str, Any], groups_per_shard: int = 50) -> None:
+        self._path = Path(path)
+        meta = json.loads(json.dumps({"format": FORMAT, **meta}, default=_as_list))
+        if not meta.get("cameras") or not isinstance(meta.get("image_size"), int):
+            raise DatasetError("meta needs cameras, a list of names, and image_size, in pixels")
+        self._cameras: list[str] = meta["cameras"]
+        self._size: int = meta["image_size"]
+        self._groups_per_shard = groups_per_shard
+        self._pending: list[list[Packed]] = []
+        try:
+            self._path.mkdir(parents=True, exist_ok=True)
+            self._lock: int | None = os.open(self._path, os.O_RDONLY)
+        except OSError as error:
+            raise DatasetError(f"cannot write a data set to {path}: {error.strerror}") from error
+        try:
+            self._claim(meta)
+        except BaseException:
+            self._release()
+            raise
+
+    def _claim(self, meta: dict[str, Any]) -> None:
+        """Take the folder for this process, and its meta data as given or as found."""
+        assert self._lock is not None
+        try:
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise DatasetError(f"{self._path} is being written by another process") from error
+        for leftover in self._path.glob("*.tmp"):
+            leftover.unlink()
+        file = self._path / "meta.json"
+        if not file.exists():
+            self._write(file, (json.dumps(meta, indent=1) + "\n").encode())
+            return
+        try:
             found = json.loads(file.read_text())
-            for key in ("cameras", "image_size", "control_period", "recipe"):
-                if found.get(key) != meta.get(key):
-                    raise DatasetError(
-                        f"{path} holds a data set with {key} {found.get(key)!r}, not "
-                        f"{meta.get(key)!r}: choose another folder"
-                    )
-        else:
-            temporary = path / "meta.json.tmp"
-            temporary.write_text(json.dumps({"format": FORMAT, **meta}, indent=1) + "\n")
-            os.replace(temporary, file)
-        self._pending: list[list[Episode]] = []
+        except ValueError as error:
+            raise DatasetError(f"{file} is damaged: {error}") from error
+        for name, theirs, ours in _differences(found, meta):
+            raise DatasetError(
+                f"{self._path} holds a data set with {name} {theirs!r}, not {ours!r}: "
+                "choose another folder"
+            )
 
     def __enter__(self) -> TrajectoryWriter:
         return self
@@ -57,52 +94,87 @@ class TrajectoryWriter:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self.flush()
+        self.close()
+
+    def close(self) -> None:
+        """Write what is pending and let go of the folder."""
+        try:
+            self.flush()
+        finally:
+            self._release()
+
+    def _release(self) -> None:
+        if self._lock is not None:
+            os.close(self._lock)
+            self._lock = None
 
     def seeds(self) -> set[int]:
-        """Seeds already stored."""
-        found: set[int] = set()
-        for shard in self._path.glob("shard-*.h5"):
-            with h5py.File(shard) as file:
-                found.update(int(seed) for seed in file.attrs["seeds"])
-        return found
+        """Seeds already stored.
+
+        Raises:
+            DatasetError: when a shard is damaged, naming it; without it, the rest can be resumed.
+        """
+        shards = self._path.glob("shard-*.h5")
+        return {int(s) for path in shards for s in Shard(path, self._cameras).table["seed"]}
+
+    def append(self, episode: Episode) -> None:
+        """Add one episode."""
+        self.append_group([episode])
 
     def append_group(self, episodes: list[Episode]) -> None:
-        """Add all episodes of one seed."""
-        self._pending.append(episodes)
-        if len(self._pending) >= SEEDS_PER_SHARD:
+        """Add all episodes of one seed.
+
+        Raises:
+            ValueError: when an episode has other cameras or another image size than the set.
+            DatasetError: when a shard cannot be written.
+        """
+        for episode in episodes:
+            shapes = {camera: frames.shape[1:] for camera, frames in episode.images.items()}
+            if shapes != dict.fromkeys(self._cameras, (self._size, self._size, 3)):
+                raise ValueError(
+                    f"an episode has images {shapes}: the data set has "
+                    f"{', '.join(self._cameras)} of {self._size} px"
+                )
+        self._pending.append([pack_episode(episode) for episode in episodes])
+        if len(self._pending) >= self._groups_per_shard:
             self.flush()
 
     def flush(self) -> None:
         """Write what is pending as a shard of its own."""
-        if not self._pending:
-            return
-        number = len(list(self._path.glob("shard-*.h5")))
-        path = self._path / f"shard-{number:05d}.h5"
-        temporary = path.with_suffix(".tmp")
+        items = [item for group in self._pending for item in group]
+        self._pending = []  # also when writing fails: leaving the context then tries no second time
+        if items:
+            numbers = [int(path.stem.split("-")[1]) for path in self._path.glob("shard-*.h5")]
+            path = self._path / f"shard-{max(numbers, default=-1) + 1:05d}.h5"
+            self._write(path, shard_bytes(items, self._size))
+
+    def _write(self, path: Path, data: bytes) -> None:
+        """Write aside, then move into place."""
+        temporary = path.with_name(path.name + ".tmp")
         try:
-            with h5py.File(temporary, "w") as file:
-                file.attrs["format"] = FORMAT
-                file.attrs["seeds"] = [group[0].seed for group in self._pending]
-                episodes = [episode for group in self._pending for episode in group]
-                for index, episode in enumerate(episodes):
-                    _write(file.create_group(f"{index:06d}"), episode)
+            with temporary.open("wb") as file:
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
             os.replace(temporary, path)
-        finally:
+        except OSError as error:
             temporary.unlink(missing_ok=True)
-        self._pending = []
+            raise DatasetError(
+                f"cannot write {path}: {error.strerror}; finished shards stay readable, "
+                "and the same command goes on from them"
+            ) from error
 
 
-def _write(group: h5py.Group, episode: Episode) -> None:
-    for camera, frames in episode.images.items():
-        group.create_dataset(
-            f"image_{camera}",
-            data=frames,
-            chunks=(1, *frames.shape[1:]),
-            compression="gzip",
-            compression_opts=1,
-        )
-    for name in (*VECTORS, *ACTIONS, "physics", "stage"):
-        group.create_dataset(name, data=getattr(episode, name))
-    for name in LABELS:
-        group.attrs[name] = getattr(episode, name)
+def _differences(found: dict[str, Any], given: dict[str, Any]) -> list[tuple[str, Any, Any]]:
+    """(name, found, given) of everything that must be equal to append."""
+    pairs = [(name, found.get(name), given.get(name)) for name in ("format", *_FIXED)]
+    versions = [meta.get("versions", {}).get("mujoco") for meta in (found, given)]
+    pairs.append(("mujoco", versions[0], versions[1]))
+    return [pair for pair in pairs if pair[1] != pair[2]]
+
+
+def _as_list(value: Any) -> Any:
+    """Arrays and NumPy numbers in JSON."""
+    if isinstance(value, np.ndarray | np.generic):
+        return value.tolist()
+    raise TypeError(f"meta holds {type(value).__name__}, which JSON cannot")

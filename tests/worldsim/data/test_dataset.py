@@ -1,0 +1,190 @@
+"""Reading: what was written comes back, whole or in windows; damage is named."""
+
+from __future__ import annotations
+
+import json
+import multiprocessing
+import pickle
+
+import h5py
+import numpy as np
+import pytest
+
+from worldsim.data import DatasetError, TrajectoryDataset
+from worldsim.data.episode import ACTIONS, LABELS, VECTORS
+from worldsim.data.frames import shrink
+
+
+def test_what_is_written_is_read(data, episodes):
+    flat = [episode for group in episodes for episode in group]
+    assert len(data) == len(flat) == 5
+    assert data.digests() == [episode.digest() for episode in flat]
+    for index, episode in enumerate(flat):
+        read = data.episode(index)
+        for name in (*VECTORS, *ACTIONS, "physics", "stage"):
+            np.testing.assert_array_equal(getattr(read, name), getattr(episode, name))
+            assert getattr(read, name).dtype == getattr(episode, name).dtype
+        for camera, frames in episode.images.items():
+            np.testing.assert_array_equal(read.images[camera], frames)
+        assert [getattr(read, n) for n in LABELS] == [getattr(episode, n) for n in LABELS]
+        assert [type(getattr(read, n)) for n in LABELS] == [int, str, str, bool, int, int]
+
+
+def test_windows_stay_inside_episodes(data):
+    assert data.lengths.tolist() == [7, 6, 4, 3, 5]
+    expected = [(e, s) for e, n in enumerate((7, 6, 4, 3, 5)) for s in range(0, n - 3, 2)]
+    assert [tuple(w) for w in data.windows(4, stride=2)] == expected
+    assert len(data.windows(8)) == 0
+
+
+def test_a_window_is_a_slice_of_its_episode(data, episodes):
+    source = episodes[1][1]
+    window = data.window(2, 1, 3, ["image_wrist", "proprio", "commanded", "physics"])
+    np.testing.assert_array_equal(window["image_wrist"], source.images["wrist"][1:4])
+    np.testing.assert_array_equal(window["proprio"], source.proprio[1:4])
+    np.testing.assert_array_equal(window["commanded"], source.commanded[1:3])
+    np.testing.assert_array_equal(window["physics"], source.physics[1:4])
+    window["proprio"][:] = 0  # the caller's own: the data set is as it was
+    again = data.window(2, 1, 3, ["proprio"])["proprio"]
+    np.testing.assert_array_equal(again, source.proprio[1:4])
+
+
+def test_windows_outside_and_unknown_keys_are_refused(data):
+    for start, length in ((-1, 2), (2, 3), (0, 0)):
+        with pytest.raises(IndexError, match="leaves 0:4"):
+            data.window(2, start, length, ["proprio"])
+    with pytest.raises(ValueError, match=r"no 'image_top': allowed are .*image_wrist"):
+        data.window(0, 0, 2, ["image_top"])
+    with pytest.raises(ValueError, match=r"allowed are .*policy"):
+        data.column("reward")
+
+
+def test_whole_sets_are_laid_end_to_end(data, episodes):
+    flat = [episode for group in episodes for episode in group]
+    arrays = data.load_arrays(["proprio", "commanded", "physics"], ["wrist", "left"], workers=2)
+    assert arrays["frames"].shape == (25, 2, 16, 16, 3)
+    assert np.isnan(arrays["physics"][0, 3:]).all()
+    for episode, start in zip(flat, arrays["offsets"], strict=True):
+        rows = slice(start, start + len(episode))
+        np.testing.assert_array_equal(arrays["frames"][rows, 0], episode.images["wrist"])
+        np.testing.assert_array_equal(arrays["frames"][rows, 1], episode.images["left"])
+        np.testing.assert_array_equal(arrays["commanded"][rows][:-1], episode.commanded)
+        assert not arrays["commanded"][rows][-1].any()
+
+
+def test_decoded_frames_are_kept_in_a_cache(data, folder, tmp_path, monkeypatch):
+    plain = data.load_frames(["left"], 8)
+    first = data.load_frames(["left"], 8, cache=tmp_path / "cache")
+    first[0] = 7  # a copy of this process alone
+    monkeypatch.setattr(TrajectoryDataset, "_decode", None)
+    second = TrajectoryDataset(folder).load_frames(["left"], 8, cache=tmp_path / "cache")
+    np.testing.assert_array_equal(second, plain)
+    assert len(list((tmp_path / "cache").iterdir())) == 1
+
+
+def test_a_cache_is_not_taken_for_that_of_other_frames(data, tmp_path):
+    for cameras, size in ((["left"], 8), (["wrist"], 8), (["left"], 16)):
+        np.testing.assert_array_equal(
+            data.load_frames(cameras, size, cache=tmp_path / "cache"),
+            data.load_frames(cameras, size),
+        )
+
+
+def test_sizes_that_do_not_divide_are_refused(data):
+    with pytest.raises(ValueError, match="16 px cannot be averaged down to 5 px"):
+        data.load_frames(["left"], 5)
+
+
+def test_shrinking_averages_and_rounds():
+    frames = np.zeros((1, 4, 4, 3), dtype=np.uint8)
+    frames[0, :2, :2] = [[[10, 0, 0], [20, 0, 0]], [[30, 0, 0], [42, 0, 0]]]
+    assert shrink(frames, 2)[0, 0, 0, 0] == 26  # 25.5
+    white = np.full((1, 64, 64, 3), 255, dtype=np.uint8)
+    for size in (64, 4, 2):
+        assert (shrink(white, size) == 255).all()
+
+
+def _frame_of(data, queue):
+    queue.put(int(data.window(0, 0, 1, ["image_left"])["image_left"].sum()))
+
+
+def test_forked_workers_of_a_data_loader_can_read(data):
+    expected = int(data.window(0, 0, 1, ["image_left"])["image_left"].sum())
+    context = multiprocessing.get_context("fork")
+    queue = context.Queue()
+    process = context.Process(target=_frame_of, args=(data, queue))
+    process.start()
+    assert queue.get(timeout=60) == expected
+    process.join()
+
+
+def test_a_pickled_data_set_reads_the_same(data):
+    """As spawned workers get it."""
+    copy = pickle.loads(pickle.dumps(data))
+    assert copy.digests() == data.digests()
+
+
+def test_plain_h5py_reads_the_frames(folder, episodes):
+    """The chunks are packed outside the HDF5 library: any reader must understand them."""
+    with h5py.File(folder / "shard-00000.h5") as file:
+        assert file["image_left"].chunks == (1, 16, 16, 3)
+        assert file["image_left"].compression == "gzip"
+        start, length = (file[f"episodes/{name}"][2] for name in ("start", "length"))
+        np.testing.assert_array_equal(
+            file["image_left"][start : start + length], episodes[1][1].images["left"]
+        )
+        assert file["episodes/policy"].asstr()[2] == "close-up"
+
+
+class TestDamage:
+    def test_no_folder_no_meta_no_shard(self, tmp_path, folder):
+        for path in (tmp_path / "nowhere", tmp_path):
+            with pytest.raises(DatasetError, match="is not a data set"):
+                TrajectoryDataset(path)
+        for shard in folder.glob("shard-*"):
+            shard.unlink()
+        with pytest.raises(DatasetError, match="no finished shard"):
+            TrajectoryDataset(folder)
+
+    @pytest.mark.parametrize("content", ["{", "[]", '{"format": "other-1"}', "{}"])
+    def test_foreign_meta(self, folder, content):
+        (folder / "meta.json").write_text(content)
+        with pytest.raises(DatasetError, match=r"is not a data set|has format"):
+            TrajectoryDataset(folder)
+
+    @pytest.mark.parametrize("share", [0, 0.5, 0.99])
+    def test_a_shard_cut_short(self, folder, share):
+        path = folder / "shard-00001.h5"
+        path.write_bytes(path.read_bytes()[: int(share * path.stat().st_size)])
+        with pytest.raises(DatasetError, match="shard-00001"):
+            TrajectoryDataset(folder)
+
+    def test_a_foreign_shard(self, folder):
+        with h5py.File(folder / "shard-00002.h5", "w") as file:
+            file["data"] = 1
+        with pytest.raises(DatasetError, match="shard-00002"):
+            TrajectoryDataset(folder)
+
+    def test_a_column_that_is_missing(self, folder):
+        with h5py.File(folder / "shard-00001.h5", "r+") as file:
+            del file["target"]
+        with pytest.raises(DatasetError, match=r"shard-00001.h5 is damaged"):
+            TrajectoryDataset(folder)
+
+    @pytest.mark.parametrize("name", ["image_left", "proprio", "physics"])
+    def test_a_flipped_bit_is_never_another_number(self, folder, name):
+        path = folder / "shard-00000.h5"
+        with h5py.File(path) as file:
+            place = file[name].id.get_chunk_info(0)
+        content = bytearray(path.read_bytes())
+        content[place.byte_offset + place.size // 2] ^= 4
+        path.write_bytes(content)
+        data = TrajectoryDataset(folder)
+        with pytest.raises(DatasetError, match=f"shard-00000.h5 is damaged: {name}"):
+            data.window(0, 0, 2, [name])
+
+    def test_meta_that_names_a_view_the_shards_lack(self, folder, meta):
+        found = json.loads((folder / "meta.json").read_text())
+        (folder / "meta.json").write_text(json.dumps(found | {"cameras": ["left", "top"]}))
+        with pytest.raises(DatasetError, match=r"shard-00000.h5 is damaged"):
+            TrajectoryDataset(folder)

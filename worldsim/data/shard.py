@@ -1,0 +1,201 @@
+"""One HDF5 file of a data set: its layout, written from and read back to episodes."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+from numpy.typing import NDArray
+
+from worldsim.data.episode import ACTIONS, LABELS, VECTORS, DatasetError, Episode
+from worldsim.data.frames import GZIP_LEVEL, pack, unpack
+
+FORMAT = "worldsim-trajectories-2"
+
+COLUMNS = (*VECTORS, *ACTIONS, "physics", "stage")
+TABLE = ("start", "length", "physics_size", *LABELS)
+_ROWS_PER_CHUNK = 64
+
+_DESCRIPTIONS = {
+    "proprio": "achieved pose: xyz m, Euler xyz rad, closedness; robot-base frame",
+    "target": "commanded pose, as proprio",
+    "executed": "achieved difference to the next frame; last row of an episode: zero, no action",
+    "commanded": "commanded difference; last row of an episode: zero, no action",
+    "intended": "the policy's action before noise; last row of an episode: zero, no action",
+    "physics": "simulator state, NaN beyond the episode's physics_size",
+    "stage": "furthest stage so far: 0 none, 1 reached, 2 grasped, 3 lifted, 4 placed",
+}
+
+
+@dataclass(frozen=True)
+class Packed:
+    """An episode whose frames wait compressed.
+
+    Attributes:
+        episode: without images.
+        frames: camera -> T gzip chunks.
+    """
+
+    episode: Episode
+    frames: dict[str, list[bytes]]
+
+
+def pack_episode(episode: Episode) -> Packed:
+    """Compress the frames of an episode."""
+    frames = {camera: [pack(f) for f in images] for camera, images in episode.images.items()}
+    return Packed(replace(episode, images={}), frames)
+
+
+def shard_bytes(items: Sequence[Packed], image_size: int) -> bytes:
+    """A whole shard. Made in memory: a full disk then meets one plain write, not HDF5's caches."""
+    episodes = [item.episode for item in items]
+    with h5py.File("shard", "w", driver="core", backing_store=False) as file:
+        file.attrs["format"] = FORMAT
+        for camera in items[0].frames:
+            chunks = [chunk for item in items for chunk in item.frames[camera]]
+            _write_frames(file, f"image_{camera}", chunks, image_size)
+        for name in COLUMNS:
+            _write_column(file, name, _flat(name, episodes))
+        for name, values in _table(episodes).items():
+            kind = h5py.string_dtype() if values.dtype.kind in "OU" else values.dtype
+            file.create_dataset(f"episodes/{name}", data=values.astype(kind))
+        file.flush()
+        image: bytes = file.id.get_file_image()
+    return image
+
+
+def _write_frames(file: h5py.File, name: str, chunks: list[bytes], size: int) -> None:
+    dataset = file.create_dataset(
+        name,
+        shape=(len(chunks), size, size, 3),
+        dtype=np.uint8,
+        chunks=(1, size, size, 3),
+        compression="gzip",
+        compression_opts=GZIP_LEVEL,
+    )
+    for row, chunk in enumerate(chunks):
+        dataset.id.write_direct_chunk((row, 0, 0, 0), chunk)
+
+
+def _write_column(file: h5py.File, name: str, values: NDArray[Any]) -> None:
+    dataset = file.create_dataset(
+        name,
+        data=values,
+        chunks=(min(len(values), _ROWS_PER_CHUNK), *values.shape[1:]),
+        compression="gzip",
+        compression_opts=GZIP_LEVEL,
+        shuffle=True,
+        fletcher32=True,  # a flipped bit is an error, never another number
+    )
+    dataset.attrs["description"] = _DESCRIPTIONS[name]
+
+
+def _flat(name: str, episodes: Sequence[Episode]) -> NDArray[Any]:
+    """One column of all episodes, a row per frame."""
+    parts = [getattr(episode, name) for episode in episodes]
+    if name in ACTIONS:
+        parts = [np.concatenate([part, np.zeros_like(part[:1])]) for part in parts]
+    if name == "physics":
+        width = max(part.shape[1] for part in parts)
+        parts = [widen(part, width) for part in parts]
+    return np.concatenate(parts)
+
+
+def widen(physics: NDArray[np.float64], width: int) -> NDArray[np.float64]:
+    """States of simulators of different size in one column."""
+    wide = np.full((len(physics), width), np.nan)
+    wide[:, : physics.shape[1]] = physics
+    return wide
+
+
+def _table(episodes: Sequence[Episode]) -> dict[str, NDArray[Any]]:
+    lengths = np.array([len(episode) for episode in episodes])
+    table: dict[str, NDArray[Any]] = {
+        "start": np.cumsum(lengths) - lengths,
+        "length": lengths,
+        "physics_size": np.array([episode.physics.shape[1] for episode in episodes]),
+    }
+    return table | {name: np.array([getattr(e, name) for e in episodes]) for name in LABELS}
+
+
+class Shard:
+    """A shard that is read.
+
+    Args:
+        path: an HDF5 file of a data set.
+        cameras: views it must hold.
+
+    Raises:
+        DatasetError: when the file is damaged or foreign, naming it.
+    """
+
+    def __init__(self, path: Path, cameras: Sequence[str]) -> None:
+        self.path = path
+        self._columns: dict[str, NDArray[Any]] = {}
+        self._open()
+        if self._file.attrs.get("format") != FORMAT:
+            raise DatasetError(f"{path} is no {FORMAT} file")
+        try:
+            self.table = {name: _plain(self._file[f"episodes/{name}"][()]) for name in TABLE}
+            counts = {n: len(self._file[n]) for n in (*COLUMNS, *(f"image_{c}" for c in cameras))}
+        except (KeyError, OSError) as error:
+            raise DatasetError(f"{path} is damaged: {error}") from error
+        if set(counts.values()) != {self.rows}:
+            raise DatasetError(f"{path} is damaged: {self.rows} rows expected, found {counts}")
+
+    def _open(self) -> None:
+        try:
+            self._file = h5py.File(self.path)
+        except OSError as error:
+            raise DatasetError(f"{self.path} is damaged or no HDF5 file: {error}") from error
+        self._pid = os.getpid()
+        self._images: dict[str, h5py.Dataset] = {}
+
+    @cached_property
+    def rows(self) -> int:
+        """Frames in this shard."""
+        return int(self.table["length"].sum())
+
+    def _dataset(self, name: str) -> h5py.Dataset:
+        if self._pid != os.getpid():  # a forked worker must not share the parent's HDF5 handles
+            self._open()
+        if name not in self._images:
+            self._images[name] = self._file[name]
+        return self._images[name]
+
+    def read(self, name: str, start: int, stop: int) -> NDArray[Any]:
+        """Rows of a column, (stop - start, ...).
+
+        Raises:
+            DatasetError: when they are damaged, naming the file.
+        """
+        try:
+            if name.startswith("image_"):
+                return self._frames(name, start, stop)
+            if name == "physics":
+                states: NDArray[Any] = self._dataset(name)[start:stop]
+                return states
+            # The other columns stay in memory: 150 bytes a frame, and every window reads them.
+            if name not in self._columns:
+                self._columns[name] = self._dataset(name)[()]
+            return self._columns[name][start:stop]
+        except (ValueError, OSError, RuntimeError) as error:
+            raise DatasetError(f"{self.path} is damaged: {name}: {error}") from error
+
+    def _frames(self, name: str, start: int, stop: int) -> NDArray[np.uint8]:
+        dataset = self._dataset(name)
+        out = np.empty((stop - start, *dataset.shape[1:]), np.uint8)
+        for row in range(start, stop):
+            unpack(dataset.id.read_direct_chunk((row, 0, 0, 0))[1], out[row - start])
+        return out
+
+
+def _plain(values: NDArray[Any]) -> NDArray[Any]:
+    """Strings as str, not bytes."""
+    return values if values.dtype.kind != "O" else np.array([value.decode() for value in values])
