@@ -107,7 +107,7 @@ class CartesianController:
     def closedness(self, data: mujoco.MjData) -> float:
         """1 - opening / full opening, in [0, 1]."""
         first, second = data.qpos[self.finger_qpos].tolist()
-        return min(1.0, max(0.0, 1.0 - (abs(first) + abs(second)) / GRIPPER_OPENING))
+        return float(min(1.0, max(0.0, 1.0 - (abs(first) + abs(second)) / GRIPPER_OPENING)))
 
     def proprio(self, data: mujoco.MjData) -> Array:
         """(7,) achieved xyz m, Euler xyz rad, closedness."""

@@ -13,6 +13,7 @@ from pathlib import Path
 import imageio.v3 as imageio
 import numpy as np
 from tqdm import tqdm
+from tyro.conf import Positional
 
 from experiments.store import write_atomically
 from worldsim.data import DatasetError, TrajectoryDataset
@@ -28,7 +29,7 @@ class DataInfoConfig:
         check: compare the episodes' hashes with this file.
     """
 
-    path: str
+    path: Positional[str]
     manifest: str | None = None
     check: str | None = None
 
@@ -44,7 +45,7 @@ class ContactSheetConfig:
         seed: which episodes are drawn.
     """
 
-    path: str
+    path: Positional[str]
     out: str = "contact-sheet.png"
     episodes: int = 8
     frames: int = 8

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tyro.conf import Positional
+
 from experiments.compare import HEADER, cells
 from experiments.store import write_atomically
 
@@ -37,7 +39,7 @@ class ReportConfig:
         folder: a comparison's folder.
     """
 
-    folder: str
+    folder: Positional[str]
 
 
 def main(config: ReportConfig) -> None:

@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 from tqdm import tqdm
+from tyro.conf import Positional
 
 import envs
 from envs.goals import make_goals
@@ -44,7 +45,7 @@ class RenderConfig:
         gif: write GIFs beside the MP4s.
     """
 
-    folder: str
+    folder: Positional[str]
     out: str | None = None
     task: str | None = None
     agent: str | None = None

@@ -112,12 +112,6 @@ def test_bad_input_gets_one_sentence(arguments, words, capsys, tmp_path, monkeyp
     monkeypatch.chdir(tmp_path)
     if arguments[0] == "evaluate":
         arguments = [*arguments, "--seeds", "190000", "--out", "run"]
-    if arguments[0] in ("report", "data"):
-        arguments = [
-            *arguments[:-1],
-            f"--{'folder' if arguments[0] == 'report' else 'path'}",
-            arguments[-1],
-        ]
     assert run(arguments) == 2
     error = capsys.readouterr().err
     assert words in error

@@ -159,7 +159,7 @@ class TrajectoryDataset:
         self._check_keys([key])
         parts = [shard.read(key, 0, shard.rows) for shard in self._shards]
         if key == "physics":
-            parts = [widen(part, int(self.table["physics_size"].max())) for part in parts]
+            parts = [widen(part, max(p.shape[1] for p in parts)) for part in parts]
         return np.concatenate(parts)
 
     def load_frames(

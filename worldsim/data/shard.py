@@ -102,7 +102,7 @@ def _flat(name: str, episodes: Sequence[Episode]) -> NDArray[Any]:
     if name in ACTIONS:
         parts = [np.concatenate([part, np.zeros_like(part[:1])]) for part in parts]
     if name == "physics":
-        width = max(part.shape[1] for part in parts)
+        width = max(1, *(part.shape[1] for part in parts))  # HDF5 wants a chunk of some size
         parts = [widen(part, width) for part in parts]
     return np.concatenate(parts)
 

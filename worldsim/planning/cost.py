@@ -65,7 +65,7 @@ def read_goal_pose(
         proprio: (7,) achieved pose now.
     """
     here, there = decode_state(model.read_out(torch.stack([now, goal])))
-    pose = torch.as_tensor(proprio, dtype=torch.float32) + there - here
+    pose: Tensor = torch.as_tensor(proprio, dtype=torch.float32) + there - here
     # Closedness needs no reference: what matters is open or closed.
     pose[6] = there[6]
     return pose
