@@ -36,7 +36,7 @@ Opened without this package, as frames and as a pandas table:
 from worldsim.data.dataset import TrajectoryDataset
 from worldsim.data.episode import STAGES, DatasetError, Episode
 from worldsim.data.folder import export_folder, import_folder
-from worldsim.data.manifest import compare, manifest, manifest_text, read_manifest
+from worldsim.data.manifests import compare, manifest, manifest_text, read_manifest
 from worldsim.data.writer import TrajectoryWriter
 
 __all__ = [

@@ -2,7 +2,8 @@
 
     OUT/meta.json                      cameras, image_size, ...
     OUT/episode-000000/episode.json    seed, task, policy, success, branch_of, branch_step
-    OUT/episode-000000/arrays.npz      proprio, target, executed, commanded, intended, physics, stage
+    OUT/episode-000000/arrays.npz      proprio, target, executed, commanded, intended, physics,
+                                       stage
     OUT/episode-000000/left/000.png    a lossless picture per frame and view
     OUT/episode-000000/left.mp4        to look at, when asked for; not read back
 
@@ -17,7 +18,7 @@ import itertools
 import json
 import os
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -115,7 +116,7 @@ def import_folder(source: Path | str, out: Path | str) -> None:
                 writer.append_group([_import(f, meta["cameras"]) for _, f in group])
 
 
-def _read(folders: Iterator[Path]) -> Iterator[tuple[int, Path]]:
+def _read(folders: Iterable[Path]) -> Iterator[tuple[int, Path]]:
     """Seed and folder of each episode."""
     for folder in folders:
         try:
@@ -126,11 +127,11 @@ def _read(folders: Iterator[Path]) -> Iterator[tuple[int, Path]]:
 
 def _import(folder: Path, cameras: Sequence[str]) -> Episode:
     try:
-        labels = json.loads((folder / "episode.json").read_text())
+        fields: dict[str, Any] = json.loads((folder / "episode.json").read_text())
         with np.load(folder / "arrays.npz", allow_pickle=False) as file:
-            arrays = _complete(dict(file))
+            fields |= _complete(dict(file))
         images = {camera: _pictures(folder / camera) for camera in cameras}
-        return Episode(images=images, **arrays, **labels)
+        return Episode(images=images, **fields)
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise DatasetError(f"{folder} is no episode: {error}") from error
 

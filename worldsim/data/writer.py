@@ -46,7 +46,9 @@ class TrajectoryWriter:
         self._path = Path(path)
         meta = json.loads(json.dumps({"format": FORMAT, **meta}, default=_as_list))
         if not meta.get("cameras") or not isinstance(meta.get("image_size"), int):
-            raise DatasetError("meta needs cameras, a list of names, and image_size, in pixels")
+            raise DatasetError(
+                f"the meta data of {path} need cameras, a list of names, and image_size, in pixels"
+            )
         self._cameras: list[str] = meta["cameras"]
         self._size: int = meta["image_size"]
         self._groups_per_shard = groups_per_shard

@@ -90,7 +90,7 @@ def test_meta_data_are_plain_json(tmp_path, meta):
     TrajectoryWriter(tmp_path, meta | {"action_scale": np.ones(7)}).close()
     assert json.loads((tmp_path / "meta.json").read_text())["action_scale"] == [1.0] * 7
     TrajectoryWriter(tmp_path, meta | {"action_scale": [1.0] * 7}).close()
-    with pytest.raises(DatasetError, match="meta needs cameras"):
+    with pytest.raises(DatasetError, match="need cameras"):
         TrajectoryWriter(tmp_path / "new", {"image_size": 3})
 
 
