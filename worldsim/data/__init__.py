@@ -12,10 +12,11 @@ shard holds flat columns, one row a frame, and a table that says which rows are 
     stage                     (F,)    furthest stage so far, an index into ``STAGES``
     episodes/...              (E,)    start, length, seed, task, policy, success, branch_of, ...
 
-Why HDF5: h5py, pandas, MATLAB, Julia and HDFView open it; flat columns with episode starts and
-lengths are what D4RL, TD-MPC2 and stable-worldmodel users know. Why gzip: it is lossless, every
-HDF5 has it, and flat-shaded renders suit it. One view of 128 px of the default scenes, the mean of
-``left`` and ``wrist``, on one core of an AMD EPYC:
+Why HDF5: h5py, pandas, MATLAB, Julia and HDFView open it, and flat columns with starts and lengths
+of episodes are the layout of D4RL's and stable-worldmodel's HDF5 files (a group per episode, as in
+robomimic, was 27 % larger, and two seconds slower to open with 14,000 episodes). Why gzip: it is
+lossless, every HDF5 has it, and flat-shaded renders suit it. One view of 128 px of the default
+scenes, the mean of ``left`` and ``wrist``, on one core of an AMD EPYC:
 
     codec             bytes   write ms   read ms
     gzip 1             3926       0.14      0.06
@@ -23,6 +24,10 @@ HDF5 has it, and flat-shaded renders suit it. One view of 128 px of the default 
     PNG                3716       0.77      0.18
     WebP lossless      2139       2.79      0.24    (method 2)
     JPEG 95 4:2:0      4264       0.17      0.24    (not even smaller)
+
+A frame of two views with all its numbers takes 7.9 kB: 1.2 GiB for 160,000. One core reads 1,400
+random windows of 4 frames by 2 views a second, or decodes 2,700 frames of 2 views a second with
+``TrajectoryDataset.load_frames``, which can keep the result in a cache file for the next time.
 
 Opened without this package, as frames and as a pandas table:
 

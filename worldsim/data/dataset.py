@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -180,7 +181,8 @@ class TrajectoryDataset:
                 the same data, views and size is immediate.
 
         Raises:
-            ValueError: unknown camera, or the stored size is no multiple of ``size``.
+            ValueError: unknown camera, the stored size is no multiple of ``size``, or the frames
+                are more than this machine's memory.
             DatasetError: a file is damaged, or the cache does not fit on the disk.
         """
         stored = int(self.meta["image_size"])
@@ -190,6 +192,7 @@ class TrajectoryDataset:
         self._check_keys([f"image_{camera}" for camera in cameras])
         shape = (int(self.lengths.sum()), len(cameras), size, size, 3)
         if cache is None:
+            _check_memory(shape)
             frames = np.empty(shape, dtype=np.uint8)
             self._decode(frames, cameras, workers)
             return frames
@@ -255,6 +258,16 @@ class TrajectoryDataset:
                 raise ValueError(f"{self.path} has no {key!r}: allowed are {', '.join(allowed)}")
 
 
+def _check_memory(shape: tuple[int, ...]) -> None:
+    """A sentence now, and not a killed process later."""
+    needed, memory = math.prod(shape), os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    if needed > memory:
+        raise ValueError(
+            f"the frames need {needed / 2**30:.1f} GiB, this machine has {memory / 2**30:.1f}: "
+            "give a cache folder, a smaller size or fewer cameras"
+        )
+
+
 def _reserve(path: Path, shape: tuple[int, ...]) -> Path:
     """An empty .npy file, its blocks reserved: a full disk is an error now, not a SIGBUS later."""
     temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
@@ -263,7 +276,7 @@ def _reserve(path: Path, shape: tuple[int, ...]) -> Path:
         with temporary.open("wb") as file:
             header = {"descr": "|u1", "fortran_order": False, "shape": shape}
             np.lib.format.write_array_header_1_0(file, header)  # type: ignore[no-untyped-call]
-            os.posix_fallocate(file.fileno(), file.tell(), int(np.prod(shape)))
+            os.posix_fallocate(file.fileno(), file.tell(), math.prod(shape))
     except OSError as error:
         temporary.unlink(missing_ok=True)
         raise DatasetError(f"cannot write {path}: {error.strerror}") from error

@@ -95,6 +95,13 @@ def test_sizes_that_do_not_divide_are_refused(data):
         data.load_frames(["left"], 5)
 
 
+def test_frames_beyond_the_memory_are_refused(data, tmp_path, monkeypatch):
+    monkeypatch.setattr("os.sysconf", lambda name: {"SC_PAGE_SIZE": 4096, "SC_PHYS_PAGES": 4}[name])
+    with pytest.raises(ValueError, match="give a cache folder, a smaller size or fewer cameras"):
+        data.load_frames(["left"], 16)
+    assert len(data.load_frames(["left"], 16, cache=tmp_path)) == 25
+
+
 def test_shrinking_averages_and_rounds():
     frames = np.zeros((1, 4, 4, 3), dtype=np.uint8)
     frames[0, :2, :2] = [[[10, 0, 0], [20, 0, 0]], [[30, 0, 0], [42, 0, 0]]]
