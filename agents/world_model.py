@@ -45,7 +45,7 @@ class AgentConfig:
 
     planner: CEMConfig = field(default_factory=CEMConfig)
     cost: CostConfig = field(default_factory=CostConfig)
-    proposals: int = 16
+    proposals: int = 0
     proposal_std: float = 0.15
     advance: str = "arrival"
     arrival_m: float = 0.015

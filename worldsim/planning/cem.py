@@ -32,9 +32,9 @@ class CEMConfig:
     """
 
     samples: int = 64
-    iterations: int = 3
+    iterations: int = 2
     elites: int = 8
-    horizon: int = 3
+    horizon: int = 2
     initial_std: tuple[float, ...] = (0.7, 0.7, 0.7, 0.0, 0.0, 0.5, 0.7)
     minimum_std: float = 0.05
     momentum: float = 0.1
