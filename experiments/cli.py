@@ -44,6 +44,12 @@ COMMANDS: dict[str, Command] = {
     "data contact-sheet": Command(
         "experiments.data_info", "ContactSheetConfig", "a picture of a data set"
     ),
+    "data export": Command(
+        "experiments.data_info", "DataExportConfig", "a data set as a plain folder"
+    ),
+    "data import": Command(
+        "experiments.data_info", "DataImportConfig", "a plain folder as a data set"
+    ),
     "bench env": Command("experiments.bench", "BenchEnvConfig", "steps per second, against Lift"),
     "bench render": Command("experiments.bench", "BenchRenderConfig", "frames per second"),
     "doctor": Command("experiments.doctor", "DoctorConfig", "is this machine set up?"),

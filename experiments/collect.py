@@ -83,6 +83,7 @@ def main(config: CollectConfig) -> None:
         "cameras": list(config.cameras),
         "image_size": config.image_size,
         "control_period": 0.25,
+        "action_scale": envs.EnvSpec("grasp", (), 128, 0.25, 30).action_scale.tolist(),
         "recipe": "explorers-1",
     }
     with TrajectoryWriter(Path(config.out), meta) as writer:

@@ -40,7 +40,9 @@ def test_actions_stay_inside_the_box():
 
 def test_a_good_proposal_is_found_at_once():
     proposals = np.broadcast_to(GOAL, (1, 3, 7))
-    plan = CEM(CEMConfig(iterations=1)).plan(bowl, np.random.default_rng(0), None, proposals)
+    plan = CEM(CEMConfig(iterations=1, horizon=3)).plan(
+        bowl, np.random.default_rng(0), None, proposals
+    )
     assert plan.cost == pytest.approx(0.0, abs=1e-9)
 
 
@@ -60,7 +62,7 @@ def test_impossible_options_are_refused(bad):
 def test_the_latent_cost_is_zero_where_imagination_meets_the_goal():
     model = small_model()
     start, actions = context(model, 2), torch.rand(4, 2, 7) * 2 - 1
-    with torch.inference_mode():
+    with torch.inference_mode(), torch.autocast("cpu", dtype=torch.bfloat16):
         latents, _ = model.rollout(start, actions)
     cost = LatentGoalCost(model, start, latents[1, -1], CostConfig(path=0.0))
     costs = cost(actions.numpy())
