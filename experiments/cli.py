@@ -92,7 +92,7 @@ def _call(name: str, arguments: list[str]) -> int:
     config = tyro.cli(
         getattr(module, command.config),
         prog=f"worldsim {name}",
-        description=module.__doc__,
+        description=_paragraphs(module.__doc__ or ""),
         args=arguments,
     )
     mains = getattr(module, "MAINS", {})
@@ -105,6 +105,13 @@ def _call(name: str, arguments: list[str]) -> int:
         print(f"\nworldsim {name}: interrupted; what was finished is kept", file=sys.stderr)
         return 130
     return 0
+
+
+def _paragraphs(text: str) -> str:
+    """Command lines of a module's docstring each on a line of their own: tyro joins lines."""
+    lines = text.strip().splitlines()
+    command = ("worldsim ", "    worldsim ")
+    return "\n".join(f"\n{line}\n" if line.startswith(command) else line for line in lines)
 
 
 def _overview() -> str:

@@ -59,6 +59,7 @@ class RunSpec:
 
 def write_atomically(path: Path, data: str | bytes) -> None:
     """Write aside, then move into place: a good file is never half replaced."""
+    path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(path.name + ".tmp")
     if isinstance(data, str):
         temporary.write_text(data)

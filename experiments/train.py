@@ -47,8 +47,8 @@ class WorldModelTraining:
 
     data: str = "data/default"
     out: str = "runs/tiny"
-    joint_steps: int = 1600
-    posttrain_steps: int = 1000
+    joint_steps: int = 3600
+    posttrain_steps: int = 2000
     joint_rate: float = 1.5e-3
     posttrain_rate: float = 1e-3
     image_size: int = 64

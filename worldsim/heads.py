@@ -11,7 +11,8 @@ from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
+
+from worldsim.vjepa2.layers import attend
 
 
 class AttentivePool(nn.Module):
@@ -38,9 +39,9 @@ class AttentivePool(nn.Module):
         split = (self.heads, dim // self.heads)
         key = key.unflatten(-1, split).transpose(1, 2)  # (B, heads, N, d)
         value = value.unflatten(-1, split).transpose(1, 2)
-        query = self.query.unflatten(-1, split).transpose(0, 1)  # (heads, Q, d)
+        query = self.query.to(key.dtype).unflatten(-1, split).transpose(0, 1)  # (heads, Q, d)
         query = query.expand(batch, -1, -1, -1)
-        pooled = F.scaled_dot_product_attention(query, key, value)  # (B, heads, Q, d)
+        pooled = attend(query, key, value)  # (B, heads, Q, d)
         out: Tensor = self.proj(pooled.transpose(1, 2).flatten(2))
         return out
 
@@ -88,7 +89,7 @@ class _Block(nn.Module):
             part.unflatten(-1, (self.heads, -1)).transpose(1, 2)  # (B, heads, N, d)
             for part in self.qkv(self.norm1(x)).chunk(3, dim=-1)
         )
-        attended = F.scaled_dot_product_attention(query, key, value).transpose(1, 2).flatten(2)
+        attended = attend(query, key, value).transpose(1, 2).flatten(2)
         x = x + self.drop(self.proj(attended))
         out: Tensor = x + self.drop(self.mlp(self.norm2(x)))
         return out

@@ -51,7 +51,7 @@ class WorldModelConfig:
     action_scale: tuple[float, ...] = (0.075, 0.075, 0.075, 0.15, 0.15, 0.15, 1.0)
     context_frames: int = 2
     chunk: int = 4
-    max_steps: int = 20
+    max_steps: int = 40
     versions: dict[str, str] = field(default_factory=dict)
 
 

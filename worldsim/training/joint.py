@@ -4,6 +4,8 @@ Latents are learnt together with what actions do to them: the predictor's teache
 stop-gradient, layer-normed latents of the next frame, kept from collapsing by
 
 - an inverse-dynamics head (which action led from here to there?),
+- the goal head (which actions lead to that later frame, and in how many steps?), which asks of the
+  latents where the gripper is with respect to the object,
 - variance and covariance terms on the latents' deviation from their position's mean (VICReg),
 - the robot's own pose, read from the latents,
 - a linear pixel decoder per token. It anchors small objects, which move too little of the picture
@@ -26,6 +28,7 @@ from torch.nn import functional as F
 from worldsim.heads import AttentivePool, mlp
 from worldsim.states import encode_state
 from worldsim.training.batches import Arrays, gather
+from worldsim.training.hindsight import Hindsight, goal_losses
 from worldsim.training.loop import LoopConfig, run
 from worldsim.world_model import WorldModel
 
@@ -39,8 +42,10 @@ class JointConfig:
         frames: frames per window.
         predicted: windows of a batch the predictor is trained on; it costs more than the encoder,
             and its own training comes later.
-        inverse, pose, variance, covariance, pixels: weights of the losses beside teacher forcing.
+        inverse, pose, variance, covariance, pixels, actions, steps: weights of the losses beside
+            teacher forcing; the last two are the goal head's.
         single_view: share of batches with the first camera alone.
+        demonstrators: policies (by prefix) whose actions are worth proposing.
     """
 
     batch: int = 64
@@ -51,7 +56,10 @@ class JointConfig:
     variance: float = 1.0
     covariance: float = 0.05
     pixels: float = 4.0
+    actions: float = 1.0
+    steps: float = 0.5
     single_view: float = 0.2
+    demonstrators: tuple[str, ...] = ("expert", "contact")
 
 
 class InverseDynamics(nn.Module):
@@ -101,29 +109,41 @@ def train_joint(
     for module in modules.values():
         module.to(loop.device)
     relative, starts = arrays.relative(), arrays.window_starts(config.frames)
+    hindsight = Hindsight.of(arrays, config.demonstrators)
     scale = model.action_scale
 
     def losses(rng: np.random.Generator, step: int) -> dict[str, Tensor]:
         index = rng.choice(starts, config.batch)[:, None] + np.arange(config.frames)
         views = 1 if rng.random() < config.single_view else len(model.config.cameras)
-        frames = gather(arrays.frames, index)[:, :, :views].to(loop.device)
+        here = index[:, 1]
+        goals, _ = hindsight.sample(here, model.config.max_steps, rng)
+        rows = np.concatenate([index, goals[:, None]], axis=1)
+        frames = gather(arrays.frames, rows)[:, :, :views].to(loop.device)
         proprio = gather(arrays.proprio, index).to(loop.device)
         actions = gather(relative, index[:, :-1]).to(loop.device)
-        latents = model.encode_frames(frames.flatten(0, 1))  # (B T, N, D)
-        z = latents.unflatten(0, index.shape)
+        latents = model.encode_frames(frames.flatten(0, 1))  # (B (T + 1), N, D)
+        z, goal = latents.unflatten(0, rows.shape).split([config.frames, 1], dim=1)
         few = slice(config.predicted)
         predicted = model.predict(z[few, :-1], actions[few], proprio[few, :-1])
         variance, covariance = spread_losses(latents.float())
         guessed = inverse(z[:, :-1].flatten(0, 1), z[:, 1:].flatten(0, 1))
-        read = model.read_out(latents)
-        pixels = to_patches(frames.flatten(0, 1), patch)
+        read = model.read_out(z.flatten(0, 1))
+        # Pixels of the first frame and of the goal are enough, and half the work.
+        drawn = to_patches(frames[:, [0, -1]].flatten(0, 1), patch)
+        pixels = decoder(torch.stack([z[:, 0], goal[:, 0]], dim=1).flatten(0, 1))
+        # Two present frames share each encoded goal.
+        pairs = np.concatenate([index[:, 0], here]), np.concatenate([goals, goals])
+        seen = torch.cat([z[:, 0], z[:, 1]]), torch.cat([goal[:, 0], goal[:, 0]])
+        actions_loss, steps_loss = goal_losses(model, arrays, hindsight, seen, pairs, loop.device)
         return {
             "predict": F.l1_loss(predicted, z[few, 1:].detach()),
             "inverse": config.inverse * F.smooth_l1_loss(guessed, actions.flatten(0, 1) / scale),
             "pose": config.pose * F.l1_loss(read, encode_state(proprio).flatten(0, 1)),
             "variance": config.variance * variance,
             "covariance": config.covariance * covariance,
-            "pixels": config.pixels * F.l1_loss(decoder(latents), pixels),
+            "pixels": config.pixels * F.l1_loss(pixels, drawn.to(pixels.dtype)),
+            "actions": config.actions * actions_loss,
+            "steps": config.steps * steps_loss,
         }
 
     return run("joint", modules, tuple(modules), losses, loop, folder / "joint.pt")

@@ -20,6 +20,7 @@ from tqdm import tqdm
 
 from worldsim.states import encode_state
 from worldsim.training.batches import Arrays, gather
+from worldsim.training.hindsight import Hindsight, goal_losses
 from worldsim.training.loop import LoopConfig, run
 from worldsim.world_model import WorldModel
 
@@ -31,6 +32,7 @@ class PosttrainConfig:
     Attributes:
         batch: windows per step.
         frames: frames per window; planning may look back on fewer, never on more.
+        goals: pairs of frame and goal per step for the goal head, beside the imagined ones.
         pose: weight of the read-out.
         actions, steps: weights of the goal head's two outputs.
         single_view: share of batches with the first camera alone.
@@ -39,6 +41,7 @@ class PosttrainConfig:
 
     batch: int = 40
     frames: int = 5
+    goals: int = 128
     pose: float = 1.0
     actions: float = 1.0
     steps: float = 0.5
@@ -56,33 +59,6 @@ def encode_all(model: WorldModel, arrays: Arrays, batch: int = 256) -> Arrays:
         with torch.autocast(images.device.type, dtype=torch.bfloat16):
             parts.append(model.encode_frames(images).to(torch.bfloat16).cpu())
     return replace(arrays, frames=torch.cat(parts).clone())
-
-
-@dataclass(frozen=True)
-class Hindsight:
-    """Later frames of the same episode as goals.
-
-    Attributes:
-        ends: (F,) last frame of the episode each frame belongs to.
-        useful: (F,) whether the episode's policy is worth imitating.
-    """
-
-    ends: NDArray[np.int64]
-    useful: NDArray[np.bool_]
-
-    @classmethod
-    def of(cls, arrays: Arrays, demonstrators: tuple[str, ...]) -> Hindsight:
-        """Index a data set."""
-        ends = np.repeat(arrays.offsets + arrays.lengths - 1, arrays.lengths)
-        good = np.array([str(p).startswith(demonstrators) for p in arrays.policies])
-        return cls(ends, np.repeat(good, arrays.lengths))
-
-    def sample(
-        self, now: NDArray[np.int64], max_steps: int, rng: np.random.Generator
-    ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """Goals (B,) for frames (B,) and the steps between (0 at an episode's end)."""
-        steps = np.minimum(rng.integers(1, max_steps + 1, len(now)), self.ends[now] - now)
-        return now + steps, steps
 
 
 def train_posttrain(
@@ -103,7 +79,6 @@ def train_posttrain(
     model.to(loop.device)
     relative, starts = latents.relative(), latents.window_starts(config.frames)
     hindsight = Hindsight.of(latents, config.demonstrators)
-    scale = model.action_scale
     per_view, max_steps = model.tokens(1), model.config.max_steps
 
     def losses(rng: np.random.Generator, step: int) -> dict[str, Tensor]:
@@ -125,10 +100,13 @@ def train_posttrain(
         labels = torch.cat([labels[:, 1:], labels[:, 1:], labels[:, 2:]], dim=1)
         read = model.read_out(seen.flatten(0, 1))
 
-        # Half of the goal head's present frames are real, half imagined two steps ahead.
-        here = np.concatenate([index[:, 1], index[:, -1]])
-        now = torch.cat([z[:, 1], second[:, -1].detach()])
-        action_loss, step_loss = goal_losses(here, now, tokens, rng)
+        # The goal head judges what is seen and what is imagined two steps ahead.
+        fresh = rng.choice(starts, config.goals)
+        here = np.concatenate([fresh, index[:, -1]])
+        now = torch.cat([tokens(fresh), second[:, -1].detach()])
+        goals, _ = hindsight.sample(here, max_steps, rng)
+        pairs = (now, tokens(goals)), (here, goals)
+        action_loss, step_loss = goal_losses(model, latents, hindsight, *pairs, loop.device)
         return {
             "predict": F.l1_loss(first, z[:, 1:]),
             "rollout": F.l1_loss(second, z[:, 2:]),
@@ -136,28 +114,6 @@ def train_posttrain(
             "actions": config.actions * action_loss,
             "steps": config.steps * step_loss,
         }
-
-    def goal_losses(
-        here: NDArray[np.int64], now: Tensor, tokens: object, rng: np.random.Generator
-    ) -> tuple[Tensor, Tensor]:
-        assert callable(tokens)
-        goals, steps = hindsight.sample(here, max_steps, rng)
-        ahead = np.arange(model.config.chunk)
-        rows = np.minimum(here[:, None] + ahead, hindsight.ends[here][:, None])
-        wanted = gather(latents.intended, rows).to(loop.device) / scale
-        known = torch.from_numpy((ahead < steps[:, None]) & hindsight.useful[here][:, None])
-        known = known.to(loop.device).unsqueeze(-1)
-        proposed, distance = model.propose(
-            now,
-            tokens(goals),
-            gather(latents.proprio, here).to(loop.device),
-            gather(latents.target, here)[:, 6].to(loop.device),
-        )
-        action_loss = ((proposed - wanted).abs() * known).sum() / (7.0 * known.sum().clamp(min=1))
-        label = torch.from_numpy(steps).to(loop.device).float() / max_steps
-        useful = torch.from_numpy(hindsight.useful[here]).to(loop.device).float()
-        gap = F.smooth_l1_loss(distance / max_steps, label, beta=0.1, reduction="none")
-        return action_loss, (gap * useful).sum() / useful.sum().clamp(min=1)
 
     for parameter in model.encoder.parameters():
         parameter.requires_grad_(False)

@@ -1,0 +1,94 @@
+"""Hindsight goals (arXiv 1707.01495): later frames of an episode as goals for its earlier frames.
+
+They teach the goal head two things without any label beyond the recorded run itself: which actions
+lead from here to there, and how many control steps lie between.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn import functional as F
+
+from worldsim.training.batches import Arrays, gather
+from worldsim.world_model import WorldModel
+
+Index = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Hindsight:
+    """Goals within episodes.
+
+    Attributes:
+        ends: (F,) last frame of the episode each frame belongs to.
+        useful: (F,) whether the episode's policy is worth imitating.
+    """
+
+    ends: Index
+    useful: NDArray[np.bool_]
+
+    @classmethod
+    def of(cls, arrays: Arrays, demonstrators: tuple[str, ...]) -> Hindsight:
+        """Index a data set; ``demonstrators`` are policies (by prefix) to imitate."""
+        ends = np.repeat(arrays.offsets + arrays.lengths - 1, arrays.lengths)
+        good = np.array([str(p).startswith(demonstrators) for p in arrays.policies])
+        return cls(ends, np.repeat(good, arrays.lengths))
+
+    def sample(self, now: Index, max_steps: int, rng: np.random.Generator) -> tuple[Index, Index]:
+        """Goals (B,) for frames (B,) and the steps between (0 at an episode's end).
+
+        Half the goals lie within a quarter of ``max_steps``, where distances must be told apart
+        finely; the others anywhere up to it.
+        """
+        reach = np.where(rng.random(len(now)) < 0.5, max(1, max_steps // 4), max_steps)
+        steps = np.minimum(rng.integers(1, reach + 1), self.ends[now] - now)
+        return now + steps, steps
+
+
+def goal_losses(
+    model: WorldModel,
+    arrays: Arrays,
+    hindsight: Hindsight,
+    latents: tuple[Tensor, Tensor],
+    rows: tuple[Index, Index],
+    device: str,
+) -> tuple[Tensor, Tensor]:
+    """Losses of the goal head's proposals and of its steps to go.
+
+    Args:
+        model: whose goal head.
+        arrays: the data set.
+        hindsight: its index.
+        latents: (B, N, D) of the present frames and of the goals.
+        rows: (B,) present frames and goals.
+        device: where the latents are.
+
+    Returns:
+        Mean absolute error of the proposed actions, in units of the action scale, up to the goal;
+        smooth L1 of the steps to go over the largest distance.
+    """
+    here, goals = rows
+    steps, useful = goals - here, hindsight.useful[here]
+    ahead = np.arange(model.config.chunk)
+    future = np.minimum(here[:, None] + ahead, hindsight.ends[here][:, None])  # (B, chunk)
+    wanted = gather(arrays.intended, future).to(device) / model.action_scale
+    known = _tensor((ahead < steps[:, None]) & useful[:, None], device).unsqueeze(-1)
+    proposed, distance = model.propose(
+        *latents,
+        gather(arrays.proprio, here).to(device),
+        gather(arrays.target, here)[:, 6].to(device),
+    )
+    error = ((proposed - wanted).abs() * known).sum() / (7.0 * known.sum().clamp(min=1))
+    farthest = model.config.max_steps
+    label, counts = _tensor(steps, device) / farthest, _tensor(useful, device)
+    gap = F.smooth_l1_loss(distance / farthest, label, beta=0.1, reduction="none")
+    return error, (gap * counts).sum() / counts.sum().clamp(min=1)
+
+
+def _tensor(values: NDArray[np.generic], device: str) -> Tensor:
+    return torch.from_numpy(values).to(device).float()
