@@ -1,7 +1,7 @@
 """Gymnasium-wrapped MuJoCo manipulation scenes: reach, grasp, pick-and-place.
 
 Importing this package registers the ids of ``TASKS`` and loads neither a GL context nor MuJoCo's
-Python-heavy neighbours; ``gymnasium`` does the same through its plugin entry point.
+Python-heavy neighbours; ``gymnasium.make("envs:worldsim/Reach-v0")`` imports it by itself.
 """
 
 from __future__ import annotations

@@ -15,12 +15,10 @@ import zipfile
 from importlib import metadata
 from pathlib import Path
 
-import gymnasium
 import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-import envs
 import worldsim
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -90,24 +88,18 @@ def test_the_wheel_carries_the_weights(contents: dict[str, bytes], package: str)
     assert {str(path.relative_to(ROOT)) for path in shipped if path.is_file()} <= set(contents)
 
 
-def test_the_wheel_names_licences_command_and_plugin(contents: dict[str, bytes]) -> None:
+def test_the_wheel_names_licences_and_command(contents: dict[str, bytes]) -> None:
     info = f"worldsim-{worldsim.__version__}.dist-info"
     for name in ("LICENSE", "NOTICE", "licenses/robosuite-MIT.txt", "licenses/Apache-2.0.txt"):
         assert f"{info}/licenses/{name}" in contents
     points = configparser.ConfigParser()
     points.read_string(contents[f"{info}/entry_points.txt"].decode())
     assert dict(points["console_scripts"]) == {"worldsim": "experiments.cli:main"}
-    assert dict(points["gymnasium.envs"]) == {"__root__": "envs:register"}
 
 
-def test_the_plugin_entry_point_registers_every_task() -> None:
-    (plugin,) = (
-        point
-        for point in metadata.entry_points(group="gymnasium.envs")
-        if point.value == "envs:register"
-    )
-    plugin.load()()
-    assert set(envs.TASKS.values()) <= set(gymnasium.registry)
+def test_a_module_prefix_is_enough_for_gymnasium_to_find_a_task() -> None:
+    code = "import gymnasium; print(gymnasium.make('envs:worldsim/Reach-v0', obs_mode='state'))"
+    assert "worldsim/Reach-v0" in run(sys.executable, "-c", code)
 
 
 def imported(tree: ast.AST) -> set[str]:

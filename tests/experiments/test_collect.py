@@ -1,0 +1,87 @@
+"""Collection is a function of the seeds, resumes, and rebuilds the data set of the manifest."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from experiments import collect
+from experiments.cli import run
+from experiments.collect import CollectConfig, collect_seed, main
+from worldsim.data import TrajectoryDataset, compare, manifest, read_manifest
+
+MANIFEST = Path(collect.__file__).parent / "manifests" / "default.txt"
+
+
+def small(out: Path, seeds: int = 2, workers: int = 1, first: int = 0) -> CollectConfig:
+    """A few seeds with one little camera; pictures are not part of a manifest."""
+    return CollectConfig(
+        out=str(out),
+        seeds=seeds,
+        workers=workers,
+        first_seed=first,
+        image_size=32,
+        cameras=("left",),
+    )
+
+
+def test_a_rebuilt_part_starts_as_the_manifest_says_whatever_the_workers(tmp_path):
+    main(small(tmp_path / "one"))
+    main(small(tmp_path / "two", workers=2))
+    one, two = (manifest(TrajectoryDataset(tmp_path / name)) for name in ("one", "two"))
+    assert one == two
+    wanted = read_manifest(MANIFEST)
+    assert [one[s].start for s in one] == [wanted[s].start for s in one]
+
+
+@pytest.mark.slow
+def test_a_rebuilt_part_is_the_same_to_the_last_bit(tmp_path):
+    main(small(tmp_path, seeds=20, workers=2))
+    comparison = compare(manifest(TrajectoryDataset(tmp_path)), read_manifest(MANIFEST))
+    assert comparison.subset, comparison.sentence()
+
+
+def test_an_interrupted_collection_keeps_what_is_finished_and_goes_on(tmp_path, monkeypatch):
+    def interrupted(seed, *rest):
+        if seed == 1:
+            raise KeyboardInterrupt
+        return collect_seed(seed, *rest)
+
+    command = ["collect", "--out", str(tmp_path), "--seeds", "2", "--workers", "1"]
+    command += ["--image-size", "32", "--cameras", "left"]
+    monkeypatch.setattr(collect, "collect_seed", interrupted)
+    assert run(command) == 130
+    assert manifest(TrajectoryDataset(tmp_path)).keys() == {0}
+    monkeypatch.undo()
+    assert run(command) == 0
+    assert manifest(TrajectoryDataset(tmp_path)).keys() == {0, 1}
+
+
+def test_a_full_disk_is_one_sentence_and_finished_seeds_stay_readable(
+    tmp_path, monkeypatch, capsys
+):
+    main(small(tmp_path, seeds=1))
+
+    def full(*_args, **_options):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("worldsim.data.writer.TrajectoryWriter.append_group", full)
+    command = ["collect", "--out", str(tmp_path), "--seeds", "2", "--workers", "1"]
+    command += ["--image-size", "32", "--cameras", "left"]
+    assert run(command) == 2
+    assert "No space left on device" in capsys.readouterr().err
+    assert manifest(TrajectoryDataset(tmp_path)).keys() == {0}
+
+
+@pytest.mark.parametrize(
+    ("options", "named"),
+    [
+        (["--preset", "huge"], "default"),
+        (["--first-seed", "99999", "--seeds", "2"], "0:100000"),
+        (["--cameras", "above"], "left"),
+    ],
+)
+def test_bad_choices_name_what_is_allowed(tmp_path, capsys, options, named):
+    assert run(["collect", "--out", str(tmp_path / "x"), "--workers", "1", *options]) == 2
+    assert named in capsys.readouterr().err
