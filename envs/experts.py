@@ -38,8 +38,8 @@ HOVER_M = 0.09
 LIFT_M = 0.085
 CARRY_M = 0.06
 RETREAT_M = 0.07
-# The palm must stay above tall objects: the tool centre goes at most this far below their top.
-GRASP_DEPTH_M = 0.036
+# The palm must stay above tall objects: its lowest face is 30 mm above the tool centre.
+GRASP_DEPTH_M = 0.028
 
 
 @dataclass(frozen=True)

@@ -20,6 +20,7 @@ Array = NDArray[np.float64]
 
 CONTACT_RANGE_M = 0.05
 NOISE_LEVELS = (0.0, 0.1, 0.25, 0.5)
+BURST_SHARE = 0.15
 _TILT_NOISE = 0.1
 
 
@@ -34,7 +35,10 @@ class Explorer(Protocol):
 
 
 class NoisyExpert:
-    """The scripted expert under smooth noise, with random aborts; plays on when it is done."""
+    """The scripted expert under bursts of noise, with random aborts; plays on when it is done.
+
+    Between bursts it is left alone, so that it recovers and still finishes most of its episodes.
+    """
 
     def __init__(self, task: str, rng: np.random.Generator) -> None:
         self.level = float(rng.choice(NOISE_LEVELS))
@@ -42,6 +46,7 @@ class NoisyExpert:
         self._expert = ScriptedExpert(task)
         self._rng = rng
         self._noise = np.zeros(7)
+        self._burst_steps = 0
         self._abort_steps = 0
         self._can_abort = self.level > 0.0 and rng.random() < 0.4
         self._play = Play(rng)
@@ -58,10 +63,18 @@ class NoisyExpert:
             self._abort_steps -= 1
             taken[6] = -taken[6]
             self._expert.reset()
-        fresh = self._rng.normal(0.0, self.level, 7)
-        self._noise = 0.5 * self._noise + fresh
-        taken += self._noise * [1, 1, 1, 0.3, 0.3, 1, 0.3]
-        return np.clip(taken, -1.0, 1.0), intended
+        return np.clip(taken + self._disturbance(), -1.0, 1.0), intended
+
+    def _disturbance(self) -> Array:
+        """(7,) smooth noise while a burst lasts, else nothing."""
+        if self._burst_steps == 0 and self._rng.random() < BURST_SHARE:
+            self._burst_steps = int(self._rng.integers(2, 6))
+            self._noise = np.zeros(7)
+        if self._burst_steps == 0:
+            return np.zeros(7)
+        self._burst_steps -= 1
+        self._noise = 0.5 * self._noise + self._rng.normal(0.0, self.level, 7)
+        return self._noise * [1, 1, 1, 0.3, 0.3, 1, 0.3]
 
 
 class Play:

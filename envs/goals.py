@@ -48,7 +48,7 @@ SCHEDULES: dict[tuple[str, str], dict[str, int]] = {
     ("grasp", "final"): {"lifted": 30},
     ("pick-place", "final"): {"clear": 40},
 }
-_VERSION = 1  # of the cached files: raise when the expert or the scene changes
+_VERSION = 2  # of the cached files: raise when the expert or the scene changes
 
 
 @dataclass(frozen=True)

@@ -29,7 +29,7 @@ from worldsim.data import Episode, TrajectoryWriter
 TRAINING_SEEDS = (0, 100_000)
 # Reach has the arm alone, so most of what is to be learnt is in the other two.
 TASK_CYCLE = ("pick-place", "grasp", "pick-place", "pick-place", "grasp", "pick-place", "reach")
-EPISODE_STEPS = 40
+EPISODE_STEPS = 30
 BRANCH_STEPS = 5
 STAGE_CODES = {"none": 0, "reached": 1, "grasped": 2, "lifted": 3, "placed": 4}
 
@@ -57,7 +57,7 @@ class CollectConfig:
     cameras: tuple[str, ...] = ("left", "wrist")
 
 
-PRESETS = {"default": 2200, "tiny": 8}
+PRESETS = {"default": 2600, "tiny": 8}
 
 
 def resolve(config: CollectConfig) -> CollectConfig:
@@ -84,7 +84,7 @@ def main(config: CollectConfig) -> None:
         "image_size": config.image_size,
         "control_period": 0.25,
         "action_scale": envs.EnvSpec("grasp", (), 128, 0.25, 30).action_scale.tolist(),
-        "recipe": "explorers-1",
+        "recipe": "explorers-2",
     }
     with TrajectoryWriter(Path(config.out), meta) as writer:
         done = writer.seeds()

@@ -47,7 +47,7 @@ class WorldModelTraining:
 
     data: str = "data/default"
     out: str = "runs/tiny"
-    joint_steps: int = 3600
+    joint_steps: int = 3000
     posttrain_steps: int = 2000
     joint_rate: float = 1.5e-3
     posttrain_rate: float = 1e-3

@@ -88,13 +88,14 @@ def test_the_wheel_carries_the_weights(contents: dict[str, bytes], package: str)
     assert {str(path.relative_to(ROOT)) for path in shipped if path.is_file()} <= set(contents)
 
 
-def test_the_wheel_names_licences_and_command(contents: dict[str, bytes]) -> None:
+def test_the_wheel_names_licences_command_and_plugin(contents: dict[str, bytes]) -> None:
     info = f"worldsim-{worldsim.__version__}.dist-info"
     for name in ("LICENSE", "NOTICE", "licenses/robosuite-MIT.txt", "licenses/Apache-2.0.txt"):
         assert f"{info}/licenses/{name}" in contents
     points = configparser.ConfigParser()
     points.read_string(contents[f"{info}/entry_points.txt"].decode())
     assert dict(points["console_scripts"]) == {"worldsim": "experiments.cli:main"}
+    assert dict(points["gymnasium.envs"]) == {"__root__": "envs:register"}
 
 
 def test_a_module_prefix_is_enough_for_gymnasium_to_find_a_task() -> None:

@@ -59,7 +59,7 @@ class JointConfig:
     actions: float = 1.0
     steps: float = 0.5
     single_view: float = 0.2
-    demonstrators: tuple[str, ...] = ("expert", "contact")
+    demonstrators: tuple[str, ...] = ("expert",)
 
 
 class InverseDynamics(nn.Module):

@@ -46,7 +46,7 @@ class PosttrainConfig:
     actions: float = 1.0
     steps: float = 0.5
     single_view: float = 0.3
-    demonstrators: tuple[str, ...] = ("expert", "contact")
+    demonstrators: tuple[str, ...] = ("expert",)
 
 
 @torch.inference_mode()
