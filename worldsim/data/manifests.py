@@ -1,6 +1,6 @@
 """Proof that a rebuilt data set is the same one: a line of hashes for every seed.
 
-    # worldsim manifest 1: 2200 seeds, 161138 frames, mujoco 3.9.0
+    # worldsim manifest 1: 2600 seeds, 156308 frames, mujoco 3.9.0
     0 pick-place 8 77 5f0c1b2a99887766 0123456789abcdef
 
 that is seed, task, episodes, frames, the hash of the first state, and the hash of all states and
