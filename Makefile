@@ -1,5 +1,6 @@
 # make compare   set up, then the main job: every agent on every task, on identical seeds
 # make test      set up, then all tests
+# make reproduce set up, then the shipped world model from nothing: data, check, training; resumes
 # make setup     .venv, Python packages, headless GL; at once when it is done already
 # make lint      ruff, mypy, import-linter
 # make format    let ruff rewrite the sources
@@ -10,13 +11,18 @@ BIN := .venv/bin
 # One thread a test process: two processes share the cores.
 TEST_ENV := OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1
 
-.PHONY: compare test setup lint format lock
+.PHONY: compare test reproduce setup lint format lock
 
 compare: setup
 	@$(BIN)/worldsim compare
 
 test: lint
 	@$(TEST_ENV) $(BIN)/pytest -q -n 2 --dist worksteal
+
+reproduce: setup
+	$(BIN)/worldsim collect --preset default --out data/default
+	$(BIN)/worldsim data info data/default --check experiments/manifests/default.txt
+	$(BIN)/worldsim train world-model --data data/default --out runs/tiny
 
 setup:
 	@bash setup/setup.sh
