@@ -36,6 +36,7 @@ COMMANDS: dict[str, Command] = {
     "report": Command("experiments.report", "ReportConfig", "the page of a comparison"),
     "render": Command("experiments.video", "RenderConfig", "videos from stored states"),
     "collect": Command("experiments.collect", "CollectConfig", "training data"),
+    "train encoder": Command("experiments.train_encoder", "EncoderTraining", "without actions"),
     "train world-model": Command(
         "experiments.train", "WorldModelTraining", "encoder and predictor"
     ),

@@ -1,6 +1,10 @@
 """Train the world model: joint latents, then stage 2 on the frozen encoder.
 
     worldsim train world-model --data data/default --out runs/tiny
+    worldsim train world-model --encoder runs/encoder --out runs/two-stage
+
+With ``--encoder`` the joint part is left out and what ``worldsim train encoder`` learnt is frozen;
+the model's recipe is then called "two-stage", otherwise "joint".
 
 The same command resumes; finished parts are not run again. The result is a folder that
 ``worldsim evaluate --model FOLDER`` and ``worldsim.load_world_model`` take.
@@ -19,11 +23,13 @@ from experiments.store import write_atomically
 from experiments.versions import versions
 from worldsim.checkpoint import save_world_model
 from worldsim.data import TrajectoryDataset
+from worldsim.data.episode import digest
 from worldsim.training.batches import Arrays
 from worldsim.training.joint import JointConfig, train_joint
 from worldsim.training.loop import LoopConfig
 from worldsim.training.posttrain import PosttrainConfig, encode_all, train_posttrain
-from worldsim.vjepa2 import ACPredictorConfig, EncoderConfig
+from worldsim.vjepa2 import ACPredictorConfig, Encoder, EncoderConfig
+from worldsim.vjepa2.checkpoints import read
 from worldsim.world_model import WorldModel, WorldModelConfig
 
 
@@ -34,6 +40,8 @@ class WorldModelTraining:
     Attributes:
         data: folder that ``worldsim collect`` wrote.
         out: folder for checkpoints and the finished model.
+        encoder: folder of a trained encoder to freeze; the joint part is then left out, and the
+            sizes of the encoder are its own.
         joint_steps, posttrain_steps: length of the two parts.
         joint_rate, posttrain_rate: their peak learning rates.
         image_size: pixels the encoder sees per side; stored frames are averaged down.
@@ -47,6 +55,7 @@ class WorldModelTraining:
 
     data: str = "data/default"
     out: str = "runs/tiny"
+    encoder: str | None = None
     joint_steps: int = 3000
     posttrain_steps: int = 2000
     joint_rate: float = 1.5e-3
@@ -78,25 +87,73 @@ def load_arrays(data: TrajectoryDataset, image_size: int) -> Arrays:
     )
 
 
-def build(config: WorldModelTraining, cameras: tuple[str, ...]) -> WorldModel:
-    """An untrained model of the configured size."""
-    rows = config.image_size // 16
-    encoder = EncoderConfig(
+def build(
+    config: WorldModelTraining, cameras: tuple[str, ...], encoder: Encoder | None = None
+) -> WorldModel:
+    """An untrained model of the configured size, or one around a trained encoder."""
+    sizes = EncoderConfig(
         img_size=config.image_size,
         embed_dim=config.width,
         depth=config.depth,
         num_heads=config.heads,
     )
+    if encoder is not None:
+        sizes = encoder.config
+    rows = sizes.img_size // sizes.patch_size
     predictor = ACPredictorConfig(
         grid=(rows * len(cameras), rows),
-        embed_dim=config.width,
+        embed_dim=sizes.embed_dim,
         predictor_embed_dim=config.predictor_width,
         depth=config.predictor_depth,
         num_heads=config.predictor_heads,
         state_dim=10,
     )
     torch.manual_seed(config.seed)
-    return WorldModel(WorldModelConfig("joint", cameras, encoder, predictor, versions=versions()))
+    recipe = "joint" if encoder is None else "two-stage"
+    model = WorldModel(WorldModelConfig(recipe, cameras, sizes, predictor, versions=versions()))
+    if encoder is not None:
+        model.encoder.load_state_dict(encoder.state_dict())
+    return model
+
+
+def read_encoder(folder: str) -> Encoder:
+    """A trained encoder to freeze.
+
+    Raises:
+        ValueError: when there is none, or it was trained jointly with a predictor of ours.
+    """
+    checkpoint = read(folder)
+    if checkpoint.layout == "worldsim" and "ac_predictor" in checkpoint.configs:
+        raise ValueError(
+            f"{folder} is a whole world model: --encoder takes what `worldsim train encoder` "
+            "wrote, or V-JEPA 2's released encoders"
+        )
+    encoder = checkpoint.module("encoder")
+    assert isinstance(encoder, Encoder)
+    return encoder
+
+
+def claim(out: Path, encoder: Encoder | None) -> None:
+    """Say in a folder which recipe runs there, so that none resumes another's checkpoints.
+
+    Raises:
+        ValueError: when another recipe, or one on another encoder, runs there.
+    """
+    weights = {} if encoder is None else encoder.state_dict()
+    wanted = {
+        "recipe": "joint" if encoder is None else "two-stage",
+        "encoder": digest(*(tensor.numpy() for tensor in weights.values())),
+    }
+    path, found = out / "recipe.json", wanted
+    if path.exists():
+        found = json.loads(path.read_text())
+    elif any((out / f"{part}.pt").exists() for part in ("joint", "posttrain", "pretrain")):
+        found = {"recipe": "pretrain" if (out / "pretrain.pt").exists() else "joint"}
+    if found["recipe"] != wanted["recipe"]:
+        raise ValueError(f"{out} holds a {found['recipe']} run: choose another folder")
+    if encoder is not None and found != wanted:
+        raise ValueError(f"{out} holds a run on another encoder: choose another folder")
+    write_atomically(path, json.dumps(wanted) + "\n")
 
 
 def main(config: WorldModelTraining) -> None:
@@ -104,8 +161,10 @@ def main(config: WorldModelTraining) -> None:
     torch.set_num_threads(config.threads)
     data = TrajectoryDataset(config.data)
     out = Path(config.out)
-    arrays = load_arrays(data, config.image_size)
-    model = build(config, data.cameras)
+    encoder = None if config.encoder is None else read_encoder(config.encoder)
+    claim(out, encoder)
+    model = build(config, data.cameras, encoder).to(config.device)
+    arrays = load_arrays(data, model.image_size)
     started = time.time()
 
     def loop(steps: int, rate: float) -> LoopConfig:
@@ -115,16 +174,19 @@ def main(config: WorldModelTraining) -> None:
         loop(config.joint_steps, config.joint_rate),
         loop(config.posttrain_steps, config.posttrain_rate),
     )
-    joint = train_joint(model, arrays, config.joint, first, out)
+    losses = {}
+    if encoder is None:
+        losses["joint"] = train_joint(model, arrays, config.joint, first, out)
     latents = encode_all(model, arrays)
-    losses = train_posttrain(model, latents, config.posttrain, second, out)
+    losses["posttrain"] = train_posttrain(model, latents, config.posttrain, second, out)
     save_world_model(model, out)
     card = {
         "data": data.meta,
         "frames": int(data.lengths.sum()),
+        "recipe": model.config.recipe,
         "training": asdict(config) | {"data": Path(config.data).name, "out": out.name},
         "minutes_in_this_run": round((time.time() - started) / 60, 1),
-        "losses": {"joint": joint, "posttrain": losses},
+        "losses": losses,
         "versions": versions(),
     }
     write_atomically(out / "card.json", json.dumps(card, indent=1) + "\n")

@@ -13,6 +13,8 @@ import torch
 from torch import Tensor, nn
 from tqdm import tqdm
 
+from worldsim.training.scalars import Scalars
+
 
 @dataclass(frozen=True)
 class LoopConfig:
@@ -96,6 +98,7 @@ def run(
         torch.set_rng_state(state["torch_rng"])
         rng.bit_generator.state = state["numpy_rng"]
         first, running = state["step"], state["running"]
+    scalars = Scalars(checkpoint.parent / "tensorboard" / name, first)
     bar = tqdm(range(first, config.steps), initial=first, total=config.steps, desc=name)
     for step in bar:
         for group in optimiser.param_groups:
@@ -118,6 +121,8 @@ def run(
             running[key] = value if key not in running else 0.98 * running[key] + 0.02 * value
         if step % 20 == 0:
             bar.set_postfix({k: f"{v:.3f}" for k, v in running.items()})
+            rates = {"learning_rate": schedule(step, config), "rate": bar.format_dict["rate"] or 0}
+            scalars.add(step, {**running, **rates})
         if (step + 1) % config.save_every == 0 or step + 1 == config.steps:
             _save(checkpoint, modules, optimiser, rng, step + 1, running)
     return running

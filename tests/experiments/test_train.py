@@ -1,0 +1,88 @@
+"""Training from the command line: stage 1, then stage 2 on it, and no recipe taken for another."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+import torch
+
+from experiments.train import WorldModelTraining
+from experiments.train import main as train_world_model
+from experiments.train_encoder import EncoderTraining
+from experiments.train_encoder import main as train_encoder
+from tests.worldsim.data.conftest import episode_of
+from worldsim import load_world_model
+from worldsim.data import TrajectoryWriter
+from worldsim.training.joint import JointConfig
+from worldsim.training.posttrain import PosttrainConfig
+from worldsim.training.pretrain import PretrainConfig
+from worldsim.vjepa2.checkpoints import read
+
+SIZES = {"image_size": 32, "width": 24, "depth": 1, "heads": 2, "threads": 1}
+PREDICTORS = {"predictor_width": 24, "predictor_depth": 1, "predictor_heads": 2}
+
+
+@pytest.fixture
+def data(tmp_path):
+    """Six episodes of 32 px."""
+    rng = np.random.default_rng(0)
+    meta = {"cameras": ["left", "wrist"], "image_size": 32, "control_period": 0.25}
+    images = {c: rng.integers(0, 256, (6, 32, 32, 3), np.uint8) for c in meta["cameras"]}
+    with TrajectoryWriter(tmp_path / "data", meta | {"recipe": "test", "versions": {}}) as writer:
+        for seed in range(6):
+            writer.append_group([episode_of(seed, images=images)])
+    return str(tmp_path / "data")
+
+
+def encoder_run(data, out, **changes):
+    pretrain = PretrainConfig(batch=4, frames=4)
+    options = {"data": data, "out": str(out), "steps": 2, "pretrain": pretrain}
+    train_encoder(EncoderTraining(**options | SIZES | PREDICTORS | changes))
+
+
+def model_run(data, out, encoder=None, **changes):
+    parts = {
+        "joint": JointConfig(batch=4, predicted=4),
+        "posttrain": PosttrainConfig(batch=4, frames=3, goals=4),
+    }
+    options = {"data": data, "out": str(out), "joint_steps": 1, "posttrain_steps": 2}
+    options |= {"encoder": None if encoder is None else str(encoder)}
+    train_world_model(WorldModelTraining(**options | SIZES | PREDICTORS | parts | changes))
+
+
+def test_stage_two_freezes_stage_ones_encoder_and_says_so(data, tmp_path):
+    encoder_run(data, tmp_path / "encoder")
+    model_run(data, tmp_path / "model", tmp_path / "encoder", width=48, image_size=64)
+    model = load_world_model(tmp_path / "model")
+    assert model.config.recipe == "two-stage"
+    assert json.loads((tmp_path / "model" / "card.json").read_text())["recipe"] == "two-stage"
+    assert not (tmp_path / "model" / "joint.pt").exists()
+    trained = read(tmp_path / "encoder").module("encoder")
+    assert model.config.encoder == trained.config  # and not what the options said
+    for name, weights in trained.state_dict().items():
+        torch.testing.assert_close(model.encoder.state_dict()[name], weights.half().float())
+
+
+def test_recipes_do_not_share_a_folder_or_an_encoder(data, tmp_path):
+    encoder_run(data, tmp_path / "encoder")
+    encoder_run(data, tmp_path / "other", seed=1)
+    model_run(data, tmp_path / "joint")
+    model_run(data, tmp_path / "two-stage", tmp_path / "encoder")
+    assert load_world_model(tmp_path / "joint").config.recipe == "joint"
+    before = {p: p.read_bytes() for p in tmp_path.glob("*/*.*") if p.is_file()}
+    with pytest.raises(ValueError, match="holds a joint run"):
+        model_run(data, tmp_path / "joint", tmp_path / "encoder")
+    with pytest.raises(ValueError, match="holds a two-stage run"):
+        model_run(data, tmp_path / "two-stage")
+    with pytest.raises(ValueError, match="another encoder"):
+        model_run(data, tmp_path / "two-stage", tmp_path / "other")
+    with pytest.raises(ValueError, match="holds a pretrain run"):
+        model_run(data, tmp_path / "encoder", tmp_path / "encoder")
+    with pytest.raises(ValueError, match="whole world model"):
+        model_run(data, tmp_path / "new", tmp_path / "joint")
+    with pytest.raises(ValueError, match="holds another model"):
+        encoder_run(data, tmp_path / "joint")
+    assert {p: p.read_bytes() for p in before} == before
+    assert not (tmp_path / "new").exists()
