@@ -53,6 +53,7 @@ COMMANDS: dict[str, Command] = {
     ),
     "bench env": Command("experiments.bench", "BenchEnvConfig", "steps per second, against Lift"),
     "bench render": Command("experiments.bench", "BenchRenderConfig", "frames per second"),
+    "bench train": Command("experiments.bench_train", "BenchTrainConfig", "frames per second"),
     "doctor": Command("experiments.doctor", "DoctorConfig", "is this machine set up?"),
 }
 
