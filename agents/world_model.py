@@ -20,7 +20,7 @@ from envs import EnvSpec
 from envs.goals import GoalSequence
 from worldsim import load_world_model, poses
 from worldsim.planning.cem import CEM, CEMConfig, shift
-from worldsim.planning.cost import CostConfig, LatentGoalCost, read_goal_pose
+from worldsim.planning.cost import CostConfig, Imagine, LatentGoalCost, read_goal_pose
 from worldsim.states import relative_action
 from worldsim.world_model import Context, WorldModel
 
@@ -99,6 +99,7 @@ class WorldModelAgent:
         self.config = replace(base, mode=mode or base.mode, advance=advance or base.advance)
         self.planner = CEM(self.config.planner)
         self._views = views
+        self._imagine: Imagine = self.model.rollout
 
     def reset(self, goal: GoalSequence, rng: np.random.Generator) -> None:
         """Start an episode towards a sequence of goal pictures."""
@@ -119,8 +120,8 @@ class WorldModelAgent:
         proprio = np.asarray(observation["proprio"], dtype=np.float64)
         target = np.asarray(observation["target"], dtype=np.float64)
         self._remember(latent, proprio)
-        self._advance(latent, proprio)
-        action = self._choose(latent, proprio, target)
+        pose = self._advance(latent, proprio)
+        action = self._choose(latent, proprio, target, pose)
         command = action * self.spec.action_scale
         self._actions.append(relative_action(target, command, proprio))
         self._steps_here += 1
@@ -143,32 +144,44 @@ class WorldModelAgent:
         self._actions = self._actions[-(keep - 1) :] if keep > 1 else []
 
     def _goal_pose(self, latent: Tensor, proprio: NDArray[np.float64]) -> NDArray[np.float64]:
-        """(7,) pose read from the present goal picture."""
+        """(7,) gripper pose in the present goal picture."""
         pose = read_goal_pose(self.model, latent, self._goals[self._index], proprio)
         return pose.double().numpy()
 
-    def _advance(self, latent: Tensor, proprio: NDArray[np.float64]) -> None:
-        """Move on to the next picture when this one is reached (or its time is up)."""
-        goal = self._goal_pose(latent, proprio)
-        distance = float(np.linalg.norm(goal[:3] - proprio[:3]))
+    def _arrived(self, pose: NDArray[np.float64], proprio: NDArray[np.float64]) -> bool:
+        """Whether the gripper is where the present goal picture shows it, as open or closed."""
+        near = float(np.linalg.norm(pose[:3] - proprio[:3])) < self.config.arrival_m
+        return near and bool(abs(pose[6] - proprio[6]) < self.config.arrival_closedness)
+
+    def _advance(self, latent: Tensor, proprio: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Move on to the next picture when this one is reached (or its time is up).
+
+        Returns:
+            (7,) gripper pose in the picture to bring about now.
+        """
+        pose = self._goal_pose(latent, proprio)
         if self._index + 1 < len(self._goals):
             if self.config.advance == "schedule":
                 done = self._steps_here >= self._budgets[self._index]
             else:
-                done = (
-                    distance < self.config.arrival_m
-                    and abs(goal[6] - proprio[6]) < self.config.arrival_closedness
-                )
+                done = self._arrived(pose, proprio)
             if done:
                 self._index, self._steps_here, self._mean = self._index + 1, 0, None
+                pose = self._goal_pose(latent, proprio)
+        distance = float(np.linalg.norm(pose[:3] - proprio[:3]))
         self._diagnostics = {"goal": float(self._index), "distance_m": distance}
+        return pose
 
     def _choose(
-        self, latent: Tensor, proprio: NDArray[np.float64], target: NDArray[np.float64]
+        self,
+        latent: Tensor,
+        proprio: NDArray[np.float64],
+        target: NDArray[np.float64],
+        pose: NDArray[np.float64],
     ) -> NDArray[np.float64]:
         goal = self._goals[self._index]
         if self.config.mode == "servo":
-            return self._servo(latent, proprio, target)
+            return self._servo(pose, proprio, target)
         proposals = None
         if self.config.proposals or self.config.mode == "proposal":
             chunk, steps = self._propose(latent, goal, proprio, target)
@@ -182,7 +195,8 @@ class WorldModelAgent:
             np.stack(self._proprio),
             target,
         )
-        cost = LatentGoalCost(self.model, context, goal, self.config.cost)
+        goal_pose = torch.as_tensor(pose, dtype=torch.float32)
+        cost = LatentGoalCost(self.model, context, goal, goal_pose, self.config.cost, self._imagine)
         plan = self.planner.plan(cost, self._rng, self._mean, proposals)
         self._mean = shift(plan.mean)
         self._diagnostics["energy"] = plan.cost
@@ -216,10 +230,12 @@ class WorldModelAgent:
         return np.clip(chunk + self.config.proposal_std * noise * moves, -1.0, 1.0)
 
     def _servo(
-        self, latent: Tensor, proprio: NDArray[np.float64], target: NDArray[np.float64]
+        self,
+        pose: NDArray[np.float64],
+        proprio: NDArray[np.float64],
+        target: NDArray[np.float64],
     ) -> NDArray[np.float64]:
         """Drive the gripper to the pose read from the goal picture."""
-        goal = self._goal_pose(latent, proprio)
-        action = poses.difference(proprio, goal) / self.spec.action_scale
-        action[6] = (goal[6] - target[6]) / self.spec.action_scale[6]
+        action = poses.difference(proprio, pose) / self.spec.action_scale
+        action[6] = (pose[6] - target[6]) / self.spec.action_scale[6]
         return np.clip(action, -1.0, 1.0)

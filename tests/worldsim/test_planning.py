@@ -64,12 +64,12 @@ def test_the_latent_cost_is_zero_where_imagination_meets_the_goal():
     start, actions = context(model, 2), torch.rand(4, 2, 7) * 2 - 1
     with torch.inference_mode(), torch.autocast("cpu", dtype=torch.bfloat16):
         latents, _ = model.rollout(start, actions)
-    cost = LatentGoalCost(model, start, latents[1, -1], CostConfig(path=0.0))
+    cost = LatentGoalCost(model, start, latents[1, -1], torch.zeros(7), CostConfig(path=0.0))
     costs = cost(actions.numpy())
     assert costs.shape == (4,)
     assert costs[1] == pytest.approx(0.0, abs=1e-5)
     assert costs.argmin() == 1
     everything = CostConfig(latent=1.0, pose=1.0, closedness=1.0, steps=0.1, norm=2)
     assert np.isfinite(
-        LatentGoalCost(model, start, latents[1, -1], everything)(actions.numpy())
+        LatentGoalCost(model, start, latents[1, -1], torch.zeros(7), everything)(actions.numpy())
     ).all()
