@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import hashlib
 from abc import abstractmethod
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -331,11 +333,18 @@ class ManipulationEnv(gym.Env[dict[str, Any], NDArray[np.float32]]):
         self, physics: Array, camera: str = "left", size: int | None = None
     ) -> NDArray[np.uint8]:
         """Frame (size, size, 3) of a stored physics state of the current episode."""
+        with self.showing(physics):
+            return self.frame(camera, size)
+
+    @contextmanager
+    def showing(self, physics: Array) -> Iterator[None]:
+        """Measure in a stored physics state of the current episode, then return to the present."""
         now = self.physics_state()
         self._set_physics(physics)
-        image = self.frame(camera, size)
-        self._set_physics(now)
-        return image
+        try:
+            yield
+        finally:
+            self._set_physics(now)
 
     def _set_physics(self, physics: Array) -> None:
         size = mujoco.mj_stateSize(self.scene.model, STATE)

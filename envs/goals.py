@@ -12,10 +12,11 @@ import json
 import os
 import tempfile
 import zipfile
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import mujoco
 import numpy as np
@@ -25,6 +26,8 @@ import envs
 from envs.base import ManipulationEnv
 from envs.experts import ScriptedExpert
 from envs.spec import BUDGETS, check_choice
+
+T = TypeVar("T")
 
 MODES = ("subgoals", "dense", "final")
 # Budgets are control steps an agent on the fixed schedule spends on each picture.
@@ -107,31 +110,46 @@ def _goal_env(task: str, options: str) -> ManipulationEnv:
     return env
 
 
-def _record(env: ManipulationEnv, mode: str) -> GoalSequence | None:
-    """Run the expert from the env's present start and photograph the wanted stages."""
+def expert_looks(env: ManipulationEnv, mode: str, look: Callable[[], T]) -> dict[str, T] | None:
+    """Let the expert solve the env's present start and look at the stages a protocol shows.
+
+    Args:
+        env: just reset; it is stepped.
+        mode: protocol.
+        look: called as each wanted stage is reached.
+
+    Returns:
+        Stage -> what was seen, in the protocol's order, or None where the expert fails.
+    """
     schedule = SCHEDULES[(env.task, mode)]
-    cameras = env.env_spec.cameras
     expert = ScriptedExpert(env.task)
-    shots: dict[str, list[NDArray[np.uint8]]] = {}
+    seen: dict[str, T] = {}
     solved = False
     for _ in range(BUDGETS[env.task]):
         before = expert.stages.index(expert.stage) if expert.stage != "done" else None
         action = expert.act({"observation": env.state_vector()})
         after = expert.stages.index(expert.stage) if expert.stage != "done" else len(expert.stages)
         if before is not None:
-            # A stage passed again after a slip is photographed again: the last one counts.
-            for name in expert.stages[before:after]:
-                if name in schedule:
-                    shots[name] = [env.frame(camera) for camera in cameras]
+            # A stage passed again after a slip is looked at again: the last time counts.
+            seen.update({name: look() for name in expert.stages[before:after] if name in schedule})
         _, _, _, _, info = env.step(action)
         solved = solved or info["is_success"]
         if solved and expert.stage == "done":
             break
-    if not solved or set(shots) != set(schedule):
+    if not solved or set(seen) != set(schedule):
         return None
-    names = tuple(schedule)
-    images = {c: np.stack([shots[name][i] for name in names]) for i, c in enumerate(cameras)}
-    return GoalSequence(images, names, np.array(list(schedule.values()), dtype=np.int64))
+    return {name: seen[name] for name in schedule}
+
+
+def _record(env: ManipulationEnv, mode: str) -> GoalSequence | None:
+    """Photograph the wanted stages."""
+    cameras = env.env_spec.cameras
+    shots = expert_looks(env, mode, lambda: [env.frame(camera) for camera in cameras])
+    if shots is None:
+        return None
+    images = {c: np.stack([shot[i] for shot in shots.values()]) for i, c in enumerate(cameras)}
+    budgets = np.array(list(SCHEDULES[(env.task, mode)].values()), dtype=np.int64)
+    return GoalSequence(images, tuple(shots), budgets)
 
 
 # -- cache ------------------------------------------------------------------------------------

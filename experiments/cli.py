@@ -54,6 +54,8 @@ COMMANDS: dict[str, Command] = {
     "bench env": Command("experiments.bench", "BenchEnvConfig", "steps per second, against Lift"),
     "bench render": Command("experiments.bench", "BenchRenderConfig", "frames per second"),
     "bench train": Command("experiments.bench_train", "BenchTrainConfig", "frames per second"),
+    "landscape": Command("experiments.landscape", "LandscapeConfig", "see what a model learnt"),
+    "diagnose": Command("experiments.diagnose", "DiagnoseConfig", "which part holds success back"),
     "doctor": Command("experiments.doctor", "DoctorConfig", "is this machine set up?"),
 }
 

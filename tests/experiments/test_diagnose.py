@@ -1,0 +1,116 @@
+"""The autopsy: failure modes are told apart, and the oracles tell the truth."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+import torch
+
+import envs
+from envs.experts import ScriptedExpert
+from envs.goals import expert_looks
+from experiments.cli import run
+from experiments.diagnose import SimulatedImagination
+from experiments.failures import failure_mode
+
+SEED = 100_000
+
+
+def grasp_env():
+    """A grasp at its start."""
+    env = envs.make("grasp", obs_mode="state")
+    env.reset(seed=SEED)
+    return env
+
+
+def play(env, policy, steps=20):
+    """The states of an episode of ``policy(step, vector)``, and the env back at its start."""
+    base, states = env.unwrapped, []
+    for step in range(steps):
+        states.append(base.physics_state())
+        env.step(policy(step, base.state_vector()))
+    states.append(base.physics_state())
+    env.reset(seed=SEED)
+    return np.stack(states)
+
+
+def still(_step, _vector):
+    """Do nothing."""
+    return np.zeros(7)
+
+
+def close_in_the_air(_step, _vector):
+    """Close where the gripper is."""
+    return np.array([0, 0, 0, 0, 0, 0, 1.0])
+
+
+def expert_then(change, at):
+    """The expert up to a step, then the same motion with another gripper command."""
+    expert = ScriptedExpert("grasp")
+
+    def policy(step, vector):
+        action = expert.act({"observation": vector})
+        if step >= at:
+            action = np.array([0, 0, 0, 0, 0, 0, change])
+        return action
+
+    return policy
+
+
+@pytest.mark.parametrize(
+    ("policy", "mode"),
+    [
+        (still, "timed out"),
+        (close_in_the_air, "closed early"),
+        (expert_then(-1.0, 12), "dropped"),
+        (expert_then(0.0, 12), "not placed"),
+    ],
+)
+def test_failures_are_told_apart(policy, mode):
+    env = grasp_env()
+    states = play(env, policy)
+    before = env.unwrapped.physics_state()
+    assert failure_mode(env.unwrapped, states) == mode
+    np.testing.assert_array_equal(env.unwrapped.physics_state(), before)
+
+
+def test_simulated_imagination_is_what_then_happens():
+    class Eye:
+        """Encodes a picture as its mean."""
+
+        def encode(self, images):
+            picture = torch.as_tensor(images["left"]).float().mean(dim=(1, 2))
+            return picture.unsqueeze(1)
+
+    live = envs.make("grasp", cameras=("left",), obs_mode="pixels").unwrapped
+    live.reset(seed=SEED)
+    actions = torch.rand(2, 3, 7, generator=torch.Generator().manual_seed(0)) * 2 - 1
+    latents, states = SimulatedImagination(live, Eye(), ("left",))(None, actions)
+    assert latents.shape[:2] == states.shape[:2] == (2, 3)
+    for action in actions[1].numpy():
+        observation = live.step(action)[0]
+    np.testing.assert_array_equal(states[1, -1].numpy(), observation["proprio"])
+    np.testing.assert_allclose(
+        latents[1, -1, 0].numpy(), observation["image_left"].mean(axis=(0, 1)), rtol=1e-5
+    )
+
+
+def test_the_expert_is_looked_at_where_pictures_are_taken():
+    env = grasp_env().unwrapped
+    seen = expert_looks(env, "dense", lambda: env.object_position()[2])
+    assert list(seen) == ["above", "pre-grasp", "grasped", "lifted"]
+    assert seen["lifted"] > seen["grasped"] + 0.03
+
+
+def test_a_diagnosis_on_disk(tmp_path, capsys):
+    out = str(tmp_path)
+    arms = "shipped,privileged-pose"
+    command = ["diagnose", "--task", "reach", "--seeds", "100000:100002", "--out", out]
+    assert run([*command, "--arms", arms, "--threads", "1"]) == 0
+    found = json.loads((tmp_path / "diagnosis.json").read_text())["arms"]
+    assert set(found) == {"shipped", "privileged-pose"}
+    assert found["shipped"]["summary"]["n"] == 2
+    assert run([*command, "--arms", "wings"]) == 2
+    assert "true-dynamics" in capsys.readouterr().err
