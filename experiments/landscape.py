@@ -124,7 +124,7 @@ def main(config: LandscapeConfig) -> None:
         "frames": sum(len(s.episode) for s in seen),
         "landscape": summarise(model, starts, errors),
         "probes_mm": probes(seen),
-        "rollout": {"imagined": imagined.tolist(), "copy_last": copied.tolist()},
+        "rollout": {"imagined": rounded(imagined), "copy_last": rounded(copied)},
         "versions": versions(),
     }
     draw_slices(slices(model, config.cost, starts, errors), out / "landscape.png")
@@ -196,15 +196,15 @@ def summarise(model: WorldModel, starts: list[Start], errors: Floats) -> dict[st
     scale = np.array(model.config.action_scale[:3])
     moves = [np.linalg.norm(s.recording.actions[row, :3] * scale) for s, row in starts]
     gaps, near = np.linalg.norm(errors, axis=1), np.array([s.near(row) for s, row in starts])
-    found = {"transitions": len(gaps), "median_m": np.median(gaps)}
+    found = {"median_m": np.median(gaps)}
     found |= {"within_1cm": (gaps <= 0.01).mean(), "true_motion_median_m": np.median(moves)}
     for axis, name in enumerate("xyz"):
         found[f"{name}_median_m"] = np.median(np.abs(errors[:, axis]))
     for name, chosen in (("contact", near), ("free", ~near)):
         if chosen.any():
-            found |= {f"{name}_transitions": chosen.sum()}
-            found |= {f"{name}_median_m": np.median(gaps[chosen])}
-    return {name: round(float(value), 5) for name, value in found.items()}
+            found[f"{name}_median_m"] = np.median(gaps[chosen])
+    counts = {"transitions": len(starts), "near_contact": int(near.sum())}
+    return counts | {name: round(float(value), 5) for name, value in found.items()}
 
 
 def slices(
@@ -252,6 +252,11 @@ def rollout(model: WorldModel, seen: list[Seen], count: int) -> tuple[Floats, Fl
     starts = stretches(seen)
     chosen = [starts[i] for i in np.random.default_rng(0).permutation(len(starts))[:count]]
     return open_loop_errors(model, [(s.recording, row) for s, row in chosen], HORIZON)
+
+
+def rounded(errors: Floats) -> list[float]:
+    """For reading."""
+    return [round(float(error), 4) for error in errors]
 
 
 def stretches(seen: list[Seen]) -> list[Start]:

@@ -85,6 +85,8 @@ def main(config: EncoderTraining) -> None:
     """Train, then write the encoder and its card."""
     torch.set_num_threads(config.threads)
     out = Path(config.out)
+    if config.steps < 1:
+        raise ValueError(f"steps {config.steps}: at least 1 is needed")
     if (out / "config.json").exists() and not (out / "pretrain.pt").exists():
         raise ValueError(f"{out} holds another model: choose another folder")
     data = TrajectoryDataset(config.data)

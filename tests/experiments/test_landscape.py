@@ -32,7 +32,7 @@ def test_everything_is_measured_and_drawn(model, tmp_path, monkeypatch):
     assert found["recipe"] == "joint"
     assert found["episodes"] == "seeds 100000:100010 (development)"
     energy = found["landscape"]
-    assert (energy["contact_transitions"], energy["free_transitions"]) == (2, 2)
+    assert (energy["transitions"], energy["near_contact"]) == (4, 2)
     assert 0 < energy["median_m"] < 0.26  # the diagonal of the box
     assert found["probes_mm"]["gripper_mean"] < found["probes_mm"]["gripper_guessing_the_mean"]
     assert len(found["rollout"]["imagined"]) == len(found["rollout"]["copy_last"]) == 8
