@@ -56,8 +56,8 @@ class WorldModelTraining:
     data: str = "data/default"
     out: str = "runs/tiny"
     encoder: str | None = None
-    joint_steps: int = 3000
-    posttrain_steps: int = 2000
+    joint_steps: int = 2800
+    posttrain_steps: int = 1200
     joint_rate: float = 1.5e-3
     posttrain_rate: float = 1e-3
     image_size: int = 64

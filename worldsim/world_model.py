@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from worldsim import poses
-from worldsim.heads import GoalHead, ReadOut
+from worldsim.heads import GoalHead, TokenReader
 from worldsim.states import STATE_SIZE, encode_state, relative_action
 from worldsim.vjepa2 import ACPredictor, ACPredictorConfig, Encoder, EncoderConfig
 
@@ -84,7 +84,7 @@ class WorldModel(nn.Module):
         self.predictor = ACPredictor(config.predictor)
         dim = config.encoder.embed_dim
         tokens = self.tokens(len(config.cameras))
-        self.readout = ReadOut(dim, tokens, STATE_SIZE)
+        self.readout = TokenReader(dim, tokens, STATE_SIZE)
         self.goal_head = GoalHead(dim, tokens, STATE_SIZE + 1, config.chunk, config.max_steps)
         self.register_buffer("action_scale", torch.tensor(config.action_scale), persistent=False)
 

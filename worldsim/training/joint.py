@@ -25,7 +25,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from worldsim.heads import AttentivePool, mlp
+from worldsim.heads import TokenReader
 from worldsim.states import encode_state
 from worldsim.training.batches import Arrays, gather
 from worldsim.training.hindsight import Hindsight, goal_losses
@@ -62,21 +62,6 @@ class JointConfig:
     demonstrators: tuple[str, ...] = ("expert",)
 
 
-class InverseDynamics(nn.Module):
-    """Latents of two neighbouring steps -> the action between them."""
-
-    def __init__(self, dim: int, tokens: int) -> None:
-        super().__init__()
-        self.pool = AttentivePool(dim, tokens, 4, 4)
-        self.mlp = mlp(8 * dim, dim, 7)
-
-    def forward(self, now: Tensor, later: Tensor) -> Tensor:
-        """(B, N, D) twice -> (B, 7) in units of the action scale."""
-        both = torch.cat([self.pool(now), self.pool(later)], dim=1)
-        out: Tensor = self.mlp(both.flatten(1))
-        return out
-
-
 def spread_losses(latents: Tensor) -> tuple[Tensor, Tensor]:
     """Variance hinge and covariance of latents (B, N, D) about each position's mean."""
     residual = (latents - latents.mean(dim=0, keepdim=True)).flatten(0, 1)  # (B N, D)
@@ -104,7 +89,7 @@ def train_joint(
     """
     dim, patch = model.config.encoder.embed_dim, model.config.encoder.patch_size
     decoder = nn.Linear(dim, patch * patch * 3)
-    inverse = InverseDynamics(dim, model.tokens(len(model.config.cameras)))
+    inverse = TokenReader(dim, model.tokens(len(model.config.cameras)), 7, pictures=2)
     modules = {"model": model, "decoder": decoder, "inverse": inverse}
     for module in modules.values():
         module.to(loop.device)
