@@ -26,6 +26,7 @@ from worldsim.vjepa2 import ACPredictor, ACPredictorConfig, Encoder, EncoderConf
 
 _MEAN = (0.485, 0.456, 0.406)
 _STD = (0.229, 0.224, 0.225)
+_SHARPER = 4.0  # a gap of 5 cm becomes an input of one
 
 
 @dataclass(frozen=True)
@@ -85,7 +86,7 @@ class WorldModel(nn.Module):
         dim = config.encoder.embed_dim
         tokens = self.tokens(len(config.cameras))
         self.readout = TokenReader(dim, tokens, STATE_SIZE)
-        self.goal_head = GoalHead(dim, tokens, STATE_SIZE + 1, config.chunk, config.max_steps)
+        self.goal_head = GoalHead(dim, tokens, 2 * STATE_SIZE + 1, config.chunk, config.max_steps)
         self.register_buffer("action_scale", torch.tensor(config.action_scale), persistent=False)
 
     @property
@@ -236,8 +237,14 @@ class WorldModel(nn.Module):
     def propose(
         self, latents: Tensor, goal: Tensor, proprio: Tensor, target_closedness: Tensor
     ) -> tuple[Tensor, Tensor]:
-        """Action chunk (B, H, 7) in [-1, 1] and steps to go (B,), from the goal head."""
-        state = torch.cat([encode_state(proprio), target_closedness[:, None]], dim=-1)
+        """Action chunk (B, H, 7) in [-1, 1] and steps to go (B,), from the goal head.
+
+        Beside the latents it is told how far the gripper of the goal picture is from the present
+        one, read from both pictures: what a perceptron would take longest to find out.
+        """
+        with torch.no_grad():
+            gap = _SHARPER * (self.read_out(goal) - self.read_out(latents))  # (B, 10)
+        state = torch.cat([encode_state(proprio), target_closedness[:, None], gap], dim=-1)
         actions, steps = self.goal_head(latents, goal, state)
         return actions, steps
 

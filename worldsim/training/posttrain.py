@@ -41,7 +41,7 @@ class PosttrainConfig:
 
     batch: int = 40
     frames: int = 5
-    goals: int = 128
+    goals: int = 384
     pose: float = 1.0
     actions: float = 1.0
     steps: float = 0.5
