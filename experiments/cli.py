@@ -40,6 +40,12 @@ COMMANDS: dict[str, Command] = {
     "train world-model": Command(
         "experiments.train", "WorldModelTraining", "encoder and predictor"
     ),
+    "train octo-like": Command(
+        "experiments.train_octo", "OctoTraining", "Octo-like, from scratch, no OXE pretraining"
+    ),
+    "train gc-bc": Command(
+        "experiments.train_gc_bc", "GcBcTraining", "behaviour cloning on frozen latents"
+    ),
     "train sac-her": Command("experiments.train_rl", "SacHerConfig", "SAC with hindsight goals"),
     "data info": Command("experiments.data_info", "DataInfoConfig", "what is in a data set"),
     "data contact-sheet": Command(

@@ -40,8 +40,9 @@ class EvaluateConfig:
         goal: subgoals (the paper's pictures), dense (every stage) or final (one picture).
         cameras: comma list of left, right, wrist.
         planner: mode of the world-model agent: plan, proposal or servo.
-        model: world model, a shipped name or a folder.
-        advance: arrival or schedule, how the world-model agent moves to the next picture.
+        model: folder of the agent's weights; for world-model and servo a shipped name, too.
+        advance: arrival or schedule, how a pixel agent moves on to the next picture.
+        execution: receding or ensemble, how octo-like uses its chunks of actions.
         variation: recipe of appearances.
         threads: of the numerical libraries; part of the result's specification.
         workers: processes; outcomes do not depend on it.
@@ -56,9 +57,20 @@ class EvaluateConfig:
     planner: str | None = None
     model: str | None = None
     advance: str | None = None
+    execution: str | None = None
     variation: str = "default"
     threads: int = 2
     workers: int = 1
+
+
+_ON_PICTURES = ("world-model", "servo", "octo-like", "gc-bc", "sac-latent")
+# Which agents take which option of the command line.
+OPTIONS: dict[str, tuple[str, ...]] = {
+    "mode": ("world-model",),
+    "model": (*_ON_PICTURES, "sac-her", "tqc-her", "ppo"),
+    "advance": _ON_PICTURES,
+    "execution": ("octo-like",),
+}
 
 
 def make_spec(config: EvaluateConfig) -> RunSpec:
@@ -75,12 +87,18 @@ def make_spec(config: EvaluateConfig) -> RunSpec:
             f"threads and workers must be at least 1, got {config.threads}, {config.workers}"
         )
     options: dict[str, Any] = {}
-    given = {"mode": config.planner, "model": config.model, "advance": config.advance}
+    given = {
+        "mode": config.planner,
+        "model": config.model,
+        "advance": config.advance,
+        "execution": config.execution,
+    }
     for name, value in given.items():
         if value is None:
             continue
-        if config.agent != "world-model":
-            raise ValueError(f"{name} is an option of world-model, not of {config.agent}")
+        if config.agent not in OPTIONS[name]:
+            takers = ", ".join(OPTIONS[name])
+            raise ValueError(f"{name} is an option of {takers}, not of {config.agent}")
         options[name] = value
     return RunSpec(
         config.agent,
@@ -198,11 +216,7 @@ class Runner:
 def _make_agent(spec: RunSpec, env_spec: envs.EnvSpec) -> Any:
     from agents.base import make_agent
 
-    if spec.agent != "world-model":
-        return make_agent(spec.agent, env_spec, **spec.options)
-    options = dict(spec.options)
-    model = options.pop("model", "tiny")
-    return make_agent(spec.agent, env_spec, model=model, **options)
+    return make_agent(spec.agent, env_spec, **spec.options)
 
 
 def _limit_threads(threads: int) -> None:

@@ -1,0 +1,71 @@
+"""Weights of trained agents on disk: safetensors for numbers, ``config.json`` for what they are."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+SHIPPED = Path(__file__).parent / "weights"
+
+
+def save_agent(
+    folder: Path, card: Mapping[str, Any], tensors: Mapping[str, Tensor], file: str
+) -> None:
+    """Write weights and card; good ones already there are replaced at once.
+
+    Args:
+        folder: made where it does not exist.
+        card: facts as JSON; "algorithm" is needed, "task" where the weights are for one task.
+        tensors: named weights.
+        file: name of the safetensors file.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    weights = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+    save_file(weights, folder / f"{file}.tmp")
+    (folder / "config.json.tmp").write_text(json.dumps(card, indent=1) + "\n")
+    for name in (file, "config.json"):
+        os.replace(folder / f"{name}.tmp", folder / name)
+
+
+def load_agent(
+    algorithm: str, file: str, folder: str | Path | None = None, task: str | None = None
+) -> tuple[dict[str, Any], dict[str, Tensor]]:
+    """Card and weights of a trained agent.
+
+    Args:
+        algorithm: whose weights are wanted.
+        file: name of the safetensors file.
+        folder: where they are; default: the shipped ones.
+        task: the task they must be for, where weights are for one task.
+
+    Raises:
+        ValueError: when there are none, or they are of another algorithm or task, or damaged.
+    """
+    place = (algorithm,) if task is None else (algorithm, task)
+    root = Path(folder) if folder is not None else SHIPPED.joinpath(*place)
+    wanted = algorithm if task is None else f"{algorithm} for {task}"
+    if not (root / "config.json").exists():
+        option = "" if task is None else f" --task {task}"
+        raise ValueError(
+            f"no weights of {wanted} in {root.name!r}: train them with "
+            f"'worldsim train {algorithm}{option}', or give a folder"
+        )
+    try:
+        card = json.loads((root / "config.json").read_text())
+        found = (card["algorithm"], None if task is None else card["task"])
+    except (ValueError, KeyError, TypeError) as error:
+        raise ValueError(f"{root / 'config.json'} is damaged: {error!r}") from error
+    if found != (algorithm, task):
+        given = " for ".join(str(part) for part in found if part is not None)
+        raise ValueError(f"{root.name} holds weights of {given}: {wanted} is needed")
+    try:
+        return card, load_file(root / file)
+    except (OSError, SafetensorError) as error:
+        raise ValueError(f"{root / file} is missing or damaged: {error}") from error

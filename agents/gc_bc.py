@@ -1,0 +1,70 @@
+"""Goal-conditioned behaviour cloning on the planner's frozen latents: the simplest thing to try.
+
+The policy is the architecture of the world model's goal head (``worldsim.heads.GoalHead``), trained
+from scratch on hindsight goals with the encoder frozen (``worldsim train gc-bc``). It executes the
+first action of each proposed chunk. Tier C.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from agents.base import Tier
+from agents.checkpoint import load_agent
+from agents.latent import Array, LatentAgent, find_encoder
+from envs import EnvSpec
+from worldsim.heads import GoalHead
+from worldsim.states import STATE_SIZE
+from worldsim.world_model import WorldModel
+
+ALGORITHM = "gc-bc"
+FILE = "model.safetensors"
+
+
+def make_head(model: WorldModel) -> GoalHead:
+    """An untrained policy for a world model's latents."""
+    tokens = model.tokens(len(model.config.cameras))
+    dim, config = model.config.encoder.embed_dim, model.config
+    return GoalHead(dim, tokens, STATE_SIZE + 1, config.chunk, config.max_steps)
+
+
+class GcBcAgent(LatentAgent):
+    """A trained policy on frozen latents.
+
+    Args:
+        spec: the environment's interface.
+        model: folder of weights; default: the shipped ones.
+        advance: "arrival" or "schedule".
+
+    Raises:
+        ValueError: when there are no such weights, or they are of another algorithm or encoder.
+    """
+
+    tier = Tier.C
+
+    def __init__(
+        self, spec: EnvSpec, model: str | Path | None = None, advance: str = "arrival"
+    ) -> None:
+        card, weights = load_agent(ALGORITHM, FILE, model)
+        world = find_encoder(card["world_model"], card["encoder"], ALGORITHM)
+        world.goal_head = make_head(world)
+        try:
+            world.goal_head.load_state_dict({k: v.float() for k, v in weights.items()})
+        except RuntimeError as error:
+            raise ValueError(f"{FILE} does not fit its world model: other layers") from error
+        super().__init__(spec, world, advance)
+
+    @torch.inference_mode()
+    def policy(self, latent: Tensor, goal: Tensor, proprio: Array, target: Array) -> Array:
+        """First action of the proposed chunk."""
+        chunk, _ = self.model.propose(
+            latent[None],
+            goal[None],
+            torch.as_tensor(proprio[None], dtype=torch.float32),
+            torch.as_tensor(target[6:7], dtype=torch.float32),
+        )
+        return np.asarray(chunk[0, 0].double().numpy())

@@ -1,0 +1,106 @@
+"""What the agents on the planner's frozen latents share: encoding, sub-goals, advance rules."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from agents.base import Tier
+from agents.subgoals import SubGoals
+from envs import EnvSpec
+from envs.goals import GoalSequence
+from worldsim import load_world_model
+from worldsim.data.episode import digest
+from worldsim.planning.cost import read_goal_pose
+from worldsim.world_model import WorldModel
+
+Array = NDArray[np.float64]
+
+
+def encoder_digest(model: WorldModel) -> str:
+    """Sixteen hex digits that name the encoder's weights."""
+    return digest(*(t.float().cpu().numpy() for t in model.encoder.state_dict().values()))
+
+
+def find_encoder(name: str, wanted: str, algorithm: str) -> WorldModel:
+    """The world model whose encoder some weights were trained on.
+
+    Args:
+        name: shipped name or folder recorded in training; the shipped "tiny" is tried too.
+        wanted: digest of the encoder.
+        algorithm: for the message.
+
+    Raises:
+        ValueError: when neither has that encoder: latents of another one mean something else.
+    """
+    for place in dict.fromkeys((name, "tiny")):
+        try:
+            model = load_world_model(place)
+        except ValueError:
+            continue
+        if encoder_digest(model) == wanted:
+            return model
+    raise ValueError(
+        f"these {algorithm} weights were trained on the latents of another encoder than that of "
+        f"{name} or tiny: train them again with 'worldsim train {algorithm}'"
+    )
+
+
+class LatentAgent(ABC):
+    """Encodes what it sees with the planner's encoder and asks a policy.
+
+    Args:
+        spec: the environment's interface.
+        model: whose encoder and read-out.
+        advance: "arrival" (gripper read from the goal picture, as the planner does) or "schedule".
+
+    Raises:
+        ValueError: when the environment lacks one of the model's cameras.
+    """
+
+    tier: Tier
+
+    def __init__(self, spec: EnvSpec, model: WorldModel, advance: str = "arrival") -> None:
+        views = model.config.cameras
+        if not set(views) <= set(spec.cameras):
+            raise ValueError(
+                f"cameras {','.join(spec.cameras)} given: this agent needs {','.join(views)}"
+            )
+        self.observation_keys = (*(f"image_{c}" for c in views), "proprio", "target")
+        self.model, self._views, self._advance = model.eval(), views, advance
+        SubGoals(np.ones(1, dtype=np.int64), advance)  # an unknown rule is refused now
+
+    def reset(self, goal: GoalSequence, rng: np.random.Generator) -> None:
+        """Start an episode towards a sequence of goal pictures."""
+        self._goals = self._encode({c: goal.images[c] for c in self._views})  # (K, N, D)
+        self._subgoals = SubGoals(goal.budgets, self._advance)
+
+    def act(self, observation: Mapping[str, NDArray[np.generic]]) -> Array:
+        """Action (7,) in [-1, 1]."""
+        images = {c: np.asarray(observation[f"image_{c}"])[None] for c in self._views}
+        latent = self._encode(images)[0]
+        proprio = np.asarray(observation["proprio"], dtype=np.float64)
+        target = np.asarray(observation["target"], dtype=np.float64)
+
+        def pose_in(index: int) -> Array:
+            return read_goal_pose(self.model, latent, self._goals[index], proprio).double().numpy()
+
+        index = self._subgoals.step(pose_in, proprio)
+        return np.clip(self.policy(latent, self._goals[index], proprio, target), -1.0, 1.0)
+
+    def diagnostics(self) -> dict[str, float]:
+        """Which sub-goal is being worked towards."""
+        return {"goal": float(self._subgoals.index)}
+
+    @abstractmethod
+    def policy(self, latent: Tensor, goal: Tensor, proprio: Array, target: Array) -> Array:
+        """Action (7,) from latents (N, D) now and of the goal picture, pose and commanded pose."""
+
+    @torch.inference_mode()
+    def _encode(self, images: Mapping[str, NDArray[np.generic]]) -> Tensor:
+        return self.model.encode({c: np.asarray(i, dtype=np.uint8) for c, i in images.items()})

@@ -1,0 +1,171 @@
+"""Octo-like, from scratch, no OXE pretraining: a goal-conditioned diffusion policy on pictures.
+
+Same offline data, goal pictures and advance rules as the world-model agent. "arrival" rests on a
+readout of its own, which says where the goal picture shows the gripper. Tier C.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from agents.base import Tier
+from agents.checkpoint import load_agent
+from agents.octo_model import OctoConfig, OctoModel
+from agents.subgoals import Array, SubGoals
+from envs import EnvSpec
+from envs.goals import GoalSequence
+from envs.spec import check_choice
+from worldsim.data.frames import shrink
+from worldsim.states import decode_state, encode_state
+
+ALGORITHM = "octo-like"
+FILE = "model.safetensors"
+LABEL = "Octo-like, from scratch, no OXE pretraining"
+EXECUTIONS = ("receding", "ensemble")
+_STATISTICS = ("action_mean", "action_std")
+
+
+def load_octo(folder: str | Path | None) -> OctoModel:
+    """Trained weights in evaluation mode, float32; None: the shipped ones.
+
+    Raises:
+        ValueError: when there are none, they are of another algorithm, or lack their statistics.
+    """
+    card, weights = load_agent(ALGORITHM, FILE, folder)
+    missing = [name for name in _STATISTICS if name not in weights]
+    if missing:
+        raise ValueError(
+            f"{ALGORITHM} weights lack the normalisation statistics {', '.join(missing)}"
+        )
+    try:
+        sizes: dict[str, Any] = card["model"] | {"cameras": tuple(card["model"]["cameras"])}
+        model = OctoModel(OctoConfig(**sizes))
+        model.load_state_dict({k: v.float() for k, v in weights.items()})
+    except (KeyError, TypeError, RuntimeError) as error:
+        raise ValueError(f"{FILE} and config.json of {ALGORITHM} do not fit: {error}") from error
+    return model.eval()
+
+
+class OctoAgent:
+    """Acts in chunks, or by the average of overlapping chunks.
+
+    Args:
+        spec: the environment's interface.
+        model: network, or folder of weights; default: the shipped ones.
+        advance: "arrival" or "schedule".
+        execution: "receding" executes the first half of each chunk, then looks again;
+            "ensemble" looks at every step and averages what all chunks say about it
+            (arXiv 2304.13705, equal weights as in Octo).
+
+    Raises:
+        ValueError: when the weights are missing or foreign, or the frames do not fit them.
+    """
+
+    tier = Tier.C
+
+    def __init__(
+        self,
+        spec: EnvSpec,
+        model: OctoModel | str | Path | None = None,
+        advance: str = "arrival",
+        execution: str = "ensemble",
+    ) -> None:
+        check_choice("execution", execution, EXECUTIONS)
+        SubGoals(np.ones(1, dtype=np.int64), advance)  # an unknown rule is refused now
+        self.model = model.eval() if isinstance(model, OctoModel) else load_octo(model)
+        self._views = self.model.config.cameras
+        if not set(self._views) <= set(spec.cameras):
+            raise ValueError(
+                f"cameras {','.join(spec.cameras)} given: these weights of {ALGORITHM} need "
+                f"{','.join(self._views)}"
+            )
+        if spec.image_size % self.model.config.image_size:
+            raise ValueError(
+                f"frames of {spec.image_size} px given: these weights of {ALGORITHM} need a "
+                f"multiple of {self.model.config.image_size}"
+            )
+        self.observation_keys = (*(f"image_{c}" for c in self._views), "proprio", "target")
+        self._advance, self._execution = advance, execution
+
+    def reset(self, goal: GoalSequence, rng: np.random.Generator) -> None:
+        """Start an episode towards a sequence of goal pictures."""
+        self._rng = rng
+        self._goals = self._pictures(goal.images)  # (K, V, S, S, 3)
+        self._subgoals = SubGoals(goal.budgets, self._advance)
+        self._window: list[tuple[Tensor, Array, float]] = []
+        self._forget_plans()
+
+    def _forget_plans(self) -> None:
+        self._chunks: list[Array] = []  # those that still speak about now: row 0 is now
+
+    def act(self, observation: Mapping[str, NDArray[np.generic]]) -> Array:
+        """Action (7,) in [-1, 1]."""
+        frame = self._pictures({c: observation[f"image_{c}"][None] for c in self._views})[0]
+        proprio = np.asarray(observation["proprio"], dtype=np.float64)
+        self._window.append((frame, proprio, float(observation["target"][6])))
+        self._window = self._window[-self.model.config.window :]
+        before = self._subgoals.index
+        index = self._subgoals.step(lambda k: self._look(k)[1], proprio)
+        if index != before:
+            self._forget_plans()
+        if self._execution == "ensemble" or not self._chunks:
+            self._chunks.append(self._plan(index))
+        action = np.mean([chunk[0] for chunk in self._chunks], axis=0)
+        self._chunks = [chunk[1:] for chunk in self._chunks if len(chunk) > 1]
+        clipped: Array = np.clip(action, -1.0, 1.0)
+        return clipped
+
+    def diagnostics(self) -> dict[str, float]:
+        """Which sub-goal is being worked towards."""
+        return {"goal": float(self._subgoals.index)}
+
+    # -- inside ---------------------------------------------------------------------------------
+
+    def _pictures(self, images: Mapping[str, NDArray[np.generic]]) -> Tensor:
+        """Frames (K, H, W, 3) uint8 of each camera, as (K, V, S, S, 3) in [0, 1]."""
+        size = self.model.config.image_size
+        views = [shrink(np.asarray(images[camera], np.uint8), size) for camera in self._views]
+        return torch.from_numpy(np.stack(views, axis=1)).float() / 255.0
+
+    @torch.inference_mode()
+    def _look(self, index: int) -> tuple[Tensor, Array]:
+        """Action readout (1, D) now, and the gripper pose (7,) in a goal picture."""
+        pad = self.model.config.window - len(self._window)
+        steps = [self._window[0]] * pad + self._window
+        proprio = torch.as_tensor(np.stack([p for _, p, _ in steps]), dtype=torch.float32)
+        readouts, change = self.model(
+            torch.stack([f for f, _, _ in steps])[None],
+            self._goals[index][None],
+            proprio[None],
+            torch.tensor([[c for _, _, c in steps]]),
+            torch.tensor([[False] * pad + [True] * len(self._window)]),
+        )
+        pose = decode_state(encode_state(proprio[-1]) + change[0, -1])
+        return readouts[:, -1], pose.double().numpy()
+
+    @torch.inference_mode()
+    def _plan(self, index: int) -> Array:
+        """(h, 7) actions to take from now on, in [-1, 1]."""
+        config = self.model.config
+        drawn = self.model.head.sample(self._look(index)[0], self._rng)
+        chunk = self.model.denormalise(drawn.unflatten(-1, (config.chunk, 7)))[0].double().numpy()
+        kept = config.chunk // 2 if self._execution == "receding" else config.chunk
+        return chunk[:kept]
+
+
+def describe(model: OctoModel) -> dict[str, Any]:
+    """What a card says about a network."""
+    return {
+        "algorithm": ALGORITHM,
+        "label": LABEL,
+        "model": asdict(model.config),
+        "parameters": sum(p.numel() for p in model.parameters()),
+    }

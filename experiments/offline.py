@@ -1,0 +1,67 @@
+"""What the trainings of offline policies share: whose folder it is, and what they learnt from."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from experiments.store import write_atomically
+from worldsim.data import TrajectoryDataset
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
+# Options that may differ between the runs that make up one training.
+_FREE = ("out", "device", "threads", "workers")
+
+
+def claim(out: Path, config: DataclassInstance, facts: dict[str, Any] | None = None) -> None:
+    """Say in a folder which training runs there, so that none resumes another's checkpoint.
+
+    Args:
+        out: the folder.
+        config: the training's options.
+        facts: what else the training depends on.
+
+    Raises:
+        ValueError: when another training, or one with other options, runs there.
+    """
+    options = {k: v for k, v in asdict(config).items() if k not in _FREE}
+    wanted = json.loads(json.dumps({"training": type(config).__name__, **options, **(facts or {})}))
+    path = out / "run.json"
+    if path.exists():
+        found = json.loads(path.read_text())
+        differing = sorted(k for k in wanted.keys() | found.keys() if wanted.get(k) != found.get(k))
+        if differing:
+            raise ValueError(
+                f"{out} holds a run with other options ({', '.join(differing)}): "
+                "choose another folder"
+            )
+    write_atomically(path, json.dumps(wanted) + "\n")
+
+
+def check_demonstrators(data: TrajectoryDataset, demonstrators: tuple[str, ...]) -> None:
+    """Refuse to imitate policies that collected nothing.
+
+    Raises:
+        ValueError: naming the policies there are.
+    """
+    policies = sorted({str(policy) for policy in data.column("policy")})
+    if not any(policy.startswith(demonstrators) for policy in policies):
+        raise ValueError(
+            f"no episode of {data.path} was collected by {', '.join(demonstrators)}: "
+            f"allowed are prefixes of {', '.join(policies)}"
+        )
+
+
+def data_card(data: TrajectoryDataset) -> dict[str, Any]:
+    """Facts about a data set for a model's card; equal "episodes" mean the same episodes."""
+    sha = hashlib.sha256("".join(data.digests()).encode())
+    return {
+        "data": data.meta,
+        "frames": int(data.lengths.sum()),
+        "episodes": {"count": len(data), "digest": sha.hexdigest()[:16]},
+    }

@@ -1,0 +1,239 @@
+"""Octo-like and gc-bc: the world model's episodes and goal pictures; they learn and resume."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+import experiments.train as train_world_model
+import experiments.train_gc_bc as train_gc_bc
+import experiments.train_octo as train_octo
+from agents.gc_bc import GcBcAgent, make_head
+from agents.octo_model import OctoConfig, OctoModel
+from envs import make
+from experiments.evaluate import Runner
+from experiments.store import RunSpec
+from experiments.train_gc_bc import GcBcTraining
+from experiments.train_octo import OctoTraining, Windows
+from tests.worldsim.data.conftest import episode_of
+from tests.worldsim.test_training import toy_arrays
+from tests.worldsim.test_world_model import small_model
+from worldsim.checkpoint import save_world_model
+from worldsim.data import TrajectoryWriter
+from worldsim.training.joint import JointConfig
+from worldsim.training.posttrain import PosttrainConfig, encode_all
+
+CAMERAS = ("left", "wrist")
+TINY = {"image_size": 32, "width": 32, "depth": 1, "heads": 2, "threads": 1}
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory):
+    """A data set of six episodes of 32 px, a world model, and policies trained for two steps."""
+    root = tmp_path_factory.mktemp("offline")
+    rng = np.random.default_rng(0)
+    meta = {"cameras": list(CAMERAS), "image_size": 32, "action_scale": [0.075] * 6 + [1.0]}
+    images = {c: rng.integers(0, 256, (6, 32, 32, 3), np.uint8) for c in CAMERAS}
+    with TrajectoryWriter(root / "data", meta | {"recipe": "test", "versions": {}}) as writer:
+        for seed in range(6):
+            policy = "expert-0" if seed % 2 else "play"
+            writer.append_group([episode_of(seed, images=images, policy=policy)])
+    save_world_model(small_model(), root / "world")
+    train_octo.main(octo_options(root, root / "octo"))
+    train_gc_bc.main(gc_bc_options(root, root / "gc-bc"))
+    return root
+
+
+def octo_options(root, out, **changes):
+    sizes = {"steps": 2, "batch": 4, **TINY}
+    return OctoTraining(**{"data": str(root / "data"), "out": str(out)} | sizes | changes)
+
+
+def gc_bc_options(root, out, **changes):
+    options = {"data": str(root / "data"), "model": str(root / "world"), "out": str(out)}
+    return GcBcTraining(**options | {"steps": 2, "batch": 4, "threads": 1} | changes)
+
+
+def test_all_train_from_the_same_episodes(place, tmp_path, monkeypatch):
+    given = []
+
+    def spy(*arguments):
+        arrays = load(*arguments)
+        digest = hashlib.sha256()
+        for array in (arrays.frames, arrays.proprio, arrays.intended, arrays.lengths):
+            digest.update(array.tobytes())
+        given.append(digest.hexdigest())
+        return arrays
+
+    load = train_world_model.load_arrays
+    for module in (train_world_model, train_octo, train_gc_bc):
+        monkeypatch.setattr(module, "load_arrays", spy)
+    parts = {
+        "joint": JointConfig(batch=4, predicted=4),
+        "posttrain": PosttrainConfig(batch=4, frames=3, goals=4),
+    }
+    train_world_model.main(
+        train_world_model.WorldModelTraining(
+            data=str(place / "data"),
+            out=str(tmp_path / "world"),
+            joint_steps=1,
+            posttrain_steps=1,
+            predictor_width=24,
+            predictor_depth=1,
+            predictor_heads=2,
+            **parts,
+            **TINY,
+        )
+    )
+    train_octo.main(octo_options(place, tmp_path / "octo"))
+    train_gc_bc.main(gc_bc_options(place, tmp_path / "gc-bc"))
+    assert len(given) == 3
+    assert len(set(given)) == 1
+    cards = [json.loads((tmp_path / n / "config.json").read_text()) for n in ("octo", "gc-bc")]
+    assert cards[0]["episodes"] == cards[1]["episodes"]
+    assert cards[0]["episodes"]["count"] == 6
+
+
+def test_all_are_given_the_same_goal_pictures_from_the_same_start(place):
+    options = {
+        "world-model": {"model": str(place / "world"), "mode": "proposal"},
+        "servo": {"model": str(place / "world")},
+        "octo-like": {"model": str(place / "octo")},
+        "gc-bc": {"model": str(place / "gc-bc")},
+    }
+    given, starts = {}, set()
+    for name, chosen in options.items():
+        runner = Runner(RunSpec(name, "pick-place", image_size=32, threads=1, options=chosen))
+        assert runner.tier.name == "C"
+        reset = runner._agent.reset
+
+        def spy(goal, rng, name=name, reset=reset):
+            pictures = [goal.images[camera].tobytes() for camera in CAMERAS]
+            given[name] = (hashlib.sha256(b"".join(pictures)).hexdigest(), goal.names)
+            reset(goal, rng)
+
+        runner._agent.reset = spy
+        starts.add(runner(190_013).row["initial_state_hash"])
+    assert given.keys() == options.keys()
+    assert len(set(given.values())) == 1
+    assert len(starts) == 1
+
+
+def octo_of(arrays, config, folder):
+    torch.manual_seed(config.seed)
+    cameras = CAMERAS[: arrays.frames.shape[1]]
+    sizes = (config.image_size, config.width, config.depth, config.heads)
+    model = OctoModel(OctoConfig(cameras, *sizes, hidden=64, blocks=2))
+    losses = train_octo.train(model, arrays, config, torch.tensor([0.04] * 7), folder)
+    return model, losses
+
+
+def test_octo_like_learns(tmp_path):
+    arrays = toy_arrays(40, 3)
+    arrays = replace(arrays, frames=arrays.frames[:, :1])
+    options = {"batch": 32, "noises": 8, "learning_rate": 3e-3, "augment": False, **TINY}
+    start = octo_of(arrays, OctoTraining(steps=1, **options), tmp_path / "start")[1]
+    model, end = octo_of(arrays, OctoTraining(steps=300, **options), tmp_path / "end")
+    assert end["noise"] < 0.4 * start["noise"]
+    assert end["pose"] < 0.3 * start["pose"]
+    # One step from the goal the pictures say which action leads there.
+    now = Windows.of(arrays, ("expert",)).now
+    frames = torch.from_numpy(arrays.frames).float() / 255.0
+    window = np.stack([now, now], axis=1)
+    with torch.inference_mode():
+        readouts, _ = model.eval()(
+            frames[window],
+            frames[now + 1],
+            torch.from_numpy(arrays.proprio)[window],
+            torch.zeros(len(now), 2),
+            torch.tensor([[False, True]]).expand(len(now), -1),
+        )
+        drawn = model.head.sample(readouts[:, -1], np.random.default_rng(0))
+    found = model.denormalise(drawn.unflatten(-1, (4, 7)))[:, 0, :2].numpy().ravel()
+    wanted = (arrays.intended[now] / 0.04)[:, :2].ravel()
+    assert np.corrcoef(found, wanted)[0, 1] > 0.4
+
+
+def test_gc_bc_learns_and_leaves_the_encoder_alone(tmp_path):
+    arrays = toy_arrays()
+    losses = {}
+    for steps in (1, 150):
+        model = small_model()
+        before = {k: v.clone() for k, v in model.encoder.state_dict().items()}
+        latents = encode_all(model, arrays)
+        torch.manual_seed(0)
+        model.goal_head = make_head(model)
+        config = GcBcTraining(steps=steps, batch=32, learning_rate=3e-3, threads=1)
+        losses[steps] = train_gc_bc.train(model, latents, config, tmp_path / str(steps))
+        for key, value in model.encoder.state_dict().items():
+            torch.testing.assert_close(value, before[key], rtol=0, atol=0)
+    assert losses[150]["actions"] < 0.8 * losses[1]["actions"]
+
+
+@pytest.mark.parametrize("augment", [True, False])
+def test_a_resumed_octo_equals_an_uninterrupted_one(tmp_path, monkeypatch, augment):
+    arrays = toy_arrays(6, 6)
+    config = OctoTraining(steps=4, batch=4, augment=augment, **TINY)
+    loop = train_octo.LoopConfig
+
+    def often(*arguments, **options):
+        return loop(*arguments, **options | {"save_every": 2})
+
+    monkeypatch.setattr(train_octo, "LoopConfig", often)
+    whole, _ = octo_of(arrays, config, tmp_path / "whole")
+
+    class Stop(Exception):
+        """Raised to imitate a crash."""
+
+    sample, calls = Windows.sample, []
+
+    def fail_later(self, *arguments):
+        calls.append(1)
+        if len(calls) > 3:
+            raise Stop
+        return sample(self, *arguments)
+
+    monkeypatch.setattr(Windows, "sample", fail_later)
+    with pytest.raises(Stop):
+        octo_of(arrays, config, tmp_path / "broken")
+    monkeypatch.setattr(Windows, "sample", sample)
+    resumed, _ = octo_of(arrays, replace(config, seed=0), tmp_path / "broken")
+    for a, b in zip(whole.state_dict().values(), resumed.state_dict().values(), strict=True):
+        torch.testing.assert_close(a, b, atol=0, rtol=0)
+
+
+def test_windows_stay_inside_imitated_episodes():
+    arrays = replace(toy_arrays(3, 5), policies=np.array(["expert-0", "play", "expert-1"]))
+    windows = Windows.of(arrays, ("expert",))
+    assert windows.now.tolist() == [0, 1, 2, 3, 10, 11, 12, 13]
+    rows, seen, goals = windows.sample(400, 2, np.random.default_rng(0))
+    assert (rows // 5 == goals[:, None] // 5).all()
+    assert (goals > rows[:, 1]).all()
+    assert (seen[:, 0] == (rows[:, 1] % 5 > 0)).all()
+    assert (rows[:, 0] == np.maximum(rows[:, 1] - 1, rows[:, 1] // 5 * 5)).all()
+
+
+def test_other_runs_other_encoders_and_other_data_are_refused(place, tmp_path):
+    with pytest.raises(ValueError, match=r"other options \(learning_rate\)"):
+        train_octo.main(octo_options(place, place / "octo", learning_rate=1.0))
+    with pytest.raises(ValueError, match=r"other options"):
+        train_gc_bc.main(gc_bc_options(place, place / "octo"))
+    with pytest.raises(ValueError, match="prefixes of expert-0, play"):
+        train_octo.main(octo_options(place, tmp_path / "x", demonstrators=("human",)))
+    spec = make("reach", cameras=CAMERAS, image_size=32).unwrapped.env_spec
+    shutil.copytree(place / "gc-bc", tmp_path / "gc-bc")
+    card = json.loads((tmp_path / "gc-bc" / "config.json").read_text())
+    (tmp_path / "gc-bc" / "config.json").write_text(json.dumps(card | {"encoder": "0" * 16}))
+    with pytest.raises(ValueError, match="latents of another encoder"):
+        GcBcAgent(spec, tmp_path / "gc-bc")
+    with pytest.raises(ValueError, match="weights of octo-like: gc-bc is needed"):
+        GcBcAgent(spec, place / "octo")
+    with pytest.raises(ValueError, match="needs left,wrist"):
+        GcBcAgent(make("reach", cameras=("left",)).unwrapped.env_spec, place / "gc-bc")
+    assert not (tmp_path / "x").exists()
