@@ -17,19 +17,9 @@ from agents.base import Tier
 from agents.checkpoint import load_agent
 from agents.latent import Array, LatentAgent, find_encoder
 from envs import EnvSpec
-from worldsim.heads import GoalHead
-from worldsim.states import STATE_SIZE
-from worldsim.world_model import WorldModel
 
 ALGORITHM = "gc-bc"
 FILE = "model.safetensors"
-
-
-def make_head(model: WorldModel) -> GoalHead:
-    """An untrained policy for a world model's latents."""
-    tokens = model.tokens(len(model.config.cameras))
-    dim, config = model.config.encoder.embed_dim, model.config
-    return GoalHead(dim, tokens, STATE_SIZE + 1, config.chunk, config.max_steps)
 
 
 class GcBcAgent(LatentAgent):
@@ -51,7 +41,7 @@ class GcBcAgent(LatentAgent):
     ) -> None:
         card, weights = load_agent(ALGORITHM, FILE, model)
         world = find_encoder(card["world_model"], card["encoder"], ALGORITHM)
-        world.goal_head = make_head(world)
+        world.goal_head = world.new_goal_head()
         try:
             world.goal_head.load_state_dict({k: v.float() for k, v in weights.items()})
         except RuntimeError as error:

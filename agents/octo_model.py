@@ -90,7 +90,7 @@ class Block(nn.Module):
         self.heads = heads
         self.norm1, self.norm2 = nn.LayerNorm(width), nn.LayerNorm(width)
         self.qkv, self.proj = nn.Linear(width, 3 * width), nn.Linear(width, width)
-        self.mlp = mlp(width, 4 * width, width)
+        self.mlp = mlp(width, (4 * width,), width)
 
     def forward(self, x: Tensor, mask: Tensor) -> Tensor:
         """(B, N, D) tokens and a boolean mask (B, 1, N, N) of what each may read."""
@@ -135,11 +135,11 @@ class DiffusionHead(nn.Module):
         super().__init__()
         self.size = config.chunk * 7
         self.frequencies = nn.Parameter(torch.randn(16))
-        self.time = mlp(32, 64, 32)
+        self.time = mlp(32, (64,), 32)
         self.enter = nn.Linear(32 + config.width + self.size, config.hidden)
         self.blocks = nn.ModuleList(
             nn.Sequential(
-                nn.LayerNorm(config.hidden), mlp(config.hidden, 4 * config.hidden, config.hidden)
+                nn.LayerNorm(config.hidden), mlp(config.hidden, (4 * config.hidden,), config.hidden)
             )
             for _ in range(config.blocks)
         )

@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from agents.checkpoint import save_agent
-from agents.gc_bc import ALGORITHM, FILE, make_head
+from agents.gc_bc import ALGORITHM, FILE
 from agents.latent import encoder_digest
 from experiments.offline import check_demonstrators, claim, data_card
 from experiments.train import load_arrays
@@ -108,7 +108,7 @@ def main(config: GcBcTraining) -> None:
     encoder = encoder_digest(model)
     claim(out, config, {"encoder": encoder})
     torch.manual_seed(config.seed)
-    model.goal_head = make_head(model)
+    model.goal_head = model.new_goal_head()
     started = time.time()
     latents = encode_all(model.to(config.device), load_arrays(data, model.image_size))
     losses = train(model, latents, config, out)

@@ -86,8 +86,14 @@ class WorldModel(nn.Module):
         dim = config.encoder.embed_dim
         tokens = self.tokens(len(config.cameras))
         self.readout = TokenReader(dim, tokens, STATE_SIZE)
-        self.goal_head = GoalHead(dim, tokens, 2 * STATE_SIZE + 1, config.chunk, config.max_steps)
+        self.goal_head = self.new_goal_head()
         self.register_buffer("action_scale", torch.tensor(config.action_scale), persistent=False)
+
+    def new_goal_head(self) -> GoalHead:
+        """An untrained goal head for this model's latents; ``propose`` says what it is given."""
+        cfg = self.config
+        tokens = self.tokens(len(cfg.cameras))
+        return GoalHead(cfg.encoder.embed_dim, tokens, 2 * STATE_SIZE + 1, cfg.chunk, cfg.max_steps)
 
     @property
     def image_size(self) -> int:

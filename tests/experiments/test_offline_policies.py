@@ -14,7 +14,7 @@ import torch
 import experiments.train as train_world_model
 import experiments.train_gc_bc as train_gc_bc
 import experiments.train_octo as train_octo
-from agents.gc_bc import GcBcAgent, make_head
+from agents.gc_bc import GcBcAgent
 from agents.octo_model import OctoConfig, OctoModel
 from envs import make
 from experiments.evaluate import Runner
@@ -168,7 +168,7 @@ def test_gc_bc_learns_and_leaves_the_encoder_alone(tmp_path):
         before = {k: v.clone() for k, v in model.encoder.state_dict().items()}
         latents = encode_all(model, arrays)
         torch.manual_seed(0)
-        model.goal_head = make_head(model)
+        model.goal_head = model.new_goal_head()
         config = GcBcTraining(steps=steps, batch=32, learning_rate=3e-3, threads=1)
         losses[steps] = train_gc_bc.train(model, latents, config, tmp_path / str(steps))
         for key, value in model.encoder.state_dict().items():
