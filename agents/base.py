@@ -56,6 +56,8 @@ def _factory(module: str, name: str, **fixed: Any) -> Callable[..., Agent]:
 AGENTS: dict[str, Callable[..., Agent]] = {
     "world-model": _factory("agents.world_model", "WorldModelAgent"),
     "sac-her": _factory("agents.sb3", "SB3Agent", algorithm="sac-her"),
+    "tqc-her": _factory("agents.sb3", "SB3Agent", algorithm="tqc-her"),
+    "ppo": _factory("agents.sb3", "SB3Agent", algorithm="ppo"),
     "servo": _factory("agents.world_model", "WorldModelAgent", mode="servo"),
     "octo-like": _factory("agents.octo", "OctoAgent"),
     "gc-bc": _factory("agents.gc_bc", "GcBcAgent"),
