@@ -61,6 +61,7 @@ AGENTS: dict[str, Callable[..., Agent]] = {
     "servo": _factory("agents.world_model", "WorldModelAgent", mode="servo"),
     "octo-like": _factory("agents.octo", "OctoAgent"),
     "gc-bc": _factory("agents.gc_bc", "GcBcAgent"),
+    "sac-latent": _factory("agents.sac_latent", "SacLatentAgent"),
     "expert": _factory("agents.scripted", "ExpertAgent"),
     "random": _factory("agents.random", "RandomAgent"),
 }

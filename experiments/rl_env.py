@@ -25,8 +25,8 @@ class TrainingEnv(gym.Env[dict[str, NDArray[np.float32]], NDArray[np.float32]]):
         task: one of ``envs.TASKS``.
         seed: of the training run; decides where the training seeds start.
         share: (i, n): this is environment i of n.
-        reward: "sparse" or "dense".
         reward_scale: rewards are multiplied by it.
+        **options: of ``envs.make``; rewards are sparse and vectors are shown unless they say so.
     """
 
     metadata = {"render_modes": []}  # noqa: RUF012  (Gymnasium declares it as an instance attribute)
@@ -36,20 +36,16 @@ class TrainingEnv(gym.Env[dict[str, NDArray[np.float32]], NDArray[np.float32]]):
         task: str,
         seed: int = 0,
         share: tuple[int, int] = (0, 1),
-        reward: str = "sparse",
         reward_scale: float = 1.0,
+        **options: Any,
     ) -> None:
-        self.base: Any = envs.make(task, obs_mode=self.obs_mode(), reward=reward).unwrapped
+        self.base: Any = envs.make(task, **{"obs_mode": "state"} | options).unwrapped
         self._dims, self._scale = list(ACTION_DIMS[task]), reward_scale
         self._budget = self.base.env_spec.budget
         self._next, self._stride = (10_000 * seed + share[0]) % TRAINING_SEEDS, share[1]
         self._steps = 0
         self.observation_space = self.make_space()
         self.action_space = spaces.Box(-1.0, 1.0, (len(self._dims),), np.float32)
-
-    def obs_mode(self) -> str:
-        """What the environment below shows."""
-        return "state"
 
     def make_space(self) -> spaces.Dict:
         """Space of ``observe``."""

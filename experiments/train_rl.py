@@ -94,6 +94,18 @@ class HerTraining(RLTraining):
         gradient_steps: per step of all environments together.
         tau: how fast target critics follow.
         goals_per_step: hindsight goals per real one ("future").
+    """
+
+    gradient_steps: int = 4
+    tau: float = 0.02
+    goals_per_step: int = 4
+
+
+@dataclass(frozen=True)
+class StateHerTraining(HerTraining):
+    """Options of hindsight trainings on the privileged state.
+
+    Attributes:
         demonstrations: episodes of the expert put into the replay buffer beforehand.
     """
 
@@ -103,21 +115,18 @@ class HerTraining(RLTraining):
         "pick-place": 500_000,
     }
 
-    gradient_steps: int = 4
-    tau: float = 0.02
-    goals_per_step: int = 4
     demonstrations: int = 0
 
 
 @dataclass(frozen=True)
-class SacHerConfig(HerTraining):
+class SacHerConfig(StateHerTraining):
     """Options of ``worldsim train sac-her``."""
 
     algorithm: ClassVar[str] = "sac-her"
 
 
 @dataclass(frozen=True)
-class TqcHerConfig(HerTraining):
+class TqcHerConfig(StateHerTraining):
     """Options of ``worldsim train tqc-her``."""
 
     algorithm: ClassVar[str] = "tqc-her"
@@ -177,7 +186,8 @@ def make_envs(config: RLTraining, env: type[TrainingEnv] = TrainingEnv, **option
 
 def her_options(config: HerTraining, steps: int) -> dict[str, Any]:
     """What SAC and TQC share."""
-    kept = steps + (config.demonstrations + config.envs) * envs.BUDGETS[config.task]
+    episodes = getattr(config, "demonstrations", 0) + config.envs
+    kept = steps + episodes * envs.BUDGETS[config.task]
     return {
         "learning_rate": config.learning_rate,
         "gamma": config.gamma,
@@ -204,7 +214,7 @@ def build(config: RLTraining, steps: int) -> BaseAlgorithm:
         "features_extractor_class": Normalised,
         "features_extractor_kwargs": {"mean": mean, "std": std},
     }
-    if isinstance(config, HerTraining):
+    if isinstance(config, StateHerTraining):
         kind = {"sac-her": SAC, "tqc-her": TQC}[config.algorithm]
         options = her_options(config, steps)
         return kind("MultiInputPolicy", make_envs(config), policy_kwargs=policy, **options)
@@ -326,7 +336,7 @@ def run_card(config: RLTraining, curve: Curve, facts: dict[str, Any]) -> dict[st
     }
 
 
-def check(config: RLTraining) -> tuple[int, Path]:
+def check(config: RLTraining, facts: dict[str, Any] | None = None) -> tuple[int, Path]:
     """Steps and folder of a run; a ValueError says what is wrong with its options."""
     check_choice("task", config.task, tuple(envs.TASKS))
     steps = config.default_steps[config.task] if config.steps is None else config.steps
@@ -335,7 +345,7 @@ def check(config: RLTraining) -> tuple[int, Path]:
     if getattr(config, "demonstrations", 0) < 0:
         raise ValueError("demonstrations must be at least 0")
     folder = Path(config.out or f"runs/{config.algorithm}-{config.task}")
-    claim(folder, config, free=("steps",))
+    claim(folder, config, facts, free=("steps",))
     return steps, folder
 
 
@@ -347,12 +357,12 @@ def main(config: RLTraining) -> None:
     facts: dict[str, Any] = {}
 
     def prepare() -> None:
-        if isinstance(config, HerTraining) and config.demonstrations:
+        if isinstance(config, StateHerTraining) and config.demonstrations:
             assert isinstance(model, OffPolicyAlgorithm)
             stored, solved = demonstrate(model, config.task, config.demonstrations)
             facts.update(demonstration_transitions=stored, demonstrations_solved=round(solved, 3))
 
-    if isinstance(config, HerTraining):
+    if isinstance(config, StateHerTraining):
         facts["demonstrations"] = config.demonstrations
     supervisor = Supervisor(
         folder,
