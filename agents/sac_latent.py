@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from agents.base import Tier
-from agents.checkpoint import load_agent
+from agents.checkpoint import load_agent, training_of
 from agents.latent import Array, LatentAgent, find_encoder
 from agents.sb3 import make_actor
 from envs import EnvSpec
@@ -88,6 +88,8 @@ class SacLatentAgent(LatentAgent):
             raise ValueError(f"{FILE} of {ALGORITHM} does not fit its config.json") from error
         both.eval()
         super().__init__(spec, world, advance)
+        used = (world.encoder, world.readout, both)
+        self.training = training_of(card, sum(p.numel() for m in used for p in m.parameters()))
 
     @torch.inference_mode()
     def policy(self, latent: Tensor, goal: Tensor, proprio: Array, target: Array) -> Array:

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from agents.base import Tier
-from agents.checkpoint import load_agent
+from agents.checkpoint import load_agent, training_of
 from envs import EnvSpec
 from envs.goals import GoalSequence
 
@@ -82,6 +82,7 @@ class SB3Agent:
         except RuntimeError as error:
             raise ValueError(f"{FILE} of {algorithm} does not fit its config.json") from error
         self._actor.eval()
+        self.training = training_of(card, sum(p.numel() for p in self._actor.parameters()))
 
     def reset(self, goal: GoalSequence, rng: np.random.Generator) -> None:
         """Nothing to remember: the policy is a function of the observation."""

@@ -6,13 +6,10 @@ import hashlib
 import json
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from experiments.store import write_atomically
 from worldsim.data import TrajectoryDataset
-
-if TYPE_CHECKING:
-    from _typeshed import DataclassInstance
 
 # Options that may differ between the runs that make up one training.
 _FREE = ("out", "device", "threads", "subprocesses")
@@ -20,7 +17,7 @@ _FREE = ("out", "device", "threads", "subprocesses")
 
 def claim(
     out: Path,
-    config: DataclassInstance,
+    config: Any,
     facts: dict[str, Any] | None = None,
     free: tuple[str, ...] = (),
 ) -> None:
@@ -28,7 +25,7 @@ def claim(
 
     Args:
         out: the folder.
-        config: the training's options.
+        config: the training's options, a dataclass.
         facts: what else the training depends on.
         free: further options that may differ.
 

@@ -134,6 +134,8 @@ def test_the_shipped_actor_acts_as_the_trained_one(kind, tmp_path, monkeypatch):
     train_rl.main(replace(config, **changes))
     spec = envs.make("pick-place", obs_mode="state").unwrapped.env_spec
     agent = make_agent(config.algorithm, spec, model=tmp_path)
+    assert agent.training.environment_steps == 200
+    assert agent.training.parameters > 45 * 16
     observation, action = seen[-1]
     acted = agent.act(observation)
     np.testing.assert_allclose(acted[list(ACTION_DIMS["pick-place"])], action, atol=1e-5)
