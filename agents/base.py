@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from enum import Enum
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
@@ -24,12 +25,34 @@ class Tier(Enum):
     C = "image goal, offline data"
 
 
+@dataclass(frozen=True)
+class Training:
+    """What an agent took to make; a comparison prints it beside the score.
+
+    Attributes:
+        label: what to call the agent where there is room.
+        parameters: numbers that were learnt and are used to act.
+        environment_steps: transitions of its own practice in the simulator.
+        demonstrations: episodes of the expert in its replay buffer.
+        offline_frames: frames of the data set it learnt from.
+        minutes: of training, where that is known.
+    """
+
+    label: str
+    parameters: int
+    environment_steps: int = 0
+    demonstrations: int = 0
+    offline_frames: int = 0
+    minutes: float | None = None
+
+
 @runtime_checkable
 class Agent(Protocol):
     """Anything that acts. The episode loop hands over ``observation_keys`` and nothing else.
 
     ``reset`` gets the goal pictures and the episode's own generator; ``act`` returns an action
-    (7,) in [-1, 1]. An agent may offer ``diagnostics() -> dict[str, float]`` about its last action.
+    (7,) in [-1, 1]. An agent may offer ``diagnostics() -> dict[str, float]`` about its last action,
+    and, where it was trained, ``training: Training``.
     """
 
     observation_keys: tuple[str, ...]
@@ -56,9 +79,12 @@ def _factory(module: str, name: str, **fixed: Any) -> Callable[..., Agent]:
 AGENTS: dict[str, Callable[..., Agent]] = {
     "world-model": _factory("agents.world_model", "WorldModelAgent"),
     "sac-her": _factory("agents.sb3", "SB3Agent", algorithm="sac-her"),
+    "tqc-her": _factory("agents.sb3", "SB3Agent", algorithm="tqc-her"),
+    "ppo": _factory("agents.sb3", "SB3Agent", algorithm="ppo"),
     "servo": _factory("agents.world_model", "WorldModelAgent", mode="servo"),
     "octo-like": _factory("agents.octo", "OctoAgent"),
     "gc-bc": _factory("agents.gc_bc", "GcBcAgent"),
+    "sac-latent": _factory("agents.sac_latent", "SacLatentAgent"),
     "expert": _factory("agents.scripted", "ExpertAgent"),
     "random": _factory("agents.random", "RandomAgent"),
 }

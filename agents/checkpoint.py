@@ -12,6 +12,8 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
+from agents.base import Training
+
 SHIPPED = Path(__file__).parent / "weights"
 
 
@@ -69,3 +71,25 @@ def load_agent(
         return card, load_file(root / file)
     except (OSError, SafetensorError) as error:
         raise ValueError(f"{root / file} is missing or damaged: {error}") from error
+
+
+def training_of(card: Mapping[str, Any], parameters: int) -> Training:
+    """What a card says an agent took to make.
+
+    Args:
+        card: what ``save_agent`` was given.
+        parameters: learnt numbers used to act, a frozen encoder's included.
+    """
+    curve = card.get("curve") or [{}]
+    seconds = curve[-1].get("seconds")
+    minutes = card.get("minutes_in_this_run", None if seconds is None else round(seconds / 60, 1))
+    variant = card.get("variant", "pure")
+    name = card["algorithm"] if variant == "pure" else f"{card['algorithm']} {variant}"
+    return Training(
+        label=card.get("label", name),
+        parameters=parameters,
+        environment_steps=int(card.get("environment_steps", curve[-1].get("steps", 0))),
+        demonstrations=int(card.get("demonstrations", 0)),
+        offline_frames=int(card.get("frames", 0)),
+        minutes=minutes,
+    )

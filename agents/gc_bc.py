@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from agents.base import Tier
-from agents.checkpoint import load_agent
+from agents.checkpoint import load_agent, training_of
 from agents.latent import Array, LatentAgent, find_encoder
 from envs import EnvSpec
 
@@ -47,6 +47,8 @@ class GcBcAgent(LatentAgent):
         except RuntimeError as error:
             raise ValueError(f"{FILE} does not fit its world model: other layers") from error
         super().__init__(spec, world, advance)
+        used = (world.encoder, world.readout, world.goal_head)
+        self.training = training_of(card, sum(p.numel() for m in used for p in m.parameters()))
 
     @torch.inference_mode()
     def policy(self, latent: Tensor, goal: Tensor, proprio: Array, target: Array) -> Array:

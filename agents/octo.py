@@ -16,8 +16,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from agents.base import Tier
-from agents.checkpoint import load_agent
+from agents.base import Tier, Training
+from agents.checkpoint import load_agent, training_of
 from agents.octo_model import OctoConfig, OctoModel
 from agents.subgoals import Array, SubGoals
 from envs import EnvSpec
@@ -33,8 +33,8 @@ EXECUTIONS = ("receding", "ensemble")
 _STATISTICS = ("action_mean", "action_std")
 
 
-def load_octo(folder: str | Path | None) -> OctoModel:
-    """Trained weights in evaluation mode, float32; None: the shipped ones.
+def load_octo(folder: str | Path | None) -> tuple[OctoModel, Training]:
+    """Trained weights in evaluation mode, float32, and their making; None: the shipped ones.
 
     Raises:
         ValueError: when there are none, they are of another algorithm, or lack their statistics.
@@ -51,7 +51,7 @@ def load_octo(folder: str | Path | None) -> OctoModel:
         model.load_state_dict({k: v.float() for k, v in weights.items()})
     except (KeyError, TypeError, RuntimeError) as error:
         raise ValueError(f"{FILE} and config.json of {ALGORITHM} do not fit: {error}") from error
-    return model.eval()
+    return model.eval(), training_of(card, sum(p.numel() for p in model.parameters()))
 
 
 class OctoAgent:
@@ -80,7 +80,10 @@ class OctoAgent:
     ) -> None:
         check_choice("execution", execution, EXECUTIONS)
         SubGoals(np.ones(1, dtype=np.int64), advance)  # an unknown rule is refused now
-        self.model = model.eval() if isinstance(model, OctoModel) else load_octo(model)
+        if isinstance(model, OctoModel):
+            self.model = model.eval()
+        else:
+            self.model, self.training = load_octo(model)
         self._views = self.model.config.cameras
         if not set(self._views) <= set(spec.cameras):
             raise ValueError(

@@ -6,7 +6,6 @@ JSON, no pickles. Tier A: these agents see the privileged state, goal coordinate
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from itertools import pairwise
 from pathlib import Path
@@ -14,15 +13,14 @@ from pathlib import Path
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from safetensors import SafetensorError
-from safetensors.torch import load_file
-from torch import nn
+from torch import Tensor, nn
 
 from agents.base import Tier
+from agents.checkpoint import load_agent, training_of
 from envs import EnvSpec
 from envs.goals import GoalSequence
 
-WEIGHTS = Path(__file__).parent / "weights"
+FILE = "actor.safetensors"
 # Dimensions of the action a task needs; the others are held at zero in training and in use.
 ACTION_DIMS: dict[str, tuple[int, ...]] = {
     "reach": (0, 1, 2),
@@ -31,6 +29,14 @@ ACTION_DIMS: dict[str, tuple[int, ...]] = {
 }
 # SB3's CombinedExtractor concatenates a Dict observation in the order of its sorted keys.
 KEYS = ("achieved_goal", "desired_goal", "observation")
+# Normalised inputs are clipped to this.
+LARGEST_INPUT = 10.0
+_STATISTICS = ("mean", "std")
+
+
+def normalise(inputs: Tensor, mean: Tensor, std: Tensor) -> Tensor:
+    """What actors and critics see of raw inputs (..., n)."""
+    return ((inputs - mean) / std).clamp(-LARGEST_INPUT, LARGEST_INPUT)
 
 
 class SB3Agent:
@@ -38,37 +44,45 @@ class SB3Agent:
 
     Args:
         spec: the environment's interface.
-        algorithm: "sac-her", ...
-        folder: where ``actor.safetensors`` and ``config.json`` are; default: the shipped ones.
+        algorithm: "sac-her", "tqc-her" or "ppo".
+        model: where ``actor.safetensors`` and ``config.json`` are; default: the shipped ones.
 
     Raises:
-        ValueError: when there are no such weights, or they are of another task or size.
+        ValueError: when there are no such weights, or they are of another algorithm, task or
+            observation, or lack their normalisation statistics.
     """
 
     observation_keys = KEYS
     tier = Tier.A
 
-    def __init__(self, spec: EnvSpec, algorithm: str, folder: str | Path | None = None) -> None:
-        root = Path(folder) if folder else WEIGHTS / algorithm / spec.task
-        if not (root / "config.json").exists():
+    def __init__(self, spec: EnvSpec, algorithm: str, model: str | Path | None = None) -> None:
+        card, weights = load_agent(algorithm, FILE, model, spec.task)
+        if tuple(card.get("keys", KEYS)) != KEYS:
             raise ValueError(
-                f"no {algorithm} weights for {spec.task} in {root.name!r}: train them with "
-                f"'worldsim train {algorithm} --task {spec.task}', or give a folder"
+                f"these weights of {algorithm} read {', '.join(card['keys'])}: this agent is given "
+                f"{', '.join(KEYS)}"
             )
-        config = json.loads((root / "config.json").read_text())
-        for key, expected in (("task", spec.task), ("algorithm", algorithm)):
-            if config.get(key) != expected:
+        self._mean, self._std = torch.zeros(1), torch.ones(1)
+        if card.get("normalised"):
+            missing = [name for name in _STATISTICS if name not in weights]
+            if missing:
                 raise ValueError(
-                    f"{root.name} holds {config.get('algorithm')} weights for "
-                    f"{config.get('task')}: {algorithm} for {spec.task} is needed"
+                    f"these weights of {algorithm} lack the normalisation statistics "
+                    f"{', '.join(missing)}"
                 )
-        self._dims = list(config["action_dims"])
-        self._actor = make_actor(config["inputs"], config["hidden"], len(self._dims))
+            self._mean, self._std = (weights.pop(name) for name in _STATISTICS)
+        self._dims = list(card["action_dims"])
+        self._squash = card.get("squash", True)
+        self._inputs = int(card["inputs"])
+        self._actor = make_actor(
+            self._inputs, card["hidden"], len(self._dims), card.get("activation", "relu")
+        )
         try:
-            self._actor.load_state_dict(load_file(root / "actor.safetensors"))
-        except (OSError, SafetensorError, RuntimeError) as error:
-            raise ValueError(f"{root / 'actor.safetensors'} is damaged: {error}") from error
+            self._actor.load_state_dict(weights)
+        except RuntimeError as error:
+            raise ValueError(f"{FILE} of {algorithm} does not fit its config.json") from error
         self._actor.eval()
+        self.training = training_of(card, sum(p.numel() for p in self._actor.parameters()))
 
     def reset(self, goal: GoalSequence, rng: np.random.Generator) -> None:
         """Nothing to remember: the policy is a function of the observation."""
@@ -77,15 +91,30 @@ class SB3Agent:
     def act(self, observation: Mapping[str, NDArray[np.generic]]) -> NDArray[np.float64]:
         """(7,) in [-1, 1]."""
         vector = np.concatenate([np.asarray(observation[k], dtype=np.float32) for k in KEYS])
+        if len(vector) != self._inputs:
+            raise ValueError(
+                f"an observation of {len(vector)} numbers given: these weights read {self._inputs}"
+            )
+        out = self._actor(normalise(torch.from_numpy(vector), self._mean, self._std))
         action = np.zeros(7)
-        action[self._dims] = torch.tanh(self._actor(torch.from_numpy(vector))).numpy()
+        action[self._dims] = (torch.tanh(out) if self._squash else out.clamp(-1, 1)).numpy()
         return action
 
 
-def make_actor(inputs: int, hidden: list[int], outputs: int) -> nn.Sequential:
-    """The mean of SB3's squashed Gaussian actor, before tanh."""
+def make_actor(
+    inputs: int, hidden: list[int], outputs: int, activation: str = "relu"
+) -> nn.Sequential:
+    """The mean of SB3's Gaussian actor, before squashing.
+
+    Args:
+        inputs: numbers in.
+        hidden: widths between.
+        outputs: numbers out.
+        activation: "relu" (SAC, TQC) or "tanh" (PPO).
+    """
+    kind = {"relu": nn.ReLU, "tanh": nn.Tanh}[activation]
     sizes = [inputs, *hidden]
     layers: list[nn.Module] = []
     for a, b in pairwise(sizes):
-        layers += [nn.Linear(a, b), nn.ReLU()]
+        layers += [nn.Linear(a, b), kind()]
     return nn.Sequential(*layers, nn.Linear(sizes[-1], outputs))

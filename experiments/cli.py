@@ -47,6 +47,11 @@ COMMANDS: dict[str, Command] = {
         "experiments.train_gc_bc", "GcBcTraining", "behaviour cloning on frozen latents"
     ),
     "train sac-her": Command("experiments.train_rl", "SacHerConfig", "SAC with hindsight goals"),
+    "train tqc-her": Command("experiments.train_rl", "TqcHerConfig", "TQC with hindsight goals"),
+    "train sac-latent": Command(
+        "experiments.train_sac_latent", "SacLatentConfig", "SAC towards pictures, on frozen latents"
+    ),
+    "train ppo": Command("experiments.train_rl", "PpoConfig", "PPO on the dense reward"),
     "data info": Command("experiments.data_info", "DataInfoConfig", "what is in a data set"),
     "data contact-sheet": Command(
         "experiments.data_info", "ContactSheetConfig", "a picture of a data set"

@@ -18,6 +18,8 @@ from typing import Any
 import envs
 from agents.base import AGENTS
 from envs.spec import check_choice
+from experiments.agent_facts import HEADER as FACTS
+from experiments.agent_facts import cells as fact_cells
 from experiments.evaluate import evaluate
 from experiments.seeds import parse_seeds
 from experiments.statistics import Paired, holm, paired
@@ -171,7 +173,11 @@ def markdown(
         "",
         "Tiers: A privileged state, B image goal with online RL, C image goal with offline data "
         "(random stands in C); they are not one ranking.",
+        "",
+        _line(FACTS),
+        _line(["---"] * len(FACTS)),
     ]
+    lines += [_line(fact_cells(arm.summary)) for arm in arms]
     if comparisons:
         adjusted = holm([p.p_value for _, _, p in comparisons])
         lines += [

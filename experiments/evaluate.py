@@ -23,6 +23,7 @@ from agents.base import AGENTS, Tier
 from envs.goals import MODES, make_goals
 from envs.spec import CAMERAS, check_choice
 from envs.variations import VARIATIONS
+from experiments.agent_facts import made_of
 from experiments.episode import EpisodeResult, run_episode
 from experiments.seeds import parse_seeds
 from experiments.store import RunSpec, RunStore
@@ -163,7 +164,7 @@ def evaluate(
             solved += result.row["success"]
             bar.update()
             bar.set_postfix(success=f"{solved / bar.n:.0%}")
-    return store.summarise(seeds)
+    return store.summarise(seeds, {"made_of": runner.made_of})
 
 
 def _results(
@@ -189,6 +190,7 @@ class Runner:
 
     spec: RunSpec
     tier: Tier = field(init=False)
+    made_of: dict[str, Any] = field(init=False)
 
     def __post_init__(self) -> None:
         _limit_threads(self.spec.threads)
@@ -201,6 +203,7 @@ class Runner:
         probe = envs.make(spec.task, obs_mode="state", **self._env_options)
         self._agent = _make_agent(spec, probe.unwrapped.env_spec)  # type: ignore[attr-defined]
         self.tier = self._agent.tier
+        self.made_of = made_of(self._agent, spec)
         keys = self._agent.observation_keys
         sees = any(key.startswith("image_") for key in keys)
         knows = "observation" in keys

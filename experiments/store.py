@@ -135,11 +135,18 @@ class RunStore:
             file.flush()
             os.fsync(file.fileno())
 
-    def summarise(self, seeds: tuple[int, ...]) -> dict[str, Any]:
-        """Write and return ``summary.json`` over the given seeds that are finished."""
+    def summarise(
+        self, seeds: tuple[int, ...], facts: dict[str, Any] | None = None
+    ) -> dict[str, Any]:
+        """Write and return ``summary.json`` over the given seeds that are finished.
+
+        Args:
+            seeds: which.
+            facts: about the agent, to be put beside its score.
+        """
         wanted = set(seeds)
         rows = [row for row in self.rows() if row["seed"] in wanted]
-        summary = summarise(self.spec, rows)
+        summary = summarise(self.spec, rows) | (facts or {})
         write_atomically(self.folder / "summary.json", json.dumps(summary, indent=1) + "\n")
         return summary
 

@@ -19,8 +19,8 @@ from torch import Tensor
 from agents.checkpoint import save_agent
 from agents.gc_bc import ALGORITHM, FILE
 from agents.latent import encoder_digest
-from experiments.offline import check_demonstrators, claim, data_card
 from experiments.train import load_arrays
+from experiments.trainings import check_demonstrators, claim, data_card
 from experiments.versions import versions
 from worldsim import load_world_model
 from worldsim.data import TrajectoryDataset

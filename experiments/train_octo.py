@@ -23,8 +23,8 @@ from agents.checkpoint import save_agent
 from agents.octo import ALGORITHM, FILE, describe
 from agents.octo_model import OctoConfig, OctoModel
 from experiments.augment import augment
-from experiments.offline import check_demonstrators, claim, data_card
 from experiments.train import load_arrays
+from experiments.trainings import check_demonstrators, claim, data_card
 from experiments.versions import versions
 from worldsim.data import TrajectoryDataset
 from worldsim.states import encode_state

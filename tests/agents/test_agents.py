@@ -20,7 +20,7 @@ CAMERAS = ("left", "wrist")
 QUICK = CEMConfig(samples=8, iterations=1, elites=2, horizon=2)
 
 
-@pytest.mark.parametrize("name", ["expert", "random", "world-model", "sac-her"])
+@pytest.mark.parametrize("name", ["expert", "random", "world-model", "servo", "sac-her"])
 def test_every_agent_keeps_the_protocol(name):
     env = envs.make("reach", cameras=CAMERAS, obs_mode="all")
     agent = make_agent(name, env.unwrapped.env_spec)
@@ -42,7 +42,7 @@ def test_an_unknown_agent_is_refused_with_the_nearest_name():
 def test_actors_of_another_task_or_damaged_ones_are_refused(tmp_path):
     spec = envs.make("reach", obs_mode="state").unwrapped.env_spec
     with pytest.raises(ValueError, match="worldsim train sac-her"):
-        make_agent("sac-her", spec, folder=tmp_path)
+        make_agent("sac-her", spec, model=tmp_path)
     card = {
         "algorithm": "sac-her",
         "task": "grasp",
@@ -52,11 +52,11 @@ def test_actors_of_another_task_or_damaged_ones_are_refused(tmp_path):
     }
     (tmp_path / "config.json").write_text(json.dumps(card))
     with pytest.raises(ValueError, match="for reach is needed"):
-        make_agent("sac-her", spec, folder=tmp_path)
+        make_agent("sac-her", spec, model=tmp_path)
     (tmp_path / "config.json").write_text(json.dumps(card | {"task": "reach"}))
     (tmp_path / "actor.safetensors").write_bytes(b"half")
     with pytest.raises(ValueError, match="damaged"):
-        make_agent("sac-her", spec, folder=tmp_path)
+        make_agent("sac-her", spec, model=tmp_path)
 
 
 def test_the_shipped_sac_her_reaches():

@@ -165,7 +165,9 @@ def test_foreign_weights_get_one_sentence(tmp_path):
     spec = envs.make("reach", cameras=CAMERAS, image_size=32).unwrapped.env_spec
     card = json.loads((weights_in(tmp_path / "good") / "config.json").read_text())
     assert card["label"] == LABEL == "Octo-like, from scratch, no OXE pretraining"
-    assert OctoAgent(spec, tmp_path / "good").model.config == model.config
+    agent = OctoAgent(spec, tmp_path / "good")
+    assert agent.model.config == model.config
+    assert agent.training.label == LABEL
     with pytest.raises(ValueError, match="worldsim train octo-like"):
         load_octo(tmp_path / "none")
     with pytest.raises(ValueError, match="weights of gc-bc: octo-like is needed"):

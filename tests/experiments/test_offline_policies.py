@@ -106,11 +106,18 @@ def test_all_are_given_the_same_goal_pictures_from_the_same_start(place):
         "servo": {"model": str(place / "world")},
         "octo-like": {"model": str(place / "octo")},
         "gc-bc": {"model": str(place / "gc-bc")},
+        "expert": {},
+        "random": {},
     }
     given, starts = {}, set()
     for name, chosen in options.items():
         runner = Runner(RunSpec(name, "pick-place", image_size=32, threads=1, options=chosen))
-        assert runner.tier.name == "C"
+        assert runner.tier.name == ("A" if name == "expert" else "C")
+        if "model" in chosen:
+            assert runner.made_of["goal"] == "pictures"
+            assert runner.made_of["parameters"] > 10_000
+        if name in ("octo-like", "gc-bc"):
+            assert runner.made_of["offline_frames"] == 36
         reset = runner._agent.reset
 
         def spy(goal, rng, name=name, reset=reset):

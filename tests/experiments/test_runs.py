@@ -75,7 +75,9 @@ def test_a_comparison_writes_tables_page_and_videos(tmp_path, capsys):
         agents="expert,random", tasks="reach", seeds="190020:190022", out=str(tmp_path), threads=1
     )
     compare(config)
-    assert "| reach | expert | A | 2/2 = 100%" in capsys.readouterr().out
+    printed = capsys.readouterr().out
+    assert "| reach | expert | A | 2/2 = 100%" in printed
+    assert "| reach | expert | A | observation | coordinates | 0 | 0 | 0 | - | - |" in printed
     page = (tmp_path / "index.html").read_text()
     assert "<video" in page
     assert "http://" not in page.replace("http://www.w3.org", "")

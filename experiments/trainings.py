@@ -1,4 +1,4 @@
-"""What the trainings of offline policies share: whose folder it is, and what they learnt from."""
+"""What the trainings of agents share: whose folder it is, and what they learnt from."""
 
 from __future__ import annotations
 
@@ -6,30 +6,33 @@ import hashlib
 import json
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from experiments.store import write_atomically
 from worldsim.data import TrajectoryDataset
 
-if TYPE_CHECKING:
-    from _typeshed import DataclassInstance
-
 # Options that may differ between the runs that make up one training.
-_FREE = ("out", "device", "threads", "workers")
+_FREE = ("out", "device", "threads", "subprocesses")
 
 
-def claim(out: Path, config: DataclassInstance, facts: dict[str, Any] | None = None) -> None:
+def claim(
+    out: Path,
+    config: Any,
+    facts: dict[str, Any] | None = None,
+    free: tuple[str, ...] = (),
+) -> None:
     """Say in a folder which training runs there, so that none resumes another's checkpoint.
 
     Args:
         out: the folder.
-        config: the training's options.
+        config: the training's options, a dataclass.
         facts: what else the training depends on.
+        free: further options that may differ.
 
     Raises:
         ValueError: when another training, or one with other options, runs there.
     """
-    options = {k: v for k, v in asdict(config).items() if k not in _FREE}
+    options = {k: v for k, v in asdict(config).items() if k not in (*_FREE, *free)}
     wanted = json.loads(json.dumps({"training": type(config).__name__, **options, **(facts or {})}))
     path = out / "run.json"
     if path.exists():

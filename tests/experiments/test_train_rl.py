@@ -1,0 +1,205 @@
+"""SAC, TQC and PPO: they learn a toy task, resume to the bit, and ship what they were."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import torch
+from gymnasium import spaces
+
+import envs
+from agents import make_agent
+from agents.sb3 import ACTION_DIMS, KEYS
+from experiments import rl_env, train_rl
+from experiments.rl_env import TrainingEnv, start_statistics
+from experiments.rl_run import CHECKPOINT
+from experiments.train_rl import PpoConfig, SacHerConfig, TqcHerConfig
+
+SMALL = {"hidden": (16,), "envs": 2, "eval_seeds": 2, "batch": 32}
+
+
+class Point:
+    """Reach without a robot: a point that goes where it is told, ten times faster to step."""
+
+    task = "reach"
+    env_spec = envs.EnvSpec("reach", (), 128, 0.25, 20)
+
+    def __init__(self, **_):
+        self.unwrapped, self.start = self, SimpleNamespace(goal=np.zeros(3))
+        box = spaces.Box(-4.0, 4.0, (3,))
+        self.observation_space = spaces.Dict(dict.fromkeys(KEYS, box))
+
+    def _see(self):
+        place, goal = self.place.copy(), self.goal.copy()
+        seen = {"observation": place, "achieved_goal": place, "desired_goal": goal}
+        return seen, {"is_success": bool(np.linalg.norm(place - goal) < 0.1)}
+
+    def reset(self, seed):
+        rng = np.random.default_rng(seed)
+        self.place, self.goal = rng.uniform(-0.5, 0.5, (2, 3))
+        return self._see()
+
+    def step(self, action):
+        self.place = np.clip(self.place + 0.1 * np.asarray(action)[:3], -1, 1)
+        seen, info = self._see()
+        return seen, -float(np.linalg.norm(self.place - self.goal)), False, False, info
+
+    def sparse_reward(self, achieved, desired, info):
+        distance = np.linalg.norm(np.subtract(achieved, desired), axis=-1)
+        return np.where(distance < 0.1, 0.0, -1.0)
+
+    def get_state(self):
+        return {"place": self.place, "goal": self.goal}
+
+    def set_state(self, state):
+        self.place, self.goal = state["place"], state["goal"]
+
+
+@pytest.fixture
+def points(monkeypatch):
+    monkeypatch.setattr(rl_env.envs, "make", lambda task, **options: Point(**options))
+
+
+def weights(folder):
+    from safetensors.torch import load_file
+
+    return load_file(folder / "actor.safetensors")
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        SacHerConfig(steps=3_000, gradient_steps=1, envs=2, learning_rate=3e-3),
+        TqcHerConfig(steps=3_000, gradient_steps=2, envs=2, learning_rate=3e-3, tau=0.05),
+        PpoConfig(steps=16_000, envs=8, rollout=64, learning_rate=1e-3, eval_every=16_000),
+    ],
+    ids=["sac-her", "tqc-her", "ppo"],
+)
+def test_they_learn_to_reach_with_a_point(points, config, tmp_path):
+    changes = {"hidden": (64, 64), "batch": 128, "eval_every": config.steps, "eval_seeds": 30}
+    train_rl.main(replace(config, out=str(tmp_path), **changes))
+    curve = json.loads((tmp_path / "curve.json").read_text())
+    assert curve[-1]["success"] >= 0.7
+    card = json.loads((tmp_path / "config.json").read_text())
+    assert card["algorithm"] == config.algorithm
+    assert card["variant"] == "pure"
+    assert card["environment_steps"] >= config.steps
+
+
+@pytest.mark.parametrize("kind", [SacHerConfig, PpoConfig])
+def test_a_resumed_run_equals_an_uninterrupted_one(kind, tmp_path):
+    changes = SMALL | {"eval_every": 500, "task": "grasp", "learning_rate": 1e-3}
+    changes |= (
+        {"rollout": 50, "batch": 50}
+        if kind is PpoConfig
+        else {"demonstrations": 2, "gradient_steps": 1}
+    )
+    whole = kind(steps=1_500, out=str(tmp_path / "whole"), **changes)
+    train_rl.main(whole)
+    train_rl.main(replace(whole, steps=1_110, out=str(tmp_path / "cut")))
+    train_rl.main(replace(whole, out=str(tmp_path / "cut")))
+    first, second = (
+        torch.load(tmp_path / name / CHECKPOINT, weights_only=False) for name in ("whole", "cut")
+    )
+    assert first["counters"]["num_timesteps"] == second["counters"]["num_timesteps"] >= 1_500
+    for key, value in first["parameters"]["policy"].items():
+        torch.testing.assert_close(value, second["parameters"]["policy"][key], atol=0, rtol=0)
+    assert [e["next"] for e in first["envs"]] == [e["next"] for e in second["envs"]]
+    for key, value in weights(tmp_path / "whole").items():
+        torch.testing.assert_close(value, weights(tmp_path / "cut")[key], atol=0, rtol=0)
+    card = json.loads((tmp_path / "cut" / "config.json").read_text())
+    if kind is not PpoConfig:
+        assert card["variant"] == "with 2 demonstrations"
+        assert card["demonstration_transitions"] == 2 * 30
+        assert card["demonstrations_solved"] == 1.0
+
+
+@pytest.mark.parametrize("kind", [SacHerConfig, PpoConfig])
+def test_the_shipped_actor_acts_as_the_trained_one(kind, tmp_path, monkeypatch):
+    seen = []
+    evaluate = train_rl.development_success
+
+    def spy(config, model, env):
+        observation, _ = env.start(100_000)
+        seen.append((observation, model.predict(observation, deterministic=True)[0]))
+        return evaluate(config, model, env)
+
+    monkeypatch.setattr(train_rl, "development_success", spy)
+    changes = {"rollout": 50, "batch": 50} if kind is PpoConfig else {}
+    config = kind(task="pick-place", steps=200, eval_every=200, out=str(tmp_path), **SMALL)
+    train_rl.main(replace(config, **changes))
+    spec = envs.make("pick-place", obs_mode="state").unwrapped.env_spec
+    agent = make_agent(config.algorithm, spec, model=tmp_path)
+    assert agent.training.environment_steps == 200
+    assert agent.training.parameters > 45 * 16
+    observation, action = seen[-1]
+    acted = agent.act(observation)
+    np.testing.assert_allclose(acted[list(ACTION_DIMS["pick-place"])], action, atol=1e-5)
+    assert (acted[[3, 4]] == 0).all()
+
+
+def test_foreign_weights_get_one_sentence(tmp_path):
+    config = SacHerConfig(steps=50, eval_every=50, out=str(tmp_path / "sac"), **SMALL)
+    train_rl.main(config)
+    spec = {t: envs.make(t, obs_mode="state").unwrapped.env_spec for t in envs.TASKS}
+    with pytest.raises(ValueError, match="sac-her for reach: tqc-her for reach is needed"):
+        make_agent("tqc-her", spec["reach"], model=tmp_path / "sac")
+    with pytest.raises(ValueError, match="sac-her for reach: sac-her for grasp is needed"):
+        make_agent("sac-her", spec["grasp"], model=tmp_path / "sac")
+    card = json.loads((tmp_path / "sac" / "config.json").read_text())
+    (tmp_path / "sac" / "config.json").write_text(json.dumps(card | {"keys": ["pixels"]}))
+    with pytest.raises(ValueError, match="read pixels"):
+        make_agent("sac-her", spec["reach"], model=tmp_path / "sac")
+    from safetensors.torch import save_file
+
+    kept = {k: v for k, v in weights(tmp_path / "sac").items() if k != "std"}
+    save_file(kept, tmp_path / "sac" / "actor.safetensors")
+    (tmp_path / "sac" / "config.json").write_text(json.dumps(card))
+    with pytest.raises(ValueError, match="lack the normalisation statistics std"):
+        make_agent("sac-her", spec["reach"], model=tmp_path / "sac")
+
+
+def test_other_options_on_the_same_folder_are_refused(tmp_path):
+    config = SacHerConfig(steps=50, eval_every=50, out=str(tmp_path), **SMALL)
+    train_rl.main(config)
+    before = (tmp_path / "actor.safetensors").read_bytes()
+    with pytest.raises(ValueError, match=r"other options \(gamma\)"):
+        train_rl.main(replace(config, gamma=0.9))
+    with pytest.raises(ValueError, match="holds a run with other options"):
+        train_rl.main(TqcHerConfig(steps=50, eval_every=50, out=str(tmp_path), **SMALL))
+    assert (tmp_path / "actor.safetensors").read_bytes() == before
+
+
+def test_training_environments_share_the_seeds_and_go_on_to_the_bit():
+    first, second = (TrainingEnv("grasp", 0, (i, 2)) for i in (0, 1))
+    rng = np.random.default_rng(0)
+    used = []
+    for env in (first, second):
+        reset, env.base.reset = env.base.reset, None
+        env.base.reset = lambda seed, reset=reset: used.append(seed) or reset(seed=seed)
+    for _ in range(3):
+        first.reset()
+        second.reset()
+    assert sorted(used) == [0, 1, 2, 3, 4, 5]
+    actions = rng.uniform(-1, 1, (20, 5)).astype(np.float32)
+    for action in actions[:8]:
+        first.step(action)
+    state = first.checkpoint()
+    went = [first.step(action)[0]["observation"] for action in actions[8:]]
+    other = TrainingEnv("grasp", 0, (0, 2))
+    other.restore(state)
+    again = [other.step(action)[0]["observation"] for action in actions[8:]]
+    np.testing.assert_array_equal(went, again)
+    assert first.reset()[0].keys() == other.reset()[0].keys()
+    np.testing.assert_array_equal(first.base.physics_state(), other.base.physics_state())
+
+
+def test_statistics_take_no_step_and_leave_no_scale_at_zero():
+    mean, std = start_statistics("grasp", 20)
+    assert mean.shape == std.shape == (4 + 4 + 37,)
+    assert (std >= 0.1).all()
+    assert std.max() < 2.0
