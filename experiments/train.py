@@ -45,7 +45,7 @@ class WorldModelTraining:
         joint_steps, posttrain_steps: length of the two parts.
         joint_rate, posttrain_rate: their peak learning rates.
         image_size: pixels the encoder sees per side; stored frames are averaged down.
-        width, depth, heads: of the encoder.
+        width, depth, heads, stem: of the encoder.
         predictor_width, predictor_depth, predictor_heads: of the predictor.
         joint, posttrain: weights and batch sizes.
         device: cpu, cuda, ...
@@ -56,14 +56,15 @@ class WorldModelTraining:
     data: str = "data/default"
     out: str = "runs/tiny"
     encoder: str | None = None
-    joint_steps: int = 2800
-    posttrain_steps: int = 1200
+    joint_steps: int = 7000
+    posttrain_steps: int = 1500
     joint_rate: float = 1.5e-3
     posttrain_rate: float = 1e-3
     image_size: int = 64
     width: int = 128
     depth: int = 6
     heads: int = 4
+    stem: str = "conv"
     predictor_width: int = 160
     predictor_depth: int = 4
     predictor_heads: int = 5
@@ -96,6 +97,7 @@ def build(
         embed_dim=config.width,
         depth=config.depth,
         num_heads=config.heads,
+        stem=config.stem,
     )
     if encoder is not None:
         sizes = encoder.config

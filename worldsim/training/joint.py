@@ -48,9 +48,9 @@ class JointConfig:
         demonstrators: policies (by prefix) whose actions are worth proposing.
     """
 
-    batch: int = 64
+    batch: int = 24
     frames: int = 3
-    predicted: int = 16
+    predicted: int = 8
     inverse: float = 1.0
     pose: float = 8.0
     variance: float = 1.0

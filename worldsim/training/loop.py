@@ -85,7 +85,7 @@ def run(
         ValueError: when a loss is not finite; the last checkpoint is untouched.
     """
     optimiser = torch.optim.AdamW(
-        _groups((modules[n] for n in trained), config.weight_decay), betas=(0.9, 0.95)
+        _groups((modules[n] for n in trained), config.weight_decay), betas=(0.9, 0.95), fused=True
     )
     rng = np.random.default_rng(config.seed)
     torch.manual_seed(config.seed)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
@@ -15,6 +16,8 @@ from worldsim.vjepa2.layers import (
     rotary_table,
     token_positions,
 )
+
+STEMS = ("patch", "conv")
 
 
 @dataclass(frozen=True)
@@ -29,6 +32,8 @@ class EncoderConfig:
         depth: blocks.
         num_heads: attention heads.
         mlp_ratio: hidden width over D.
+        stem: "patch" is V-JEPA 2's one linear map per tubelet; "conv" reaches the same grid by
+            strided convolutions, which small encoders learn places from much sooner.
     """
 
     img_size: int = 256
@@ -38,6 +43,11 @@ class EncoderConfig:
     depth: int = 24
     num_heads: int = 16
     mlp_ratio: float = 4.0
+    stem: str = "patch"
+
+    def __post_init__(self) -> None:
+        if self.stem not in STEMS:
+            raise ValueError(f"unknown stem {self.stem!r}: allowed are {', '.join(STEMS)}")
 
 
 class PatchEmbed3D(nn.Module):
@@ -54,13 +64,42 @@ class PatchEmbed3D(nn.Module):
         return out
 
 
+class ConvStem(nn.Module):
+    """Tubelets to vectors by 3 x 3 convolutions of stride 2 (arXiv 2106.14881).
+
+    The patch side is a power of two. Neighbouring patches overlap, so masked tokens leak into kept
+    ones: not for mask denoising.
+    """
+
+    def __init__(self, config: EncoderConfig) -> None:
+        super().__init__()
+        halvings = config.patch_size.bit_length() - 1
+        if 2**halvings != config.patch_size:
+            raise ValueError(f"a conv stem needs a patch size of 2, 4, 8, ...: {config.patch_size}")
+        self.tubelet_size = config.tubelet_size
+        widths = [max(16, config.embed_dim >> n) for n in reversed(range(halvings))]
+        layers: list[nn.Module] = []
+        for before, after in pairwise([3 * config.tubelet_size, *widths]):
+            layers += [nn.Conv2d(before, after, 3, 2, 1), nn.GroupNorm(1, after), nn.GELU()]
+        # Blocks start with a norm of their own.
+        self.layers = nn.Sequential(*layers[:-2])
+
+    def forward(self, video: Tensor) -> Tensor:
+        """(B, 3, T, H, W) -> (B, D, T', H', W')."""
+        x = video.unflatten(2, (-1, self.tubelet_size)).permute(0, 2, 1, 3, 4, 5)
+        batch, steps = x.shape[:2]
+        x = x.flatten(2, 3).flatten(0, 1).contiguous(memory_format=torch.channels_last)
+        out: Tensor = self.layers(x).unflatten(0, (batch, steps)).transpose(1, 2)
+        return out
+
+
 class Encoder(nn.Module):
     """Video to patch latents; no class token."""
 
     def __init__(self, config: EncoderConfig) -> None:
         super().__init__()
         self.config = config
-        self.patch_embed = PatchEmbed3D(config)
+        self.patch_embed = PatchEmbed3D(config) if config.stem == "patch" else ConvStem(config)
         self.blocks = make_blocks(
             config.depth, config.embed_dim, config.num_heads, config.mlp_ratio
         )

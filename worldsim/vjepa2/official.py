@@ -124,6 +124,8 @@ def arguments(config: Config, patch_size: int = 16) -> dict[str, Any]:
     names = ("embed_dim", "depth", "num_heads", "mlp_ratio")
     given = {name: getattr(config, name) for name in names}
     if isinstance(config, EncoderConfig):
+        if config.stem != "patch":
+            raise CheckpointError(f"the official layout knows no {config.stem} stem")
         given |= {"patch_size": config.patch_size, "tubelet_size": config.tubelet_size}
         return given | {"img_size": config.img_size, "use_rope": True}
     rows, columns = config.grid

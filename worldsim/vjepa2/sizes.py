@@ -46,7 +46,7 @@ def sizes(name: str) -> Sizes:
     """
     if name == "tiny":
         return Sizes(
-            EncoderConfig(img_size=64, embed_dim=128, depth=6, num_heads=4),
+            EncoderConfig(img_size=64, embed_dim=128, depth=6, num_heads=4, stem="conv"),
             PredictorConfig(
                 grid=(4, 4), embed_dim=128, predictor_embed_dim=96, depth=3, num_heads=3
             ),
