@@ -52,6 +52,13 @@ class AgentConfig:
     arrival_closedness: float = 0.12
     mode: str = "plan"
 
+    @property
+    def needs_heads(self) -> bool:
+        """Whether it reads poses from latents, or proposes actions from them."""
+        cost = self.cost
+        terms = cost.pose or cost.closedness or cost.steps or self.proposals
+        return bool(terms) or self.mode != "plan" or self.advance == "arrival"
+
     def __post_init__(self) -> None:
         for what, given, allowed in (
             ("advance", self.advance, ADVANCE_RULES),
@@ -61,6 +68,30 @@ class AgentConfig:
                 raise ValueError(f"unknown {what} {given!r}: allowed are {', '.join(allowed)}")
 
 
+# The paper's planner: 800 samples, 10 refits to 10 elites, one step ahead, the box of 7.5 cm.
+VJEPA2_AC = AgentConfig(
+    planner=CEMConfig(
+        samples=800,
+        iterations=10,
+        elites=10,
+        horizon=1,
+        initial_std=(1.0, 1.0, 1.0, 0.0, 0.0, 0.0, 1.0),
+        minimum_std=0.0,
+        momentum=0.15,
+        momentum_std=0.75,
+        gripper_limit=0.75,
+        gripper_dead_zone=0.25,
+        answer="mean",
+    ),
+    advance="schedule",
+)
+PLANNERS = {
+    "default": AgentConfig(),
+    "vjepa2-ac": VJEPA2_AC,
+    **{mode: AgentConfig(mode=mode) for mode in ("proposal", "servo")},
+}
+
+
 class WorldModelAgent:
     """Plans in latent space towards a sequence of goal pictures.
 
@@ -68,10 +99,13 @@ class WorldModelAgent:
         spec: the environment's interface.
         model: a world model, or its name or path.
         config: options.
-        mode, advance: override those of the config.
+        planner: one of ``PLANNERS``, in place of a config: our default, the paper's "vjepa2-ac",
+            or a floor without imagination.
+        advance: overrides the config's.
 
     Raises:
-        ValueError: when the model does not know the environment's cameras.
+        ValueError: when the model does not know the environment's cameras, or lacks the heads that
+            the options need.
     """
 
     tier = Tier.C
@@ -81,9 +115,11 @@ class WorldModelAgent:
         spec: EnvSpec,
         model: WorldModel | str = "tiny",
         config: AgentConfig | None = None,
-        mode: str | None = None,
+        planner: str = "default",
         advance: str | None = None,
     ) -> None:
+        if planner not in PLANNERS:
+            raise ValueError(f"unknown planner {planner!r}: allowed are {', '.join(PLANNERS)}")
         self.spec = spec
         self.model = load_world_model(model) if isinstance(model, str) else model
         self.model.eval()
@@ -95,8 +131,13 @@ class WorldModelAgent:
                 + (f", and may use {', '.join(known[1:])}" if len(known) > 1 else "")
             )
         self.observation_keys = (*(f"image_{c}" for c in views), "proprio", "target")
-        base = config or AgentConfig()
-        self.config = replace(base, mode=mode or base.mode, advance=advance or base.advance)
+        base = config or PLANNERS[planner]
+        self.config = replace(base, advance=advance or base.advance)
+        if self.config.needs_heads and not self.model.config.heads:
+            raise ValueError(
+                f"a model of the recipe {self.model.config.recipe!r} has no read-out and no goal "
+                "head: plan with planner vjepa2-ac"
+            )
         self.planner = CEM(self.config.planner)
         self._views = views
         self._imagine: Imagine = self.model.rollout
@@ -143,17 +184,22 @@ class WorldModelAgent:
         self._proprio = [*self._proprio, proprio][-keep:]
         self._actions = self._actions[-(keep - 1) :] if keep > 1 else []
 
-    def _goal_pose(self, latent: Tensor, proprio: NDArray[np.float64]) -> NDArray[np.float64]:
-        """(7,) gripper pose in the present goal picture."""
+    def _goal_pose(
+        self, latent: Tensor, proprio: NDArray[np.float64]
+    ) -> NDArray[np.float64] | None:
+        """(7,) gripper pose in the present goal picture; None from a model without a read-out."""
+        if not self.model.config.heads:
+            return None
         pose = read_goal_pose(self.model, latent, self._goals[self._index], proprio)
         return pose.double().numpy()
 
-    def _arrived(self, pose: NDArray[np.float64], proprio: NDArray[np.float64]) -> bool:
+    def _arrived(self, pose: NDArray[np.float64] | None, proprio: NDArray[np.float64]) -> bool:
         """Whether the gripper is where the present goal picture shows it, as open or closed."""
+        assert pose is not None, "checked by __init__"
         near = float(np.linalg.norm(pose[:3] - proprio[:3])) < self.config.arrival_m
         return near and bool(abs(pose[6] - proprio[6]) < self.config.arrival_closedness)
 
-    def _advance(self, latent: Tensor, proprio: NDArray[np.float64]) -> NDArray[np.float64]:
+    def _advance(self, latent: Tensor, proprio: NDArray[np.float64]) -> NDArray[np.float64] | None:
         """Move on to the next picture when this one is reached (or its time is up).
 
         Returns:
@@ -168,8 +214,9 @@ class WorldModelAgent:
             if done:
                 self._index, self._steps_here, self._mean = self._index + 1, 0, None
                 pose = self._goal_pose(latent, proprio)
-        distance = float(np.linalg.norm(pose[:3] - proprio[:3]))
-        self._diagnostics = {"goal": float(self._index), "distance_m": distance}
+        self._diagnostics = {"goal": float(self._index)}
+        if pose is not None:
+            self._diagnostics["distance_m"] = float(np.linalg.norm(pose[:3] - proprio[:3]))
         return pose
 
     def _choose(
@@ -177,10 +224,11 @@ class WorldModelAgent:
         latent: Tensor,
         proprio: NDArray[np.float64],
         target: NDArray[np.float64],
-        pose: NDArray[np.float64],
+        pose: NDArray[np.float64] | None,
     ) -> NDArray[np.float64]:
         goal = self._goals[self._index]
         if self.config.mode == "servo":
+            assert pose is not None, "checked by __init__"
             return self._servo(pose, proprio, target)
         proposals = None
         if self.config.proposals or self.config.mode == "proposal":
@@ -195,7 +243,7 @@ class WorldModelAgent:
             np.stack(self._proprio),
             target,
         )
-        goal_pose = torch.as_tensor(pose, dtype=torch.float32)
+        goal_pose = None if pose is None else torch.as_tensor(pose, dtype=torch.float32)
         cost = LatentGoalCost(self.model, context, goal, goal_pose, self.config.cost, self._imagine)
         plan = self.planner.plan(cost, self._rng, self._mean, proposals)
         self._mean = shift(plan.mean)

@@ -64,7 +64,14 @@ COMMANDS: dict[str, Command] = {
     ),
     "bench env": Command("experiments.bench", "BenchEnvConfig", "steps per second, against Lift"),
     "bench render": Command("experiments.bench", "BenchRenderConfig", "frames per second"),
+    "bench plan": Command("experiments.bench_plan", "BenchPlanConfig", "seconds per action"),
     "bench train": Command("experiments.bench_train", "BenchTrainConfig", "frames per second"),
+    "checkpoint info": Command(
+        "experiments.checkpoint_tools", "InfoConfig", "what is in a V-JEPA 2 checkpoint"
+    ),
+    "checkpoint convert": Command(
+        "experiments.checkpoint_tools", "ConvertConfig", "official, Hugging Face or our own layout"
+    ),
     "landscape": Command("experiments.landscape", "LandscapeConfig", "see what a model learnt"),
     "diagnose": Command("experiments.diagnose", "DiagnoseConfig", "which part holds success back"),
     "doctor": Command("experiments.doctor", "DoctorConfig", "is this machine set up?"),
@@ -139,7 +146,11 @@ def _overview() -> str:
 def _unknown(arguments: list[str]) -> str:
     import difflib
 
-    given = " ".join(arguments[:2]) if arguments[0] in ("train", "data", "bench") else arguments[0]
+    given = (
+        " ".join(arguments[:2])
+        if arguments[0] in ("train", "data", "bench", "checkpoint")
+        else arguments[0]
+    )
     near = difflib.get_close_matches(given, COMMANDS, n=1)
     hint = f" (did you mean {near[0]!r}?)" if near else ""
     return f"unknown command {given!r}{hint}: allowed are {', '.join(COMMANDS)}"

@@ -120,12 +120,12 @@ class Patient(WorldModelAgent):
             views = tuple(c for c in self.model.config.cameras if c in live.env_spec.cameras)
             self._imagine = SimulatedImagination(live, self.model, views)
 
-    def _goal_pose(self, latent: Tensor, proprio: Array) -> Array:
+    def _goal_pose(self, latent: Tensor, proprio: Array) -> Array | None:
         if self.arm == "privileged-pose":
             return self.truths[self._index].pose
         return super()._goal_pose(latent, proprio)
 
-    def _arrived(self, pose: Array, proprio: Array) -> bool:
+    def _arrived(self, pose: Array | None, proprio: Array) -> bool:
         if self.arm != "oracle-switching":
             return super()._arrived(pose, proprio)
         truth = self.truths[self._index]

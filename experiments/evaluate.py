@@ -40,8 +40,9 @@ class EvaluateConfig:
         out: folder for the results; the same command on the same folder continues.
         goal: subgoals (the paper's pictures), dense (every stage) or final (one picture).
         cameras: comma list of left, right, wrist.
-        planner: mode of the world-model agent: plan, proposal or servo.
-        model: folder of the agent's weights; for world-model and servo a shipped name, too.
+        planner: of the world-model agent: default, vjepa2-ac (the paper's), proposal or servo.
+        model: folder of the agent's weights; for world-model and servo also a shipped name or
+            V-JEPA 2-AC's released file.
         advance: arrival or schedule, how a pixel agent moves on to the next picture.
         execution: receding or ensemble, how octo-like uses its chunks of actions.
         variation: recipe of appearances.
@@ -67,7 +68,7 @@ class EvaluateConfig:
 _ON_PICTURES = ("world-model", "servo", "octo-like", "gc-bc", "sac-latent")
 # Which agents take which option of the command line.
 OPTIONS: dict[str, tuple[str, ...]] = {
-    "mode": ("world-model",),
+    "planner": ("world-model",),
     "model": (*_ON_PICTURES, "sac-her", "tqc-her", "ppo"),
     "advance": _ON_PICTURES,
     "execution": ("octo-like",),
@@ -89,7 +90,7 @@ def make_spec(config: EvaluateConfig) -> RunSpec:
         )
     options: dict[str, Any] = {}
     given = {
-        "mode": config.planner,
+        "planner": config.planner,
         "model": config.model,
         "advance": config.advance,
         "execution": config.execution,

@@ -11,10 +11,18 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
-from worldsim.vjepa2 import ACPredictorConfig, CheckpointError, EncoderConfig
+from worldsim.vjepa2 import (
+    ACPredictor,
+    ACPredictorConfig,
+    CheckpointError,
+    Encoder,
+    EncoderConfig,
+)
+from worldsim.vjepa2.checkpoints import SOURCE, read
 from worldsim.world_model import WorldModel, WorldModelConfig
 
 SHIPPED = Path(__file__).parent / "weights"
+AC_FILE = "vjepa2-ac-vitg.pt"
 _FORMAT = "worldsim-world-model-1"
 
 
@@ -32,8 +40,13 @@ def save_world_model(model: WorldModel, folder: Path, dtype: torch.dtype = torch
 def load_world_model(name_or_path: str | Path = "tiny") -> WorldModel:
     """A trained world model in evaluation mode, float32.
 
+    Released weights (arXiv 2506.09985) give the same interface: each frame is resized to the
+    encoder's 256 px, repeated to fill the tubelet, and its features are layer-normed. They know one
+    exterior camera and have no read-out and no goal head.
+
     Args:
-        name_or_path: a shipped name ("tiny") or a folder ``save_world_model`` wrote.
+        name_or_path: a shipped name ("tiny"), a folder ``save_world_model`` wrote, V-JEPA 2-AC's
+            released file, or another checkpoint with encoder and action-conditioned predictor.
 
     Raises:
         CheckpointError: when there is no such model or it cannot be read.
@@ -41,12 +54,8 @@ def load_world_model(name_or_path: str | Path = "tiny") -> WorldModel:
     folder = SHIPPED / str(name_or_path)
     if not (folder / "config.json").exists():
         folder = Path(name_or_path)
-    if not (folder / "config.json").exists():
-        shipped = ", ".join(sorted(p.parent.name for p in SHIPPED.glob("*/config.json"))) or "none"
-        raise CheckpointError(
-            f"no world model {str(name_or_path)!r}: shipped are {shipped}; or give a folder with "
-            "config.json and model.safetensors"
-        )
+    if not _is_ours(folder):
+        return _load_released(Path(name_or_path))
     model = WorldModel(_read_config(folder / "config.json"))
     path = folder / "model.safetensors"
     try:
@@ -56,6 +65,61 @@ def load_world_model(name_or_path: str | Path = "tiny") -> WorldModel:
         raise CheckpointError(f"{path} is missing or damaged: {error}") from error
     except RuntimeError as error:
         raise CheckpointError(f"{path} does not fit its config.json: other layers") from error
+    return model.eval()
+
+
+def shipped() -> tuple[str, ...]:
+    """Names of the models in this package."""
+    return tuple(sorted(path.parent.name for path in SHIPPED.glob("*/config.json")))
+
+
+def _is_ours(folder: Path) -> bool:
+    """Whether a folder holds a whole world model of ours (or a damaged one)."""
+    try:
+        return bool(json.loads((folder / "config.json").read_text()).get("format") == _FORMAT)
+    except OSError:
+        return False
+    except (ValueError, AttributeError) as error:
+        raise CheckpointError(f"{folder / 'config.json'} is damaged: {error}") from error
+
+
+def _load_released(path: Path) -> WorldModel:
+    """A world model around an encoder and predictor in any layout of V-JEPA 2 checkpoints."""
+    if not path.exists() and path.suffix == "":
+        raise CheckpointError(
+            f"no world model {str(path)!r}: shipped are {', '.join(shipped()) or 'none'}; or give "
+            f"a folder with config.json and model.safetensors, or {AC_FILE}"
+        )
+    checkpoint = read(path)
+    if missing := {"encoder", "ac_predictor"} - checkpoint.configs.keys():
+        raise CheckpointError(
+            f"{path} has no {' and no '.join(sorted(missing))}: planning needs both, as in the "
+            f"released {AC_FILE} (from {SOURCE})"
+        )
+    encoder, predictor = checkpoint.module("encoder"), checkpoint.module("ac_predictor")
+    assert isinstance(encoder, Encoder)
+    assert isinstance(predictor, ACPredictor)
+    side = encoder.config.img_size // encoder.config.patch_size
+    if predictor.config.grid != (side, side) or predictor.config.embed_dim != (
+        encoder.config.embed_dim
+    ):
+        raise CheckpointError(
+            f"{path}: a predictor for {predictor.config.grid} patches of width "
+            f"{predictor.config.embed_dim} does not fit its encoder's {(side, side)} of width "
+            f"{encoder.config.embed_dim}"
+        )
+    config = WorldModelConfig(
+        recipe="official",
+        cameras=("left",),
+        encoder=encoder.config,
+        predictor=predictor.config,
+        heads=False,
+    )
+    with torch.device("meta"):
+        model = WorldModel(config)
+    # Only parameters live on the meta device by now; they come from the file.
+    model.encoder, model.predictor = encoder, predictor
+    model.action_scale = torch.tensor(config.action_scale)
     return model.eval()
 
 

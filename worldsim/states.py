@@ -50,3 +50,25 @@ def relative_action(target: ArrayLike, command: ArrayLike, proprio: ArrayLike) -
         (..., 7) delta xyz m, Euler xyz of the remaining turn, closedness still to close.
     """
     return poses.difference(proprio, poses.compose(target, command))
+
+
+def check_poses(poses: ArrayLike) -> None:
+    """Refuse what cannot be a gripper's pose (..., 7).
+
+    Raises:
+        ValueError: a number is not finite, a position is metres away from the robot, an angle is
+            beyond two pi (degrees?), or closedness is far outside [0, 1].
+    """
+    values = np.asarray(poses, dtype=np.float64)
+    if values.shape[-1] != 7:
+        raise ValueError(f"a pose has 7 numbers, got {values.shape[-1]}")
+    if not np.isfinite(values).all():
+        raise ValueError("a pose holds NaN or infinity")
+    for what, part, most in (
+        ("a position (metres from the robot's base)", values[..., :3], 3.0),
+        ("an angle (radians)", values[..., 3:6], 2 * np.pi + 1e-3),
+        ("closedness (0 open, 1 closed), less one half,", values[..., 6] - 0.5, 0.75),
+    ):
+        worst = float(np.abs(part).max(initial=0.0))
+        if worst > most:
+            raise ValueError(f"{what} of {worst:.3g} in a pose: at most {most:.3g} is possible")

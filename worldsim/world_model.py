@@ -21,7 +21,7 @@ from torch.nn import functional as F
 
 from worldsim import poses
 from worldsim.heads import GoalHead, TokenReader
-from worldsim.states import STATE_SIZE, encode_state, relative_action
+from worldsim.states import STATE_SIZE, check_poses, encode_state, relative_action
 from worldsim.vjepa2 import ACPredictor, ACPredictorConfig, Encoder, EncoderConfig
 
 _MEAN = (0.485, 0.456, 0.406)
@@ -39,10 +39,11 @@ class WorldModelConfig:
             leading part of them.
         encoder: V-JEPA 2 encoder.
         predictor: action-conditioned predictor.
-        action_scale: (7,) physical actions are divided by this before they enter the predictor.
+        action_scale: (7,) physical size of an action of 1.
         context_frames: most frames a plan may look back on (never more than in training).
         chunk: actions the goal head proposes.
         max_steps: temporal distances are capped here.
+        heads: whether there are a read-out and a goal head; released models have neither.
     """
 
     recipe: str
@@ -53,6 +54,7 @@ class WorldModelConfig:
     context_frames: int = 2
     chunk: int = 4
     max_steps: int = 40
+    heads: bool = True
     versions: dict[str, str] = field(default_factory=dict)
 
 
@@ -65,12 +67,26 @@ class Context:
         actions: (T - 1, 7) relative actions taken between them, physical units.
         proprio: (T, 7) achieved poses.
         target: (7,) commanded pose now.
+
+    Raises:
+        ValueError: shapes do not fit each other, or a pose is none: not finite, or in degrees.
     """
 
     latents: Tensor
     actions: NDArray[np.float64]
     proprio: NDArray[np.float64]
     target: NDArray[np.float64]
+
+    def __post_init__(self) -> None:
+        steps = len(self.latents)
+        given = (self.actions.shape, self.proprio.shape, self.target.shape)
+        if given != ((steps - 1, 7), (steps, 7), (7,)):
+            raise ValueError(
+                f"{steps} frames need actions ({steps - 1}, 7), poses ({steps}, 7) and a target "
+                f"(7,), got {', '.join(map(str, given))}"
+            )
+        check_poses(self.proprio)
+        check_poses(self.target)
 
 
 class WorldModel(nn.Module):
@@ -83,10 +99,10 @@ class WorldModel(nn.Module):
         self.config = config
         self.encoder = Encoder(config.encoder)
         self.predictor = ACPredictor(config.predictor)
-        dim = config.encoder.embed_dim
-        tokens = self.tokens(len(config.cameras))
-        self.readout = TokenReader(dim, tokens, STATE_SIZE)
-        self.goal_head = self.new_goal_head()
+        if config.heads:
+            tokens = self.tokens(len(config.cameras))
+            self.readout = TokenReader(config.encoder.embed_dim, tokens, STATE_SIZE)
+            self.goal_head = self.new_goal_head()
         self.register_buffer("action_scale", torch.tensor(config.action_scale), persistent=False)
 
     def new_goal_head(self) -> GoalHead:
@@ -165,7 +181,7 @@ class WorldModel(nn.Module):
         """
         steps = latents.shape[1]
         predicted = self.predictor(
-            latents.flatten(1, 2), actions / self.action_scale, encode_state(proprio)
+            latents.flatten(1, 2), self._actions(actions), self._states(proprio)
         )
         return self.normalise(predicted.unflatten(1, (steps, -1)))
 
@@ -173,7 +189,8 @@ class WorldModel(nn.Module):
         """Imagine what candidate actions lead to.
 
         The gripper is taken to reach its commanded pose; how far its fingers can close is read
-        from the imagined latents, which know of the object between them.
+        from the imagined latents, which know of the object between them (without a read-out they
+        are taken to close as commanded, as V-JEPA 2-AC does).
 
         Args:
             context: T frames.
@@ -184,14 +201,14 @@ class WorldModel(nn.Module):
         """
         horizon = actions.shape[1]
         device = self.action_scale.device
-        targets, relative = self._commands(context, actions)
+        targets, relative = self.commands(context, actions)
         past = context.latents[:-1].to(device)  # (T - 1, N, D): shared by all candidates
         proprio = torch.as_tensor(context.proprio, dtype=torch.float32, device=device)
         done = torch.as_tensor(context.actions, dtype=torch.float32, device=device)
         cache = self.predictor.prefill(
             past.flatten(0, 1)[None],
-            (done / self.action_scale)[None],
-            encode_state(proprio[:-1])[None],
+            self._actions(done)[None],
+            self._states(proprio[:-1])[None],
         )
         latent, state = context.latents[-1:].to(device), proprio[-1:]
         imagined, reached = [], []
@@ -203,18 +220,30 @@ class WorldModel(nn.Module):
             predicted, cache = self.predictor.step(
                 cache,
                 latent,
-                action / self.action_scale,
-                encode_state(state),
+                self._actions(action),
+                self._states(state),
                 keep=step + 1 < horizon,
             )
             latent = self.normalise(predicted)  # (S, N, D)
             state = targets[:, step].clone()
-            state[:, 6] = self.read_out(latent)[:, 9].clamp(0.0, 1.0)
+            if self.config.heads:
+                state[:, 6] = self.read_out(latent)[:, 9].clamp(0.0, 1.0)
             imagined.append(latent)
             reached.append(state)
         return torch.stack(imagined, dim=1), torch.stack(reached, dim=1)
 
-    def _commands(self, context: Context, actions: Tensor) -> tuple[Tensor, Tensor]:
+    # Released predictors take metres and radians as they are.
+
+    def _states(self, proprio: Tensor) -> Tensor:
+        """Poses (..., 7) as the predictor knows them."""
+        return encode_state(proprio) if self.config.predictor.state_dim == STATE_SIZE else proprio
+
+    def _actions(self, actions: Tensor) -> Tensor:
+        """Relative actions (..., 7) in physical units as the predictor knows them."""
+        ours = self.config.predictor.state_dim == STATE_SIZE
+        return actions / self.action_scale if ours else actions
+
+    def commands(self, context: Context, actions: Tensor) -> tuple[Tensor, Tensor]:
         """Commanded poses (S, H, 7) and relative actions (S, H, 7) of candidate actions."""
         commands = actions.double().cpu().numpy() * np.array(self.config.action_scale)
         target = np.broadcast_to(context.target, (len(commands), 7))
@@ -236,7 +265,12 @@ class WorldModel(nn.Module):
     # -- heads ----------------------------------------------------------------------------------
 
     def read_out(self, latents: Tensor) -> Tensor:
-        """(B, N, D) -> (B, 10) encoded proprioception (``worldsim.states``)."""
+        """(B, N, D) -> (B, 10) encoded proprioception (``worldsim.states``).
+
+        Raises:
+            ValueError: this model has no heads.
+        """
+        self._check_heads()
         out: Tensor = self.readout(latents)
         return out
 
@@ -248,6 +282,7 @@ class WorldModel(nn.Module):
         Beside the latents it is told how far the gripper of the goal picture is from the present
         one, read from both pictures: what a perceptron would take longest to find out.
         """
+        self._check_heads()
         with torch.no_grad():
             gap = _SHARPER * (self.read_out(goal) - self.read_out(latents))  # (B, 10)
         state = torch.cat([encode_state(proprio), target_closedness[:, None], gap], dim=-1)
@@ -258,3 +293,10 @@ class WorldModel(nn.Module):
         """Control steps (B,) from imagined latents (B, N, D) to one goal (N, D)."""
         closedness = proprio[:, 6]
         return self.propose(latents, goal.expand_as(latents), proprio, closedness)[1]
+
+    def _check_heads(self) -> None:
+        if not self.config.heads:
+            raise ValueError(
+                f"a model of the recipe {self.config.recipe!r} has no read-out and no goal head: "
+                "plan with the latent distance alone (planner vjepa2-ac)"
+            )

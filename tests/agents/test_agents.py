@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -10,10 +11,11 @@ import pytest
 import envs
 from agents import make_agent
 from agents.base import AGENTS, Agent
-from agents.world_model import AgentConfig, WorldModelAgent
+from agents.world_model import VJEPA2_AC, AgentConfig, WorldModelAgent
 from envs.goals import make_goals
 from experiments.episode import run_episode
-from tests.worldsim.test_world_model import small_model
+from tests.worldsim.test_world_model import released_file, small_model
+from worldsim import load_world_model
 from worldsim.planning.cem import CEMConfig
 
 CAMERAS = ("left", "wrist")
@@ -102,3 +104,19 @@ def test_cameras_the_model_does_not_know_are_refused():
         WorldModelAgent(spec, small_model())
     with pytest.raises(ValueError, match="plan, proposal, servo"):
         AgentConfig(mode="guess")
+
+
+def test_the_papers_planner_needs_no_heads(tmp_path):
+    model = load_world_model(released_file(tmp_path / "small.pt"))
+    env = envs.make("reach", cameras=("left",), image_size=32)
+    spec = env.unwrapped.env_spec
+    quick = replace(VJEPA2_AC, planner=replace(VJEPA2_AC.planner, samples=16, iterations=2))
+    assert (VJEPA2_AC.planner.samples, VJEPA2_AC.planner.iterations) == (800, 10)
+    goals = make_goals("reach", 190_011, cameras=("left",), image_size=32)
+    trace = run_episode(env, WorldModelAgent(spec, model, quick), 190_011, goals).traces
+    assert np.isfinite(trace["energy"]).all()
+    for config in (AgentConfig(), replace(quick, mode="servo"), replace(quick, proposals=2)):
+        with pytest.raises(ValueError, match="plan with planner vjepa2-ac"):
+            WorldModelAgent(spec, model, config)
+    with pytest.raises(ValueError, match="default, vjepa2-ac, proposal, servo"):
+        make_agent("world-model", spec, planner="cem")

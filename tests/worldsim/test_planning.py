@@ -73,3 +73,34 @@ def test_the_latent_cost_is_zero_where_imagination_meets_the_goal():
     assert np.isfinite(
         LatentGoalCost(model, start, latents[1, -1], torch.zeros(7), everything)(actions.numpy())
     ).all()
+
+
+def test_the_papers_gripper_rules():
+    seen = []
+    config = CEMConfig(
+        samples=64,
+        elites=4,
+        initial_std=(1.0,) * 7,
+        gripper_limit=0.75,
+        gripper_dead_zone=0.25,
+        answer="mean",
+    )
+    plan = CEM(config).plan(lambda a: seen.append(a) or bowl(a), np.random.default_rng(0))
+    grip = np.abs(np.concatenate(seen)[..., 6])
+    assert grip.max() == 0.75
+    assert ((grip == 0) | (grip >= 0.25)).all()
+    assert (grip == 0).any()
+    np.testing.assert_allclose(plan.actions[:, :6], plan.mean[:, :6])
+    with pytest.raises(ValueError, match="best, mean"):
+        CEMConfig(answer="worst")
+
+
+def test_many_candidates_are_scored_in_parts(monkeypatch):
+    model = small_model()
+    start, actions = context(model, 2), np.random.default_rng(0).uniform(-1, 1, (7, 2, 7))
+    cost = LatentGoalCost(model, start, start.latents[0], None, CostConfig())
+    whole = cost(actions.astype(np.float32))
+    monkeypatch.setattr("worldsim.planning.cost._NUMBERS_AT_ONCE", 3 * start.latents[0].numel())
+    np.testing.assert_allclose(cost(actions.astype(np.float32)), whole, rtol=1e-3)
+    with pytest.raises(ValueError, match="goal's pose"):
+        LatentGoalCost(model, start, start.latents[0], None, CostConfig(pose=1.0))

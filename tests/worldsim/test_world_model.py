@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,7 +13,8 @@ import torch
 from worldsim import load_world_model
 from worldsim.checkpoint import CheckpointError, save_world_model
 from worldsim.states import decode_state, encode_state, relative_action
-from worldsim.vjepa2 import ACPredictorConfig, EncoderConfig
+from worldsim.vjepa2 import ACPredictor, ACPredictorConfig, Encoder, EncoderConfig
+from worldsim.vjepa2.checkpoints import Checkpoint, write
 from worldsim.world_model import Context, WorldModel, WorldModelConfig
 
 
@@ -118,3 +121,71 @@ def test_saved_models_come_back_and_damage_is_named(tmp_path):
     (tmp_path / "m" / "config.json").write_text(json.dumps(config))
     with pytest.raises(CheckpointError, match=r"config\.json"):
         load_world_model(tmp_path / "m")
+
+
+# -- released weights ------------------------------------------------------------------------------
+
+
+def released_file(path: Path, img_size: int = 32, predictor_width: int = 48) -> Path:
+    """An official file of a tiny architecture."""
+    encoder = Encoder(EncoderConfig(img_size=img_size, embed_dim=48, depth=2, num_heads=2))
+    predictor = ACPredictor(ACPredictorConfig((2, 2), predictor_width, 24, depth=2, num_heads=2))
+    write(Checkpoint.of({"encoder": encoder, "ac_predictor": predictor}), path, "official")
+    return path
+
+
+@torch.inference_mode()
+def test_released_weights_give_the_same_interface(tmp_path):
+    model = load_world_model(released_file(tmp_path / "vjepa2-ac-small.pt"))
+    assert model.config.recipe == "official"
+    frames = np.random.default_rng(0).integers(0, 255, (2, 64, 64, 3), dtype=np.uint8)
+    latents = model.encode({"left": frames})
+    assert latents.shape == (2, 4, 48)
+    torch.testing.assert_close(latents.mean(-1), torch.zeros(2, 4), atol=1e-5, rtol=0)
+    here = pose(np.random.default_rng(0))
+    here[6] = 0.2
+    context = Context(latents[:1], np.zeros((0, 7)), here[None], here)
+    actions = torch.zeros(1, 1, 7)
+    actions[0, 0] = torch.tensor([1.0, -1.0, 0.5, 0.0, 0.0, 0.0, 0.5])
+    imagined, states = model.rollout(context, actions)
+    # Upstream: physical actions and raw states go in; poses are integrated, closedness as told.
+    command = torch.tensor([[[0.075, -0.075, 0.0375, 0.0, 0.0, 0.0, 0.5]]])
+    state = torch.as_tensor(here, dtype=torch.float32).view(1, 1, 7)
+    expected = model.normalise(model.predictor(latents[:1], command, state))
+    torch.testing.assert_close(imagined[0, 0], expected[0], atol=1e-5, rtol=1e-5)
+    np.testing.assert_allclose(states[0, 0, :3] - here[:3], [0.075, -0.075, 0.0375], atol=1e-6)
+    assert float(states[0, 0, 6]) == pytest.approx(0.7)
+
+
+def test_what_released_weights_lack_is_said(tmp_path):
+    model = load_world_model(released_file(tmp_path / "a.pt"))
+    with pytest.raises(ValueError, match="no read-out and no goal head"):
+        model.read_out(torch.zeros(1, 4, 48))
+    with pytest.raises(CheckpointError, match="does not fit its encoder"):
+        load_world_model(released_file(tmp_path / "b.pt", img_size=64))
+    encoder = Encoder(EncoderConfig(img_size=32, embed_dim=48, depth=1, num_heads=2))
+    write(Checkpoint.of({"encoder": encoder}), tmp_path / "hf", "hugging-face")
+    with pytest.raises(CheckpointError, match=r"no ac_predictor: .*vjepa2-ac-vitg\.pt"):
+        load_world_model(tmp_path / "hf")
+    with pytest.raises(CheckpointError, match=r"download https.*vjepa2-ac-vitg\.pt and place it"):
+        load_world_model(tmp_path / "vjepa2-ac-vitg.pt")
+
+
+@pytest.mark.parametrize(
+    ("part", "value", "said"),
+    [
+        (0, np.nan, "NaN"),
+        (3, 180.0, "radians"),
+        (6, 255.0, "closedness"),
+        (1, 450.0, "metres"),
+    ],
+)
+def test_impossible_poses_are_refused(part, value, said):
+    model = small_model()
+    good = context(model, 2)
+    target = good.target.copy()
+    target[part] = value
+    with pytest.raises(ValueError, match=said):
+        replace(good, target=target)
+    with pytest.raises(ValueError, match=r"actions \(1, 7\)"):
+        replace(good, actions=good.actions[:, :4])

@@ -16,6 +16,8 @@ from numpy.typing import NDArray
 Array = NDArray[np.float32]
 Cost = Callable[[Array], Array]
 
+ANSWERS = ("best", "mean")
+
 
 @dataclass(frozen=True)
 class CEMConfig:
@@ -28,7 +30,10 @@ class CEMConfig:
         horizon: actions per candidate.
         initial_std: (A,) spread of the first iteration; 0 holds a dimension at its mean.
         minimum_std: spread never falls below this (a few millimetres of motion).
-        momentum: share of the old mean and spread that survives a refit.
+        momentum, momentum_std: shares of the old mean and of the old spread that survive a refit.
+        gripper_limit: the gripper's command stays within plus and minus this.
+        gripper_dead_zone: a smaller command than this holds the gripper as it is.
+        answer: "best" sequence seen, or the last "mean", which is what V-JEPA 2-AC executes.
     """
 
     samples: int = 64
@@ -38,8 +43,14 @@ class CEMConfig:
     initial_std: tuple[float, ...] = (0.7, 0.7, 0.7, 0.0, 0.0, 0.5, 0.7)
     minimum_std: float = 0.05
     momentum: float = 0.1
+    momentum_std: float = 0.1
+    gripper_limit: float = 1.0
+    gripper_dead_zone: float = 0.0
+    answer: str = "best"
 
     def __post_init__(self) -> None:
+        if self.answer not in ANSWERS:
+            raise ValueError(f"unknown answer {self.answer!r}: allowed are {', '.join(ANSWERS)}")
         if not 1 <= self.elites <= self.samples:
             raise ValueError(f"elites must be between 1 and samples, got {self.elites}")
         if self.iterations < 1 or self.horizon < 1:
@@ -51,8 +62,8 @@ class Plan:
     """What a planner returns.
 
     Attributes:
-        actions: (H, A) cheapest sequence seen.
-        cost: its cost.
+        actions: (H, A) to execute.
+        cost: the lowest seen.
         mean: (H, A) centre of the last Gaussian, the warm start of the next plan.
         history: best cost of each iteration.
     """
@@ -96,12 +107,13 @@ class CEM:
         best, best_cost, history = mean, np.inf, []
         for iteration in range(cfg.iterations):
             noise = rng.standard_normal((cfg.samples, *shape), dtype=np.float32)
-            candidates = np.clip(mean + std * noise, -1.0, 1.0)
-            candidates[0] = np.clip(mean, -1.0, 1.0)
+            candidates = mean + std * noise
+            candidates[0] = mean
             if iteration == 0 and proposals is not None:
-                candidates[1 : 1 + len(proposals)] = np.clip(proposals, -1.0, 1.0)
+                candidates[1 : 1 + len(proposals)] = proposals
             elif iteration > 0:
                 candidates[1] = best
+            candidates = self._allowed(candidates)
             costs = cost(candidates)
             if costs.shape != (cfg.samples,) or np.isnan(costs).all():
                 raise ValueError(f"cost returned {costs.shape}, all NaN or not ({cfg.samples},)")
@@ -112,9 +124,19 @@ class CEM:
                 best, best_cost = candidates[order[0]], float(costs[order[0]])
             history.append(best_cost)
             mean = cfg.momentum * mean + (1.0 - cfg.momentum) * elite.mean(axis=0)
-            std = cfg.momentum * std + (1.0 - cfg.momentum) * elite.std(axis=0)
+            std = cfg.momentum_std * std + (1.0 - cfg.momentum_std) * elite.std(axis=0)
             std = np.maximum(std, floor)
-        return Plan(best, best_cost, mean, tuple(history))
+        actions = best if cfg.answer == "best" else self._allowed(mean)
+        return Plan(actions, best_cost, mean, tuple(history))
+
+    def _allowed(self, actions: Array) -> Array:
+        """Actions (..., A) within the box; the last dimension is the gripper's."""
+        limit = np.ones(actions.shape[-1], dtype=np.float32)
+        limit[-1] = self.config.gripper_limit
+        inside = np.clip(actions, -limit, limit)
+        grip = inside[..., -1]
+        inside[..., -1] = np.where(np.abs(grip) < self.config.gripper_dead_zone, 0.0, grip)
+        return inside
 
 
 def shift(mean: Array) -> Array:

@@ -9,7 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from worldsim.states import relative_action
+from worldsim.states import check_poses, relative_action
 
 
 @dataclass(frozen=True)
@@ -22,6 +22,9 @@ class Arrays:
         commanded, intended: (F, 7) physical actions leaving each frame (zero at an episode's end).
         lengths: (E,) frames of each episode.
         policies: (E,) who collected it.
+
+    Raises:
+        ValueError: poses or actions that cannot be: NaN, degrees, other sizes.
     """
 
     frames: NDArray[np.uint8] | Tensor
@@ -31,6 +34,17 @@ class Arrays:
     intended: NDArray[np.float32]
     lengths: NDArray[np.int64]
     policies: NDArray[np.str_]
+
+    def __post_init__(self) -> None:
+        check_poses(self.proprio)
+        check_poses(self.target)
+        for name in ("commanded", "intended"):
+            actions = getattr(self, name)
+            if actions.shape != self.proprio.shape or not np.isfinite(actions).all():
+                raise ValueError(
+                    f"{name} actions have shape {actions.shape}, or are not finite: "
+                    f"{self.proprio.shape} is needed"
+                )
 
     @property
     def offsets(self) -> NDArray[np.int64]:

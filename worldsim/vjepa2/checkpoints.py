@@ -125,6 +125,8 @@ def write(checkpoint: Checkpoint, path: Path, layout: Layout, overwrite: bool = 
     if layout not in LAYOUTS:
         raise CheckpointError(f"no layout {layout!r}: allowed are {', '.join(LAYOUTS)}")
     target = path if layout == "official" else path / "model.safetensors"
+    if path.is_file() and (layout != "official" or not overwrite):
+        raise CheckpointError(f"{path} exists already: remove it or choose another place")
     if target.exists() and not overwrite:
         raise CheckpointError(f"{target} exists already: remove it or choose another place")
     modules = {kind: checkpoint.module(kind) for kind in checkpoint.configs}
