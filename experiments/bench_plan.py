@@ -232,11 +232,10 @@ def describe(result: dict[str, Any]) -> str:
         each = 1000 * result["seconds_per_sample"][name]
         lines.append(f"  {name:6} {value:8.3f} s per action ({plan}), {each:.3f} ms per sample")
     if "ratio" in result:
-        lines.append(
+        text = (
             "  {ratio:.1f} times as fast; costs differ by at most "
-            "{largest_relative_cost_error:.1e} of their size; {same_elites} of {elites} elites "
-            "the same, the others within {largest_excess_of_an_elite:.1e} of the last one's cost".format(
-                **result
-            )
+            "{largest_relative_cost_error:.1e} of their size;\n  {same_elites} of {elites} elites the same, the others within "
+            "{largest_excess_of_an_elite:.1e} of the last one's cost"
         )
+        lines.append(text.format(**result))
     return "\n".join(lines)

@@ -17,13 +17,18 @@ def episode_of(number: int, /, frames: int = 6, width: int = 5, **changes) -> Ep
     def numbers(*shape):
         return rng.uniform(-1, 1, shape).astype(np.float32)
 
+    def poses():
+        values = numbers(frames, 7)
+        values[:, 6] = np.abs(values[:, 6])
+        return values
+
     def picture():
         return np.kron(rng.integers(0, 256, (frames, 4, 4, 3), np.uint8), np.ones((1, 4, 4, 1)))
 
     values = {
         "images": {c: picture().astype(np.uint8) for c in ("left", "wrist")},
-        "proprio": numbers(frames, 7),
-        "target": numbers(frames, 7),
+        "proprio": poses(),
+        "target": poses(),
         "executed": numbers(frames - 1, 7),
         "commanded": numbers(frames - 1, 7),
         "intended": numbers(frames - 1, 7),
