@@ -234,7 +234,8 @@ def describe(result: dict[str, Any]) -> str:
     if "ratio" in result:
         text = (
             "  {ratio:.1f} times as fast; costs differ by at most "
-            "{largest_relative_cost_error:.1e} of their size;\n  {same_elites} of {elites} elites the same, the others within "
+            "{largest_relative_cost_error:.1e} of their size;\n"
+            "  {same_elites} of {elites} elites the same, the others within "
             "{largest_excess_of_an_elite:.1e} of the last one's cost"
         )
         lines.append(text.format(**result))
