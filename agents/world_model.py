@@ -19,7 +19,7 @@ from agents.base import Tier
 from envs import EnvSpec
 from envs.goals import GoalSequence
 from worldsim import load_world_model, poses
-from worldsim.planning.cem import CEM, CEMConfig, shift
+from worldsim.planning.cem import CEM, CEMConfig, Plan, shift
 from worldsim.planning.cost import CostConfig, Imagine, LatentGoalCost, read_goal_pose
 from worldsim.states import relative_action
 from worldsim.world_model import Context, WorldModel
@@ -35,8 +35,8 @@ class AgentConfig:
     Attributes:
         planner: the search.
         cost: the energy.
-        proposals: candidates the goal head adds to the first iteration (0: none).
-        proposal_std: their spread, in actions.
+        propose: the search starts around what the goal head proposes; otherwise around the rest of
+            the last plan.
         advance: "arrival" moves to the next picture when the gripper read from it is reached,
             "schedule" after the sequence's budgets.
         arrival_m, arrival_closedness: how close counts as arrived.
@@ -45,8 +45,7 @@ class AgentConfig:
 
     planner: CEMConfig = field(default_factory=CEMConfig)
     cost: CostConfig = field(default_factory=CostConfig)
-    proposals: int = 0
-    proposal_std: float = 0.15
+    propose: bool = False
     advance: str = "arrival"
     arrival_m: float = 0.015
     arrival_closedness: float = 0.12
@@ -56,7 +55,7 @@ class AgentConfig:
     def needs_heads(self) -> bool:
         """Whether it reads poses from latents, or proposes actions from them."""
         cost = self.cost
-        terms = cost.pose or cost.closedness or cost.steps or self.proposals
+        terms = cost.pose or cost.closedness or cost.steps or cost.trust or self.propose
         return bool(terms) or self.mode != "plan" or self.advance == "arrival"
 
     def __post_init__(self) -> None:
@@ -230,13 +229,12 @@ class WorldModelAgent:
         if self.config.mode == "servo":
             assert pose is not None, "checked by __init__"
             return self._servo(pose, proprio, target)
-        proposals = None
-        if self.config.proposals or self.config.mode == "proposal":
+        chunk = None
+        if self.config.propose or self.config.mode == "proposal":
             chunk, steps = self._propose(latent, goal, proprio, target)
             self._diagnostics["steps_to_go"] = steps
             if self.config.mode == "proposal":
                 return np.asarray(chunk[0], dtype=np.float64)
-            proposals = self._spread(chunk)
         context = Context(
             torch.stack(self._latents),
             np.array(self._actions).reshape(-1, 7),
@@ -244,11 +242,20 @@ class WorldModelAgent:
             target,
         )
         goal_pose = None if pose is None else torch.as_tensor(pose, dtype=torch.float32)
-        cost = LatentGoalCost(self.model, context, goal, goal_pose, self.config.cost, self._imagine)
-        plan = self.planner.plan(cost, self._rng, self._mean, proposals)
+        cost = LatentGoalCost(
+            self.model, context, goal, goal_pose, self.config.cost, self._imagine, chunk
+        )
+        plan = self._search(cost, chunk)
         self._mean = shift(plan.mean)
         self._diagnostics["energy"] = plan.cost
         return np.asarray(plan.actions[0], dtype=np.float64)
+
+    def _search(self, cost: LatentGoalCost, chunk: NDArray[np.float32] | None) -> Plan:
+        """Around the proposal, if there is one; the rest of the last plan is a candidate, too."""
+        if chunk is None:
+            return self.planner.plan(cost, self._rng, self._mean)
+        last = None if self._mean is None else self._mean[None]
+        return self.planner.plan(cost, self._rng, chunk, last)
 
     @torch.inference_mode()
     def _propose(
@@ -269,13 +276,6 @@ class WorldModelAgent:
         horizon = self.config.planner.horizon
         repeat = np.repeat(chunk[-1:], max(0, horizon - len(chunk)), axis=0)
         return np.concatenate([chunk, repeat])[:horizon], float(steps[0])
-
-    def _spread(self, chunk: NDArray[np.float32]) -> NDArray[np.float32]:
-        """(P, H, 7): the chunk itself and noisy copies."""
-        noise = self._rng.standard_normal((self.config.proposals, *chunk.shape), dtype=np.float32)
-        noise[0] = 0.0
-        moves = np.array(self.config.planner.initial_std, dtype=np.float32) > 0
-        return np.clip(chunk + self.config.proposal_std * noise * moves, -1.0, 1.0)
 
     def _servo(
         self,

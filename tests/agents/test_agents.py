@@ -17,6 +17,7 @@ from experiments.episode import run_episode
 from tests.worldsim.test_world_model import released_file, small_model
 from worldsim import load_world_model
 from worldsim.planning.cem import CEMConfig
+from worldsim.planning.cost import CostConfig
 
 CAMERAS = ("left", "wrist")
 QUICK = CEMConfig(samples=8, iterations=1, elites=2, horizon=2)
@@ -75,7 +76,7 @@ def test_the_shipped_sac_her_reaches():
 @pytest.mark.parametrize("mode", ["plan", "proposal", "servo"])
 def test_the_world_model_agent_repeats_itself(cameras, mode):
     env = envs.make("grasp", cameras=cameras, image_size=32)
-    config = AgentConfig(planner=QUICK, proposals=2, mode=mode)
+    config = AgentConfig(planner=QUICK, cost=CostConfig(trust=1.0), propose=True, mode=mode)
     goals = make_goals("grasp", 190_011, cameras=cameras, image_size=32)
     spec = env.unwrapped.env_spec
     agent = WorldModelAgent(spec, small_model(), config)
@@ -90,7 +91,7 @@ def test_the_world_model_agent_repeats_itself(cameras, mode):
 def test_sub_goals_advance_on_arrival_or_by_the_schedule():
     goals = make_goals("pick-place", 190_013, "subgoals", cameras=CAMERAS, image_size=32)
     env = envs.make("pick-place", cameras=CAMERAS, image_size=32)
-    config = AgentConfig(planner=QUICK, proposals=0, advance="schedule")
+    config = AgentConfig(planner=QUICK, advance="schedule")
     agent = WorldModelAgent(env.unwrapped.env_spec, small_model(), config)
     trace = run_episode(env, agent, 190_013, goals).traces["goal"]
     assert trace[goals.budgets[0] - 1] == 0
@@ -115,7 +116,7 @@ def test_the_papers_planner_needs_no_heads(tmp_path):
     goals = make_goals("reach", 190_011, cameras=("left",), image_size=32)
     trace = run_episode(env, WorldModelAgent(spec, model, quick), 190_011, goals).traces
     assert np.isfinite(trace["energy"]).all()
-    for config in (AgentConfig(), replace(quick, mode="servo"), replace(quick, proposals=2)):
+    for config in (AgentConfig(), replace(quick, mode="servo"), replace(quick, propose=True)):
         with pytest.raises(ValueError, match="plan with planner vjepa2-ac"):
             WorldModelAgent(spec, model, config)
     with pytest.raises(ValueError, match="default, vjepa2-ac, proposal, servo"):

@@ -7,7 +7,9 @@ from candidate actions (S, H, A) to costs (S,). Terms, each a weight in ``CostCo
   weight (V-JEPA 2-AC uses the L1 of the last step only);
 - *pose*: metres, turned radians and closedness between the imagined gripper and the gripper read
   from the goal picture by the read-out: a metric term without coordinates being handed over;
-- *steps*: control steps to the goal from the last imagined latents, by the goal head.
+- *steps*: control steps to the goal from the last imagined latents, by the goal head;
+- *trust*: squared departure from what the goal head proposes. Learnt energies are right where they
+  were learnt; without this term the search finds where they are wrong.
 """
 
 from __future__ import annotations
@@ -39,6 +41,7 @@ class CostConfig:
         pose: of the gripper's distance to the pose read from the goal picture, per 5 cm.
         closedness: of the difference in closedness.
         steps: of the temporal distance, per step.
+        trust: of the mean squared departure from the proposed actions.
         norm: 1 or 2, the latent distance's norm.
         path: 0 counts the last step only, 1 every step alike.
     """
@@ -47,6 +50,7 @@ class CostConfig:
     pose: float = 0.0
     closedness: float = 0.0
     steps: float = 0.0
+    trust: float = 0.0
     norm: int = 1
     path: float = 0.5
 
@@ -89,6 +93,10 @@ class LatentGoalCost:
             needs it.
         config: weights.
         imagine: what actions lead to, in place of ``model.rollout`` (true dynamics, say).
+        proposal: (H, 7) actions the goal head proposes; None if no term needs them.
+
+    Raises:
+        ValueError: a term lacks what it needs.
     """
 
     def __init__(
@@ -99,7 +107,11 @@ class LatentGoalCost:
         goal_pose: Tensor | None,
         config: CostConfig,
         imagine: Imagine | None = None,
+        proposal: NDArray[np.float32] | None = None,
     ) -> None:
+        if proposal is None and config.trust:
+            raise ValueError("a trust term needs the proposed actions")
+        self.proposal = proposal
         self.model, self.context, self.goal, self.config = model, context, goal, config
         if goal_pose is None and (config.pose or config.closedness):
             raise ValueError("a pose or closedness term needs the goal's pose")
@@ -110,7 +122,11 @@ class LatentGoalCost:
         """(S, H, 7) actions in [-1, 1] -> (S,) costs."""
         most = max(1, _NUMBERS_AT_ONCE // self.goal.numel())
         parts = [self._some(actions[i : i + most]) for i in range(0, len(actions), most)]
-        return np.concatenate(parts)
+        costs = np.concatenate(parts)
+        if self.proposal is not None and self.config.trust:
+            departure = np.square(actions - self.proposal).mean(axis=(1, 2))
+            costs = costs + np.float32(self.config.trust) * departure
+        return costs
 
     @torch.inference_mode()
     def _some(self, actions: NDArray[np.float32]) -> NDArray[np.float32]:
