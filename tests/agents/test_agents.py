@@ -17,7 +17,6 @@ from experiments.episode import run_episode
 from tests.worldsim.test_world_model import released_file, small_model
 from worldsim import load_world_model
 from worldsim.planning.cem import CEMConfig
-from worldsim.planning.cost import CostConfig
 
 CAMERAS = ("left", "wrist")
 QUICK = CEMConfig(samples=8, iterations=1, elites=2, horizon=2)
@@ -76,7 +75,7 @@ def test_the_shipped_sac_her_reaches():
 @pytest.mark.parametrize("mode", ["plan", "proposal", "servo"])
 def test_the_world_model_agent_repeats_itself(cameras, mode):
     env = envs.make("grasp", cameras=cameras, image_size=32)
-    config = AgentConfig(planner=QUICK, cost=CostConfig(trust=1.0), propose=True, mode=mode)
+    config = AgentConfig(planner=QUICK, mode=mode)
     goals = make_goals("grasp", 190_011, cameras=cameras, image_size=32)
     spec = env.unwrapped.env_spec
     agent = WorldModelAgent(spec, small_model(), config)
