@@ -26,7 +26,7 @@ from experiments.statistics import Paired, holm, paired
 from experiments.store import RunSpec, RunStore, write_atomically
 
 REFERENCE = "world-model"
-DEFAULT_AGENTS = "world-model,sac-her,expert,random"
+DEFAULT_AGENTS = "world-model,servo,sac-her,expert,random"
 
 
 @dataclass(frozen=True)
