@@ -102,7 +102,7 @@ def test_all_train_from_the_same_episodes(place, tmp_path, monkeypatch):
 
 def test_all_are_given_the_same_goal_pictures_from_the_same_start(place):
     options = {
-        "world-model": {"model": str(place / "world"), "mode": "proposal"},
+        "world-model": {"model": str(place / "world"), "planner": "proposal"},
         "servo": {"model": str(place / "world")},
         "octo-like": {"model": str(place / "octo")},
         "gc-bc": {"model": str(place / "gc-bc")},
