@@ -1,6 +1,6 @@
 """Benchmarks: steps and frames per second, side by side with stock robosuite in one run.
 
-    worldsim bench env --json bench.json
+    worldsim bench env --json
 
 Arms alternate in short slices, so that a busy neighbour slows both alike; medians and the ratio of
 medians are reported.
@@ -10,19 +10,15 @@ from __future__ import annotations
 
 import contextlib
 import io
-import json
-import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 import envs
-from experiments.store import write_atomically
-from experiments.versions import versions
+from experiments.bench_results import show
 
 LIFT_STEPS_PER_SLICE = 20
 
@@ -33,7 +29,7 @@ class BenchEnvConfig:
 
     Attributes:
         rounds: slices per arm.
-        json: file for the results.
+        json: file for the results; alone, they are printed as JSON.
     """
 
     rounds: int = 7
@@ -46,7 +42,7 @@ class BenchRenderConfig:
 
     Attributes:
         frames: pictures per size.
-        json: file for the results.
+        json: file for the results; alone, they are printed as JSON.
     """
 
     frames: int = 300
@@ -75,7 +71,8 @@ def bench_env(config: BenchEnvConfig) -> None:
     if "robosuite Lift, no image" in medians:
         for what in ("one 128 px image", "no image"):
             ratios[what] = medians[f"worldsim, {what}"] / medians[f"robosuite Lift, {what}"]
-    _report({"medians": medians, "ratios": ratios, "samples": samples}, config.json)
+    results = {"medians": medians, "ratios": ratios, "samples": samples}
+    show(results, _table(results), config.json)
 
 
 def bench_render(config: BenchRenderConfig) -> None:
@@ -91,16 +88,16 @@ def bench_render(config: BenchRenderConfig) -> None:
             env.frame("left", size)
             times.append(time.perf_counter() - start)
         medians[f"{size} px, frames per second"] = 1.0 / float(np.median(times))
-    _report({"medians": medians}, config.json)
+    results = {"medians": medians}
+    show(results, _table(results), config.json)
 
 
-def _report(results: dict[str, Any], path: str | None) -> None:
-    for section in ("medians", "ratios"):
-        for name, value in results.get(section, {}).items():
-            print(f"{section[:-1]:7} {name:45} {value:9.3f}")
-    if path:
-        stamped = results | {"versions": versions(), "cores": os.cpu_count()}
-        write_atomically(Path(path), json.dumps(stamped, indent=1) + "\n")
+def _table(results: dict[str, Any]) -> str:
+    return "\n".join(
+        f"{section[:-1]:7} {name:45} {value:9.3f}"
+        for section in ("medians", "ratios")
+        for name, value in results.get(section, {}).items()
+    )
 
 
 def _rate(step: Callable[[], object], count: int) -> float:

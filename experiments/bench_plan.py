@@ -1,6 +1,6 @@
 """Seconds per action of planning, beside a plain loop over the same module.
 
-    worldsim bench plan --json bench-plan.json
+    worldsim bench plan --json
     worldsim bench plan --model vitl --samples 16 --iterations 1
     worldsim bench plan --model weights/vjepa2-ac-vitg.pt --device cuda --samples 800
 
@@ -13,8 +13,6 @@ read as a user's would be, encodes a frame and plans one action.
 
 from __future__ import annotations
 
-import json
-import os
 import resource
 import tempfile
 import time
@@ -27,8 +25,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from experiments.store import write_atomically
-from experiments.versions import versions
+from experiments.bench_results import show
 from worldsim import load_world_model
 from worldsim.planning.cem import CEM, CEMConfig
 from worldsim.planning.cost import CostConfig, LatentGoalCost
@@ -51,7 +48,7 @@ class BenchPlanConfig:
         reference: measure the plain loop, too.
         device: cpu, cuda, ...
         threads: torch threads.
-        json: file for the results.
+        json: file for the results; alone, they are printed as JSON.
     """
 
     model: str = "tiny"
@@ -140,14 +137,10 @@ def main(config: BenchPlanConfig) -> None:
             name: value / (config.samples * config.iterations) for name, value in seconds.items()
         },
         "peak_memory_gb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20,
-        "cores": os.cpu_count(),
-        "versions": versions(),
     }
     if config.reference:
         result |= agreement(costs, search) | {"ratio": seconds["plain"] / seconds["ours"]}
-    print(describe(result))
-    if config.json:
-        write_atomically(Path(config.json), json.dumps(result, indent=1) + "\n")
+    show(result, describe(result), config.json)
 
 
 def load(name: str) -> WorldModel:

@@ -1,6 +1,6 @@
 """Frames per second of the three trainings, on made-up frames at the sizes of ``tiny``.
 
-    worldsim bench train --json bench-train.json
+    worldsim bench train --json
 
 A frame is one time step, of one view in stage 1 and of two elsewhere, and counts each time it is
 trained on: batch times frames per window. The parts alternate round by round, so that a busy
@@ -9,8 +9,6 @@ neighbour slows all alike; medians are reported, checkpoints included.
 
 from __future__ import annotations
 
-import json
-import os
 import tempfile
 import time
 from collections.abc import Callable
@@ -20,12 +18,11 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from experiments.store import write_atomically
+from experiments.bench_results import show
 from experiments.train import WorldModelTraining
 from experiments.train import build as build_model
 from experiments.train_encoder import EncoderTraining
 from experiments.train_encoder import build as build_parts
-from experiments.versions import versions
 from worldsim.training.batches import Arrays
 from worldsim.training.joint import train_joint
 from worldsim.training.loop import LoopConfig
@@ -45,7 +42,7 @@ class BenchTrainConfig:
         steps: optimiser steps per measurement.
         device: cpu, cuda, ...
         threads: torch threads.
-        json: file for the results.
+        json: file for the results; alone, they are printed as JSON.
     """
 
     rounds: int = 5
@@ -71,12 +68,10 @@ def main(config: BenchTrainConfig) -> None:
             if number > 0:
                 samples[name].append(rate)
     medians = {name: float(np.median(values)) for name, values in samples.items()}
-    for name, value in medians.items():
-        print(f"{name:28} {value:9.1f} frames per second")
-    if config.json:
-        results = {"frames_per_second": medians, "samples": samples, "threads": config.threads}
-        results |= {"device": config.device, "cores": os.cpu_count(), "versions": versions()}
-        write_atomically(Path(config.json), json.dumps(results, indent=1) + "\n")
+    results = {"frames_per_second": medians, "samples": samples}
+    results |= {"device": config.device, "threads": config.threads}
+    rates = (f"{name:28} {value:9.1f} frames per second" for name, value in medians.items())
+    show(results, "\n".join(rates), config.json)
 
 
 def arms(config: BenchTrainConfig) -> dict[str, tuple[int, Callable[[Path], object]]]:

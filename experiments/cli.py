@@ -115,7 +115,7 @@ def _call(name: str, arguments: list[str]) -> int:
         getattr(module, command.config),
         prog=f"worldsim {name}",
         description=_paragraphs(module.__doc__ or ""),
-        args=arguments,
+        args=_with_json_target(arguments) if name.startswith("bench ") else arguments,
     )
     mains = getattr(module, "MAINS", {})
     try:
@@ -127,6 +127,14 @@ def _call(name: str, arguments: list[str]) -> int:
         print(f"\nworldsim {name}: interrupted; what was finished is kept", file=sys.stderr)
         return 130
     return 0
+
+
+def _with_json_target(arguments: list[str]) -> list[str]:
+    """A benchmark's ``--json`` may stand alone: the results are then printed as JSON."""
+    words = []
+    for word, after in zip(arguments, [*arguments[1:], "--"], strict=True):
+        words += [word, "-"] if word == "--json" and after.startswith("--") else [word]
+    return words
 
 
 def _paragraphs(text: str) -> str:
