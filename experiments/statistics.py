@@ -2,15 +2,18 @@
 
 Wilson (1927) for one rate; exact McNemar (1947) for two arms on the same seeds; Newcombe's method
 10 (Statistics in Medicine 17, 1998, 2635-2650) for the paired difference; Holm (1979) across pairs.
+For scores of several training runs on several tasks: interquartile mean, probability of improvement
+and stratified bootstrap (Agarwal et al., arXiv 2108.13264).
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy import stats
 
 
@@ -106,3 +109,53 @@ def holm(p_values: Sequence[float]) -> list[float]:
         running = max(running, (len(p_values) - rank) * p_values[index])
         adjusted[index] = min(1.0, running)
     return [float(p) for p in adjusted]
+
+
+def iqm(scores: NDArray[np.float64]) -> float:
+    """Interquartile mean: the mean of the middle half of all scores, whatever their shape."""
+    return float(stats.trim_mean(np.asarray(scores).ravel(), 0.25))
+
+
+def probability_of_improvement(first: NDArray[np.float64], second: NDArray[np.float64]) -> float:
+    """Chance that a run of the first beats one of the second on a task drawn at random.
+
+    Args:
+        first: (runs, tasks) scores.
+        second: (other runs, tasks) scores.
+
+    Returns:
+        Mean over tasks of P(first > second) + P(tie) / 2 (Mann and Whitney's U).
+    """
+    wins = np.sign(first[:, None] - second[None]) / 2 + 0.5  # (runs, other runs, tasks)
+    return float(wins.mean())
+
+
+def stratified_bootstrap(
+    scores: NDArray[np.float64],
+    statistic: Callable[[NDArray[np.float64]], float],
+    confidence: float = 0.95,
+    repetitions: int = 2000,
+    seed: int = 0,
+) -> tuple[float, float]:
+    """Percentile interval of a statistic; runs are drawn again within each task.
+
+    Args:
+        scores: (runs, tasks).
+        statistic: of such an array.
+        confidence: of the interval.
+        repetitions: arrays drawn.
+        seed: of the draws.
+
+    Raises:
+        ValueError: when there is no run or no task.
+    """
+    scores = np.asarray(scores, dtype=np.float64)
+    if scores.ndim != 2 or scores.size == 0:
+        raise ValueError(f"scores of shape {scores.shape}: (runs, tasks) are needed")
+    rng, tasks = np.random.default_rng(seed), np.arange(scores.shape[1])
+    drawn = [
+        statistic(scores[rng.integers(len(scores), size=scores.shape), tasks])
+        for _ in range(repetitions)
+    ]
+    low, high = np.quantile(drawn, [0.5 - confidence / 2, 0.5 + confidence / 2])
+    return float(low), float(high)
