@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import Enum
@@ -11,6 +10,8 @@ from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
+
+from envs.spec import check_choice
 
 if TYPE_CHECKING:
     from envs import EnvSpec
@@ -51,8 +52,8 @@ class Agent(Protocol):
     """Anything that acts. The episode loop hands over ``observation_keys`` and nothing else.
 
     ``reset`` gets the goal pictures and the episode's own generator; ``act`` returns an action
-    (7,) in [-1, 1]. An agent may offer ``diagnostics() -> dict[str, float]`` about its last action,
-    and, where it was trained, ``training: Training``.
+    (7,) in [-1, 1]. An agent may offer ``diagnostics()`` (names -> numbers or arrays) about
+    its last action, and, where it was trained, ``training: Training``.
     """
 
     observation_keys: tuple[str, ...]
@@ -101,8 +102,5 @@ def make_agent(name: str, env_spec: EnvSpec, **options: Any) -> Agent:
     Raises:
         ValueError: for an unknown name, with the allowed ones.
     """
-    if name not in AGENTS:
-        near = difflib.get_close_matches(name, AGENTS, n=1)
-        hint = f" (did you mean {near[0]}?)" if near else ""
-        raise ValueError(f"unknown agent {name!r}{hint}: allowed are {', '.join(AGENTS)}")
+    check_choice("agent", name, tuple(AGENTS))
     return AGENTS[name](env_spec, **options)

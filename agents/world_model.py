@@ -8,7 +8,8 @@ Tier C: it sees pictures and the robot's own state, and learnt from offline data
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
@@ -18,6 +19,7 @@ from torch import Tensor
 from agents.base import Tier
 from envs import EnvSpec
 from envs.goals import GoalSequence
+from envs.spec import check_choice
 from worldsim import load_world_model, poses
 from worldsim.planning.cem import CEM, CEMConfig, Plan, shift
 from worldsim.planning.cost import CostConfig, Imagine, LatentGoalCost, read_goal_pose
@@ -100,6 +102,20 @@ PLANNERS = {
 }
 
 
+Settings = TypeVar("Settings", CEMConfig, CostConfig)
+
+
+def _changed(settings: Settings, changes: Mapping[str, Any] | None) -> Settings:
+    """Settings with some of them replaced; lists stand for tuples."""
+    known = [field.name for field in fields(settings)]
+    for name in changes or {}:
+        check_choice("planner setting", name, tuple(known))
+    values: dict[str, Any] = {
+        k: tuple(v) if isinstance(v, list) else v for k, v in (changes or {}).items()
+    }
+    return replace(settings, **values)
+
+
 class WorldModelAgent:
     """Plans in latent space towards a sequence of goal pictures.
 
@@ -110,10 +126,12 @@ class WorldModelAgent:
         planner: one of ``PLANNERS``, in place of a config: our default, the paper's "vjepa2-ac",
             or a floor without imagination.
         advance: overrides the config's.
+        search: overrides of the search, by ``CEMConfig``'s names (``{"samples": 64}``).
+        energy: overrides of the energy, by ``CostConfig``'s names.
 
     Raises:
         ValueError: when the model does not know the environment's cameras, or lacks the heads that
-            the options need.
+            the options need; for an unknown setting.
     """
 
     tier = Tier.C
@@ -125,6 +143,8 @@ class WorldModelAgent:
         config: AgentConfig | None = None,
         planner: str = "default",
         advance: str | None = None,
+        search: Mapping[str, Any] | None = None,
+        energy: Mapping[str, Any] | None = None,
     ) -> None:
         if planner not in PLANNERS:
             raise ValueError(f"unknown planner {planner!r}: allowed are {', '.join(PLANNERS)}")
@@ -140,7 +160,12 @@ class WorldModelAgent:
             )
         self.observation_keys = (*(f"image_{c}" for c in views), "proprio", "target")
         base = config or PLANNERS[planner]
-        self.config = replace(base, advance=advance or base.advance)
+        self.config = replace(
+            base,
+            advance=advance or base.advance,
+            planner=_changed(base.planner, search),
+            cost=_changed(base.cost, energy),
+        )
         if self.config.needs_heads and not self.model.config.heads:
             raise ValueError(
                 f"a model of the recipe {self.model.config.recipe!r} has no read-out and no goal "
@@ -160,7 +185,7 @@ class WorldModelAgent:
         self._latents: list[Tensor] = []
         self._proprio: list[NDArray[np.float64]] = []
         self._actions: list[NDArray[np.float64]] = []
-        self._diagnostics: dict[str, float] = {}
+        self._diagnostics: dict[str, float | NDArray[np.float32]] = {}
 
     def act(self, observation: Mapping[str, NDArray[np.generic]]) -> NDArray[np.float64]:
         """Action (7,) in [-1, 1] for an observation."""
@@ -176,8 +201,8 @@ class WorldModelAgent:
         self._steps_here += 1
         return action
 
-    def diagnostics(self) -> dict[str, float]:
-        """What the last decision rested on: energy, sub-goal, gripper's distance to it (m)."""
+    def diagnostics(self) -> dict[str, float | NDArray[np.float32]]:
+        """What the last decision rested on: sub-goal, distance to it (m), energy, plan (H, 7)."""
         return dict(self._diagnostics)
 
     # -- inside ---------------------------------------------------------------------------------
@@ -256,7 +281,7 @@ class WorldModelAgent:
         )
         plan = self._search(cost, chunk)
         self._mean = shift(plan.mean)
-        self._diagnostics["energy"] = plan.cost
+        self._diagnostics |= {"energy": plan.cost, "plan": plan.actions}
         return np.asarray(plan.actions[0], dtype=np.float64)
 
     def _search(self, cost: LatentGoalCost, chunk: NDArray[np.float32] | None) -> Plan:

@@ -24,7 +24,7 @@ from scipy.spatial.transform import Rotation
 from envs.controller import DOWNWARD, TABLE_Z, CartesianController
 from envs.rendering import Renderer
 from envs.scene import BASE_POS, OBJECT_KINDS, load_model, resize_object
-from envs.spec import BUDGETS, CAMERAS, OBS_MODES, REWARDS, EnvSpec, check_choice
+from envs.spec import BUDGETS, CAMERAS, OBS_MODES, REWARDS, STAGES, EnvSpec, check_choice
 from envs.variations import OBJECTS, get_variation, sample_colour
 
 Array = NDArray[np.float64]
@@ -35,7 +35,6 @@ STATE = mujoco.mjtState.mjSTATE_INTEGRATION
 OBSERVATION_SIZE = 37
 # Metres and radians stay inside the first; a knocked object's velocities are clipped to the second.
 POSE_BOUND, STATE_BOUND = 4.0, 20.0
-STAGES = ("none", "reached", "grasped", "lifted", "placed")
 _PARKED = np.array([0.0, 0.0, -1.0])
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -16,6 +17,9 @@ TASKS: dict[str, str] = {
 
 BUDGETS: dict[str, int] = {"reach": 20, "grasp": 30, "pick-place": 40}
 """Control steps an episode may take."""
+
+STAGES: tuple[str, ...] = ("none", "reached", "grasped", "lifted", "placed")
+"""How far an episode can get; ``info["stage"]`` is the furthest."""
 
 CAMERAS: tuple[str, ...] = ("left", "right", "wrist")
 OBS_MODES: tuple[str, ...] = ("pixels", "state", "all")
@@ -52,6 +56,8 @@ class EnvSpec:
 
 
 def check_choice(what: str, given: object, allowed: tuple[str, ...]) -> None:
-    """Raise a ValueError that names what was given and what is allowed."""
+    """Raise a ValueError that names what was given, the nearest name, and what is allowed."""
     if given not in allowed:
-        raise ValueError(f"unknown {what} {given!r}: allowed are {', '.join(allowed)}")
+        near = difflib.get_close_matches(str(given), allowed, n=1)
+        hint = f" (did you mean {near[0]}?)" if near else ""
+        raise ValueError(f"unknown {what} {given!r}{hint}: allowed are {', '.join(allowed)}")

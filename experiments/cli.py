@@ -16,6 +16,7 @@ _EXAMPLES = """examples:
   worldsim compare                                      the main job, a few minutes
   worldsim evaluate --agent expert --task grasp --seeds 190000:190020 --out runs/expert
   worldsim evaluate --agent world-model --task reach --seeds 200000:200200 --out runs/reach
+  worldsim sweep sweeps/planners.yaml --dry-run         what a sweep would run, and for how long
   worldsim collect --preset default --out data/default  rebuild the training data
   worldsim doctor                                       is this machine set up?
 """
@@ -33,7 +34,9 @@ class Command:
 COMMANDS: dict[str, Command] = {
     "compare": Command("experiments.compare", "CompareConfig", "every agent on identical seeds"),
     "evaluate": Command("experiments.evaluate", "EvaluateConfig", "one agent on one task"),
-    "report": Command("experiments.report", "ReportConfig", "the page of a comparison"),
+    "sweep": Command("experiments.sweep", "SweepConfig", "agents × settings × tasks of a file"),
+    "results": Command("experiments.results", "ResultsConfig", "episodes as Parquet and CSV"),
+    "report": Command("experiments.report", "ReportConfig", "the page of a comparison or sweep"),
     "render": Command("experiments.video", "RenderConfig", "videos from stored states"),
     "collect": Command("experiments.collect", "CollectConfig", "training data"),
     "train encoder": Command("experiments.train_encoder", "EncoderTraining", "without actions"),

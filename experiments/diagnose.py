@@ -34,9 +34,10 @@ from envs.goals import expert_looks, make_goals
 from envs.spec import check_choice
 from experiments.episode import run_episode
 from experiments.failures import failure_mode
+from experiments.frames import Look, StoredEpisode
 from experiments.seeds import parse_seeds
 from experiments.store import RunSpec, RunStore, write_atomically
-from experiments.video import render_episode
+from experiments.video import render
 from worldsim.world_model import Context, WorldModel
 
 Array = NDArray[np.float64]
@@ -195,7 +196,8 @@ def _describe(
         with np.load(store.folder / "states" / f"{seed}.npz") as file:
             mode = failure_mode(live, file["physics"])
         if mode not in modes.values():
-            render_episode(store, row, store.folder / "videos" / mode.replace(" ", "-"))
+            episode = StoredEpisode(store.folder, store.spec, row)
+            render([episode], store.folder / "videos" / mode.replace(" ", "-"), Look())
         modes[seed] = mode
     counts = dict(Counter(modes.values()).most_common())
     print(

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from agents.base import Agent
 from envs.goals import GoalSequence
+from envs.spec import STAGES
 
 
 @dataclass(frozen=True)
@@ -22,7 +23,8 @@ class EpisodeResult:
     Attributes:
         row: what goes into ``episodes.jsonl``.
         physics: (T, n) simulator states, from which any picture can be drawn again.
-        traces: per-step numbers for the video's overlay (distance, energy, ...).
+        traces: numbers for the video's overlay: of T states (distance, stage, poses), of T - 1
+            actions (the action and what the agent tells of its decision: energy, plan, ...).
     """
 
     row: dict[str, Any]
@@ -42,6 +44,7 @@ def run_episode(
     Raises:
         ValueError: when the agent's action is not seven finite numbers.
     """
+    started = time.perf_counter()
     _, agent_stream, _ = np.random.SeedSequence(seed).spawn(3)
     observation, info = env.reset(seed=seed)
     base: Any = env.unwrapped
@@ -49,10 +52,12 @@ def run_episode(
     physics = [base.physics_state()]
     if goals is None:
         row = _row(seed, state_hash, info, 0, [], np.zeros((1, 3)), "goal_failed")
+        row["seconds"] = round(time.perf_counter() - started, 4)
         return EpisodeResult(row, np.stack(physics), {})
     agent.reset(goals, np.random.default_rng(agent_stream))
     tool = [np.asarray(observation["proprio"][:3], dtype=np.float64)]
-    traces: dict[str, list[float]] = {"distance_m": [info["distance_m"]]}
+    traces: dict[str, list[Any]] = {}
+    _trace(traces, observation, info)
     seconds: list[float] = []
     truncated = False
     while not truncated and not info["is_success"]:
@@ -60,14 +65,17 @@ def run_episode(
         start = time.perf_counter()
         action = agent.act(seen)
         seconds.append(time.perf_counter() - start)
-        observation, _, _, truncated, info = env.step(_checked(action, agent))
+        checked = _checked(action, agent)
+        observation, _, _, truncated, info = env.step(checked)
+        traces.setdefault("action", []).append(checked)
         physics.append(base.physics_state())
         tool.append(np.asarray(observation["proprio"][:3], dtype=np.float64))
         for key, value in _diagnostics(agent).items():
-            traces.setdefault(key, []).append(value)
-        traces["distance_m"].append(info["distance_m"])
+            traces.setdefault(f"agent_{key}", []).append(value)
+        _trace(traces, observation, info)
     failure = "" if info["is_success"] else "timeout"
     row = _row(seed, state_hash, info, len(seconds), seconds, np.stack(tool), failure)
+    row["seconds"] = round(time.perf_counter() - started, 4)
     return EpisodeResult(row, np.stack(physics), {k: np.array(v) for k, v in traces.items()})
 
 
@@ -81,7 +89,14 @@ def _checked(action: Any, agent: Agent) -> NDArray[np.float32]:
     return np.clip(array, -1.0, 1.0)
 
 
-def _diagnostics(agent: Agent) -> Mapping[str, float]:
+def _trace(traces: dict[str, list[Any]], seen: Mapping[str, Any], info: Mapping[str, Any]) -> None:
+    """What a video shows of a state beside its picture."""
+    now = {"distance_m": info["distance_m"], "stage": STAGES.index(info["stage"])}
+    for key, value in (now | {k: np.array(seen[k]) for k in ("proprio", "target")}).items():
+        traces.setdefault(key, []).append(value)
+
+
+def _diagnostics(agent: Agent) -> Mapping[str, Any]:
     report = getattr(agent, "diagnostics", None)
     return report() if report is not None else {}
 

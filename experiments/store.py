@@ -5,16 +5,20 @@
     DIR/states/SEED.npz  simulator states and traces, to draw videos from later
     DIR/summary.json     rates and intervals
 
-Running the same spec on the same folder skips what is done. A line cut short by a crash is dropped
-and its episode run again. Everything but the append is written aside and moved into place.
+Running the same spec on the same folder skips what is done. Any number of processes may append:
+each holds a lock while it does. A line cut short by a crash is dropped and its episode run again;
+an episode that two processes ran counts once. Everything but the append is written aside and moved
+into place. The fields of a line are in docs/results.md.
 """
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import json
 import os
-from dataclasses import asdict, dataclass, field
+import time
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
@@ -22,9 +26,10 @@ import numpy as np
 
 from experiments.episode import EpisodeResult
 from experiments.statistics import wilson
-from experiments.versions import versions
+from experiments.versions import hardware, versions
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
+EPISODES = "episodes.jsonl"
 
 
 @dataclass(frozen=True)
@@ -56,16 +61,65 @@ class RunSpec:
         """SHA-256 of the canonical form; the code's version is recorded, not hashed."""
         return hashlib.sha256(self.canonical().encode()).hexdigest()
 
+    @classmethod
+    def read(cls, folder: Path) -> RunSpec:
+        """What a folder holds.
+
+        Raises:
+            ValueError: when it holds no run of ours.
+        """
+        path = folder / "spec.json"
+        try:
+            raw = json.loads(path.read_text())
+            names = {field.name for field in fields(cls)}
+            values = {name: value for name, value in raw.items() if name in names}
+            return cls(**values | {"cameras": tuple(raw["cameras"])})
+        except (OSError, ValueError, TypeError, KeyError) as error:
+            raise ValueError(f"{folder} holds no run: {path} is missing or foreign") from error
+
 
 def write_atomically(path: Path, data: str | bytes) -> None:
     """Write aside, then move into place: a good file is never half replaced."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(path.name + ".tmp")
+    temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
     if isinstance(data, str):
         temporary.write_text(data)
     else:
         temporary.write_bytes(data)
     os.replace(temporary, path)
+
+
+def append_line(path: Path, line: str) -> None:
+    """Append a line for good, alone: what a crash left of another line is cut off first."""
+    with path.open("ab+") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        end = file.seek(0, os.SEEK_END)
+        if end:
+            file.seek(end - 1)
+            if file.read(1) != b"\n":
+                file.seek(0)
+                file.truncate(file.read().rfind(b"\n") + 1)
+        file.write(line.encode() + b"\n")
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def read_rows(folder: Path) -> list[dict[str, Any]]:
+    """Finished episodes of a run's folder by seed; the first line of a seed counts.
+
+    Raises:
+        ValueError: when a whole line is not what a run wrote.
+    """
+    path = folder / EPISODES
+    whole = path.read_bytes().rpartition(b"\n")[0] if path.exists() else b""
+    rows: dict[int, dict[str, Any]] = {}
+    for number, line in enumerate(whole.splitlines(), start=1):
+        try:
+            row = json.loads(line)
+            rows.setdefault(int(row["seed"]), row)
+        except (ValueError, TypeError, KeyError) as error:
+            raise ValueError(f"{path}, line {number} is not an episode of ours") from error
+    return [rows[seed] for seed in sorted(rows)]
 
 
 class RunStore:
@@ -89,32 +143,16 @@ class RunStore:
                 )
         else:
             write_atomically(path, text + "\n")
-        self._drop_cut_line()
-
-    @property
-    def _episodes(self) -> Path:
-        return self.folder / "episodes.jsonl"
-
-    def _drop_cut_line(self) -> None:
-        """A crash can leave half a line at the end; what is whole stays."""
-        if not self._episodes.exists():
-            return
-        data = self._episodes.read_bytes()
-        if data and not data.endswith(b"\n"):
-            write_atomically(self._episodes, data[: data.rfind(b"\n") + 1])
 
     def rows(self) -> list[dict[str, Any]]:
         """Finished episodes by seed."""
-        if not self._episodes.exists():
-            return []
-        rows = [json.loads(line) for line in self._episodes.read_text().splitlines()]
-        return sorted(rows, key=lambda row: int(row["seed"]))
+        return read_rows(self.folder)
 
     def append(self, result: EpisodeResult, tier: str) -> None:
         """Add an episode: states first, so that a line in the file always has its states."""
         spec = self.spec
         path = self.folder / "states" / f"{result.row['seed']}.npz"
-        temporary = path.with_suffix(".tmp")
+        temporary = path.with_suffix(f".{os.getpid()}.tmp")
         with temporary.open("wb") as file:
             np.savez_compressed(
                 file, physics=result.physics, **{f"trace_{k}": v for k, v in result.traces.items()}
@@ -128,12 +166,12 @@ class RunStore:
             "tier": tier,
             **result.row,
             "threads": spec.threads,
+            "run_key": spec.key,
+            "finished": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+            "hardware": hardware(),
             "versions": versions(),
         }
-        with self._episodes.open("a") as file:
-            file.write(json.dumps(row) + "\n")
-            file.flush()
-            os.fsync(file.fileno())
+        append_line(self.folder / EPISODES, json.dumps(row))
 
     def summarise(
         self, seeds: tuple[int, ...], facts: dict[str, Any] | None = None
@@ -182,5 +220,6 @@ def summarise(spec: RunSpec, rows: list[dict[str, Any]]) -> dict[str, Any]:
         "seeds": [rows[0]["seed"], rows[-1]["seed"] + 1],
         "run_key": spec.key,
         "options": spec.options,
-        "versions": versions(),
+        "git_commits": sorted({row["versions"].get("git_commit", "unknown") for row in rows}),
+        "versions": rows[-1]["versions"],
     }

@@ -1,9 +1,11 @@
-"""What produced a result: package versions, code version, machine. Stamped into every result."""
+"""What produced a result: package versions, code version, hardware. Stamped into every result."""
 
 from __future__ import annotations
 
+import os
 import platform
 import subprocess
+import sys
 from functools import lru_cache
 from importlib import metadata
 from pathlib import Path
@@ -38,3 +40,20 @@ def git_commit() -> str:
     except (OSError, subprocess.SubprocessError):
         return "unknown"
     return out.stdout.strip()
+
+
+@lru_cache(maxsize=1)
+def hardware() -> dict[str, str | int | None]:
+    """The machine: processor, cores, and the accelerator if this process uses one."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        lines = []
+    names = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
+    torch = sys.modules.get("torch")
+    used = torch is not None and torch.cuda.is_available()
+    return {
+        "cpu": next(names, platform.processor() or platform.machine()),
+        "cores": os.cpu_count(),
+        "gpu": torch.cuda.get_device_name() if torch is not None and used else None,
+    }

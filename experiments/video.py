@@ -1,34 +1,36 @@
-"""Videos drawn after the fact from stored simulator states, at any size.
+"""Videos drawn after the fact from stored simulator states, at any size, from any camera.
 
-    worldsim render runs/compare --out runs/compare/videos --size 256
+    worldsim render runs/compare --size 256
+    worldsim render runs/compare --layout side-by-side --seeds 190000,190003
 
-Each frame shows the scene, the goal picture in the corner, step and distance, and a border that
-turns green at success. Files are named ``task_agent_seed_outcome.mp4``.
+``single`` makes one file an episode, ``side-by-side`` one a start (all agents on the same seed),
+``grid`` one an agent (up to nine of its episodes). Beside each ``.mp4`` a ``.json`` names it.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+import re
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import zip_longest
 from pathlib import Path
-from typing import Any
+from typing import Literal
 
 import imageio.v2 as imageio
 import numpy as np
-from numpy.typing import NDArray
-from PIL import Image, ImageDraw
 from tqdm import tqdm
 from tyro.conf import Positional
 
-import envs
-from envs.goals import make_goals
-from experiments.store import RunSpec, RunStore
+from experiments.arms import Arm, load_arms
+from experiments.frames import Image8, Look, StoredEpisode, draw
+from experiments.seeds import parse_seeds
+from experiments.specs import label
+from experiments.store import write_atomically
 
 FPS = 4
-BORDER = 4
-GREEN, RED, GREY = (46, 160, 67), (200, 60, 50), (120, 120, 120)
-Image8 = NDArray[np.uint8]
+GRID = 9
+LAYOUTS = ("single", "side-by-side", "grid")
 
 
 @dataclass(frozen=True)
@@ -36,12 +38,14 @@ class RenderConfig:
     """Options of ``worldsim render``.
 
     Attributes:
-        folder: a comparison's or a single run's folder.
+        folder: of a sweep, a comparison or a single run.
         out: where the videos go; default: videos/ in the folder.
         task, agent, outcome: only these (outcome: success or failure).
-        seeds: only these seeds, as a comma list.
-        size: pixels per side.
+        seeds: only these, as first:end or a comma list.
+        layout: single, side-by-side or grid.
+        size: pixels per side of a scene.
         camera: left, right or wrist.
+        imagined: add a strip of what a world model imagines.
         gif: write GIFs beside the MP4s.
     """
 
@@ -49,120 +53,137 @@ class RenderConfig:
     out: str | None = None
     task: str | None = None
     agent: str | None = None
-    outcome: str | None = None
+    outcome: Literal["success", "failure"] | None = None
     seeds: str | None = None
+    layout: Literal["single", "side-by-side", "grid"] = "single"
     size: int = 256
-    camera: str = "left"
+    camera: Literal["left", "right", "wrist"] = "left"
+    imagined: bool = False
     gif: bool = False
 
 
 def main(config: RenderConfig) -> None:
-    """Draw all episodes that pass the filters."""
-    if config.outcome not in (None, "success", "failure"):
-        raise ValueError(f"unknown outcome {config.outcome!r}: allowed are success, failure")
-    root = Path(config.folder)
-    specs = sorted(root.glob("**/spec.json"))
-    if not specs:
-        raise ValueError(f"{root} holds no runs: give the folder of an evaluation or comparison")
-    wanted = None if config.seeds is None else {int(s) for s in config.seeds.split(",")}
-    jobs = []
-    for path in specs:
-        store = open_store(path.parent)
-        if config.task not in (None, store.spec.task) or config.agent not in (
-            None,
-            store.spec.agent,
-        ):
-            continue
-        for row in store.rows():
-            outcome = "success" if row["success"] else "failure"
-            if (wanted is None or row["seed"] in wanted) and config.outcome in (None, outcome):
-                jobs.append((store, row))
-    out = Path(config.out) if config.out else root / "videos"
-    for store, row in tqdm(jobs, desc="render"):
-        render_episode(store, row, out, config.size, config.camera, config.gif)
+    """Draw all episodes that pass the filters.
+
+    Raises:
+        ValueError: when none does.
+    """
+    seeds = None if config.seeds is None else set(parse_seeds(config.seeds))
+    chosen = [
+        episode
+        for arm in load_arms(Path(config.folder))
+        for episode in StoredEpisode.all_of(arm)
+        if config.task in (None, episode.spec.task)
+        and config.agent in (None, episode.spec.agent)
+        and config.outcome in (None, episode.outcome)
+        and (seeds is None or episode.row["seed"] in seeds)
+    ]
+    if not chosen:
+        raise ValueError(f"{config.folder}: no stored episode passes these filters")
+    out = Path(config.out) if config.out else Path(config.folder) / "videos"
+    look = Look(config.size, config.camera, config.imagined)
+    for group in tqdm(list(_layout(chosen, config.layout)), desc="render", unit="video"):
+        render(group, out, look, config.layout, config.gif)
+    print(out)
 
 
-def open_store(folder: Path) -> RunStore:
-    """The store of a finished run."""
-    raw = json.loads((folder / "spec.json").read_text())
-    raw.pop("schema_version")
-    raw.pop("key")
-    return RunStore(folder, RunSpec(**raw | {"cameras": tuple(raw["cameras"])}))
+def _layout(episodes: list[StoredEpisode], layout: str) -> Iterator[list[StoredEpisode]]:
+    """Episodes that share a video."""
+    if layout == "single":
+        yield from ([episode] for episode in episodes)
+        return
+    groups: dict[tuple[str, ...], list[StoredEpisode]] = {}
+    for episode in episodes:
+        by = str(episode.row["seed"]) if layout == "side-by-side" else label(episode.spec)
+        groups.setdefault((episode.spec.task, episode.spec.goal, by), []).append(episode)
+    yield from (group if layout == "side-by-side" else group[:GRID] for group in groups.values())
 
 
-def render_arms(arms: list[tuple[RunStore, list[dict[str, Any]]]], out: Path) -> None:
-    """One success and one failure of every run, where there are any."""
-    chosen = []
-    for store, rows in arms:
-        for success in (True, False):
-            row = next((r for r in rows if r["success"] is success), None)
-            if row is not None and row["failure"] != "goal_failed":
-                chosen.append((store, row))
-    for store, row in tqdm(chosen, desc="videos"):
-        render_episode(store, row, out)
+def render_chosen(arms: list[Arm], out: Path) -> None:
+    """One success and one failure of every run, and all runs on the starts that tell most."""
+    chosen: dict[Path, StoredEpisode] = {}
+    for arm in arms:
+        seeds = telling_seeds([a for a in arms if a.spec.task == arm.spec.task])
+        stored = StoredEpisode.all_of(arm)
+        for outcome in ("success", "failure"):
+            chosen |= {e.states: e for e in [e for e in stored if e.outcome == outcome][:1]}
+        chosen |= {e.states: e for e in stored if e.row["seed"] in seeds}
+    for episode in tqdm(list(chosen.values()), desc="videos", unit="video"):
+        render([episode], out, Look(imagined=True))
 
 
-def render_episode(
-    store: RunStore,
-    row: dict[str, Any],
+def telling_seeds(arms: list[Arm], count: int = 2) -> list[int]:
+    """Starts on which the runs of a task differ most."""
+    solved: dict[int, list[bool]] = {}
+    for arm in arms:
+        for row in arm.rows:
+            solved.setdefault(row["seed"], []).append(row["success"])
+    spread = {seed: abs(float(np.mean(outcomes)) - 0.5) for seed, outcomes in solved.items()}
+    return sorted(spread, key=lambda seed: (spread[seed], seed))[:count]
+
+
+def render(
+    episodes: Sequence[StoredEpisode],
     out: Path,
-    size: int = 256,
-    camera: str = "left",
+    look: Look,
+    layout: str = "single",
     gif: bool = False,
 ) -> Path:
-    """Draw one stored episode; returns the file."""
-    outcome = "success" if row["success"] else "failure"
-    out.mkdir(parents=True, exist_ok=True)
-    path = out / f"{row['task']}_{row['agent']}_{row['seed']}_{outcome}.mp4"
-    if not path.exists():
-        frames = list(episode_frames(store, row, size, camera))
-        write_video(path, frames)
+    """Draw one video, unless it is there already; returns the file."""
+    path = out / (_name(episodes, layout) + ".mp4")
+    if not path.exists() or (gif and not path.with_suffix(".gif").exists()):
+        out.mkdir(parents=True, exist_ok=True)
+        first, frames = episodes[0], tile([draw(episode, look) for episode in episodes])
         if gif:
+            frames = list(frames)
             imageio.mimwrite(path.with_suffix(".gif"), frames, duration=1000 / FPS, loop=0)
+        write_video(path, frames)
+        note = {
+            "task": first.spec.task,
+            "goal": first.spec.goal,
+            "agent": label(first.spec) if layout != "side-by-side" else "all",
+            "seed": first.row["seed"],
+            "outcome": first.outcome if layout == "single" else layout,
+        }
+        write_atomically(path.with_suffix(".json"), json.dumps(note) + "\n")
     return path
 
 
-def write_video(path: Path, frames: list[Image8]) -> None:
+def _name(episodes: Sequence[StoredEpisode], layout: str) -> str:
+    """``task_agent_seed_outcome``, with the goal's protocol where it is not the usual one."""
+    first = episodes[0]
+    task = first.spec.task + ("" if first.spec.goal == "subgoals" else f"-{first.spec.goal}")
+    who, seed, what = label(first.spec), str(first.row["seed"]), first.outcome
+    if layout != "single":
+        who, seed = ("all", seed) if layout == "side-by-side" else (who, "all")
+        what = layout
+    return "_".join((task, re.sub(r"[^A-Za-z0-9.=-]+", "-", who), seed, what))
+
+
+def tile(clips: Sequence[Iterable[Image8]]) -> Iterator[Image8]:
+    """Clips beside and above each other; one that ends stays on its last picture."""
+    columns = int(np.ceil(np.sqrt(len(clips)))) if len(clips) > 3 else len(clips)
+    last: list[Image8] = []
+    for pictures in zip_longest(*clips):
+        last = [new if new is not None else old for new, old in zip_longest(pictures, last)]
+        height = max(picture.shape[0] for picture in last)
+        padded = [np.pad(p, ((0, height - len(p)), (0, 0), (0, 0))) for p in last]
+        padded += [np.zeros_like(padded[0])] * (-len(padded) % columns)
+        rows = [padded[i : i + columns] for i in range(0, len(padded), columns)]
+        yield np.concatenate([np.concatenate(row, axis=1) for row in rows])
+
+
+def write_video(path: Path, frames: Iterable[Image8]) -> None:
     """H.264 in yuv420p, which every browser plays; the last frame stays for a second."""
     temporary = path.with_suffix(".tmp.mp4")
     with imageio.get_writer(
         temporary, fps=FPS, codec="libx264", pixelformat="yuv420p", macro_block_size=2
     ) as writer:
-        for frame in [*frames, *frames[-1:] * FPS]:
+        frame: Image8 | None = None
+        for frame in frames:
+            writer.append_data(frame)
+        if frame is None:
+            raise ValueError(f"{path}: a video needs at least one frame")
+        for _ in range(FPS):
             writer.append_data(frame)
     temporary.replace(path)
-
-
-def episode_frames(
-    store: RunStore, row: dict[str, Any], size: int, camera: str
-) -> Iterator[Image8]:
-    """(size, size, 3) frames with overlays."""
-    spec = store.spec
-    with np.load(store.folder / "states" / f"{row['seed']}.npz") as file:
-        physics, distance = file["physics"], file["trace_distance_m"]
-        goal_index = file["trace_goal"] if "trace_goal" in file.files else np.zeros(len(physics))
-    env: Any = envs.make(spec.task, obs_mode="state", variation=spec.variation).unwrapped
-    env.reset(seed=row["seed"])
-    goals = make_goals(
-        spec.task,
-        row["seed"],
-        spec.goal,
-        cameras=spec.cameras,
-        image_size=spec.image_size,
-        variation=spec.variation,
-    )
-    pictures = None if goals is None else goals.images.get(camera)
-    last = len(physics) - 1
-    for step, state in enumerate(physics):
-        image = Image.fromarray(env.render_state(state, camera, size))
-        if pictures is not None:
-            shown = int(goal_index[min(step, len(goal_index) - 1)]) if len(goal_index) else 0
-            inset = Image.fromarray(pictures[min(shown, len(pictures) - 1)])
-            image.paste(inset.resize((size // 4, size // 4)), (size - size // 4 - BORDER, BORDER))
-        text = f"{spec.agent}  step {step}/{last}  {100 * distance[step]:.1f} cm"
-        draw = ImageDraw.Draw(image)
-        draw.rectangle((0, size - 16, size, size), fill=(0, 0, 0))
-        draw.text((BORDER + 2, size - 14), text, fill=(255, 255, 255))
-        colour = GREY if step < last else GREEN if row["success"] else RED
-        draw.rectangle((0, 0, size - 1, size - 1), outline=colour, width=BORDER)
-        yield np.asarray(image)

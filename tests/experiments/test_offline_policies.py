@@ -17,7 +17,7 @@ import experiments.train_octo as train_octo
 from agents.gc_bc import GcBcAgent
 from agents.octo_model import OctoConfig, OctoModel
 from envs import make
-from experiments.evaluate import Runner
+from experiments.runner import Runner
 from experiments.store import RunSpec
 from experiments.train_gc_bc import GcBcTraining
 from experiments.train_octo import OctoTraining, Windows

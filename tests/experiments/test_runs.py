@@ -23,7 +23,8 @@ def outcomes(folder) -> list[dict]:
     """Rows without what may differ from run to run."""
     rows = [json.loads(line) for line in (folder / "episodes.jsonl").read_text().splitlines()]
     for row in rows:
-        row.pop("seconds_per_action")
+        for key in ("seconds_per_action", "seconds", "finished"):
+            row.pop(key)
     return sorted(rows, key=lambda row: row["seed"])
 
 

@@ -1,0 +1,52 @@
+"""Figures of a comparison for papers and slides, as PNG and PDF."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from matplotlib.figure import Figure
+
+from experiments.arms import Arm
+
+
+def write_figures(arms: list[Arm], folder: Path) -> None:
+    """``success`` (rates with intervals) and ``time`` (success against time per action)."""
+    folder.mkdir(parents=True, exist_ok=True)
+    tasks = list(dict.fromkeys((arm.spec.task, arm.spec.goal) for arm in arms))
+    for name, draw in (("success", _success), ("time", _time)):
+        rows = max(sum((a.spec.task, a.spec.goal) == task for a in arms) for task in tasks)
+        size = (4.2 * len(tasks), 1.2 + (0.35 * rows if name == "success" else 2.4))
+        figure = Figure(figsize=size, layout="tight")
+        axes = figure.subplots(1, len(tasks), squeeze=False)
+        for axis, task in zip(axes[0], tasks, strict=True):
+            draw(axis, [arm for arm in arms if (arm.spec.task, arm.spec.goal) == task])
+            axis.set_title(f"{task[0]} ({task[1]})")
+        for ending in ("png", "pdf"):
+            figure.savefig(folder / f"{name}.{ending}", dpi=150)
+
+
+def _success(axis: Any, arms: list[Arm]) -> None:
+    for row, arm in enumerate(reversed(arms)):
+        _interval(axis, arm, x=arm.summary["success_rate"], y=row, along="x")
+    axis.set_yticks(range(len(arms)), [arm.label for arm in reversed(arms)])
+    axis.set_xlim(-0.02, 1.02)
+    axis.set_xlabel("success, 95 % interval")
+
+
+def _time(axis: Any, arms: list[Arm]) -> None:
+    for arm in arms:
+        seconds = arm.summary["median_seconds_per_action"]
+        if seconds:
+            _interval(axis, arm, x=1000 * seconds, y=arm.summary["success_rate"], along="y")
+            axis.annotate(arm.label, (1000 * seconds, arm.summary["success_rate"]), fontsize=7)
+    axis.set_xscale("log")
+    axis.set_ylim(-0.02, 1.05)
+    axis.set_xlabel("ms per action")
+    axis.set_ylabel("success")
+
+
+def _interval(axis: Any, arm: Arm, x: float, y: float, along: str) -> None:
+    rate, summary = arm.summary["success_rate"], arm.summary
+    error = [[rate - summary["wilson_low"]], [summary["wilson_high"] - rate]]
+    axis.errorbar(x, y, **{f"{along}err": error}, fmt="o", markersize=4, capsize=2)
