@@ -221,7 +221,9 @@ def _funnels(group: list[Arm]) -> str:
     """Share of episodes that got at least so far."""
     parts = []
     for arm in group:
-        parts.append(f"<p><b>{html.escape(arm.label)}</b></p>")
+        somewhere = arm.summary["n"] - arm.summary["stages"].get(STAGES[0], 0)
+        text = "" if somewhere else "<br>no episode reached a stage"
+        parts.append(f"<p><b>{html.escape(arm.label)}</b>{text}</p>")
         for index, stage in enumerate(STAGES[1:], start=1):
             count = sum(arm.summary["stages"].get(later, 0) for later in STAGES[index:])
             share = count / arm.summary["n"]

@@ -92,7 +92,7 @@ def test_sub_goals_advance_on_arrival_or_by_the_schedule():
     env = envs.make("pick-place", cameras=CAMERAS, image_size=32)
     config = AgentConfig(planner=QUICK, advance="schedule")
     agent = WorldModelAgent(env.unwrapped.env_spec, small_model(), config)
-    trace = run_episode(env, agent, 190_013, goals).traces["goal"]
+    trace = run_episode(env, agent, 190_013, goals).traces["agent_goal"]
     assert trace[goals.budgets[0] - 1] == 0
     assert trace[goals.budgets[0]] == 1
     assert trace[-1] == 2
@@ -114,7 +114,7 @@ def test_the_papers_planner_needs_no_heads(tmp_path):
     assert (VJEPA2_AC.planner.samples, VJEPA2_AC.planner.iterations) == (800, 10)
     goals = make_goals("reach", 190_011, cameras=("left",), image_size=32)
     trace = run_episode(env, WorldModelAgent(spec, model, quick), 190_011, goals).traces
-    assert np.isfinite(trace["energy"]).all()
+    assert np.isfinite(trace["agent_energy"]).all()
     for config in (AgentConfig(), replace(quick, mode="servo"), replace(quick, propose=True)):
         with pytest.raises(ValueError, match="plan with planner vjepa2-ac"):
             WorldModelAgent(spec, model, config)

@@ -151,12 +151,12 @@ def test_sub_goals_advance_by_either_rule():
     env = envs.make("pick-place", cameras=CAMERAS, image_size=32)
     spec = env.unwrapped.env_spec
     by_time = OctoAgent(spec, small_octo(), advance="schedule")
-    trace = run_episode(env, by_time, 190_013, goals).traces["goal"]
+    trace = run_episode(env, by_time, 190_013, goals).traces["agent_goal"]
     assert [trace[goals.budgets[0] - 1], trace[goals.budgets[0]], trace[-1]] == [0, 1, 2]
     arrived = OctoAgent(spec, small_octo(), advance="arrival")
     torch.nn.init.zeros_(arrived.model.pose.weight)
     torch.nn.init.zeros_(arrived.model.pose.bias)  # every goal picture shows the gripper as it is
-    trace = run_episode(env, arrived, 190_013, goals).traces["goal"]
+    trace = run_episode(env, arrived, 190_013, goals).traces["agent_goal"]
     assert trace[:3].tolist() == [1, 2, 2]
 
 
