@@ -17,6 +17,7 @@ threads: 1
 from __future__ import annotations
 
 import itertools
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -67,7 +68,7 @@ def read_plan(path: Path, overrides: tuple[str, ...] = (), force: bool = False) 
         if not equals:
             raise ValueError(f"override {text!r}: KEY=VALUE is needed, as in tasks=[reach]")
         check_choice("key", key, tuple(DEFAULTS))
-        values[key] = yaml.safe_load(value)
+        values[key] = yaml.load(value, _Loader)
     seeds = _seeds(values["seeds"], force)
     specs = tuple(_specs(values))
     if not specs:
@@ -77,9 +78,24 @@ def read_plan(path: Path, overrides: tuple[str, ...] = (), force: bool = False) 
     return Plan(specs, seeds)
 
 
+_INT = "tag:yaml.org,2002:int"
+
+
+class _Loader(yaml.SafeLoader):
+    """YAML 1.1 reads 5:7 as 307, in base sixty; here it is a range of seeds."""
+
+    yaml_implicit_resolvers = {  # noqa: RUF012 - yaml's own protocol
+        first: [(tag, pattern) for tag, pattern in found if tag != _INT]
+        for first, found in yaml.SafeLoader.yaml_implicit_resolvers.items()
+    }
+
+
+_Loader.add_implicit_resolver(_INT, re.compile(r"[-+]?[0-9]+$"), list("-+0123456789"))
+
+
 def _load(path: Path) -> Any:
     try:
-        return yaml.safe_load(path.read_text())
+        return yaml.load(path.read_text(), _Loader)
     except OSError as error:
         raise ValueError(f"{path}: no such sweep file can be read ({error.strerror})") from error
     except yaml.YAMLError as error:
