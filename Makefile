@@ -17,6 +17,7 @@ compare: setup
 	@$(BIN)/worldsim compare
 
 test: lint
+	@bash setup/browser.sh
 	@$(TEST_ENV) $(BIN)/pytest -q -n 2 --dist worksteal
 
 reproduce: setup

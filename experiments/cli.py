@@ -67,6 +67,9 @@ COMMANDS: dict[str, Command] = {
     ),
     "bench env": Command("experiments.bench", "BenchEnvConfig", "steps per second, against Lift"),
     "bench render": Command("experiments.bench", "BenchRenderConfig", "frames per second"),
+    "bench sweep": Command(
+        "experiments.bench_sweep", "BenchSweepConfig", "workers, scheduling, big results"
+    ),
     "bench plan": Command("experiments.bench_plan", "BenchPlanConfig", "seconds per action"),
     "bench train": Command("experiments.bench_train", "BenchTrainConfig", "frames per second"),
     "checkpoint info": Command(
@@ -135,7 +138,7 @@ def _call(name: str, arguments: list[str]) -> int:
 def _with_json_target(arguments: list[str]) -> list[str]:
     """A benchmark's ``--json`` may stand alone: the results are then printed as JSON."""
     words = []
-    for word, after in zip(arguments, [*arguments[1:], "--"], strict=True):
+    for word, after in zip(arguments, [*arguments[1:], "--"], strict=False):
         words += [word, "-"] if word == "--json" and after.startswith("--") else [word]
     return words
 

@@ -177,7 +177,12 @@ def write_video(path: Path, frames: Iterable[Image8]) -> None:
     """H.264 in yuv420p, which every browser plays; the last frame stays for a second."""
     temporary = path.with_suffix(".tmp.mp4")
     with imageio.get_writer(
-        temporary, fps=FPS, codec="libx264", pixelformat="yuv420p", macro_block_size=2
+        temporary,
+        fps=FPS,
+        codec="libx264",
+        pixelformat="yuv420p",
+        macro_block_size=2,
+        output_params=["-preset", "veryfast"],
     ) as writer:
         frame: Image8 | None = None
         for frame in frames:
