@@ -14,7 +14,7 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
-EXTRAS = "scenes,train,sweep,dev"
+EXTRAS = "scenes,train,sweep,official,dev"
 BUILD_TOOLS = ("setuptools>=77.0.3",)  # so that the project installs without build isolation
 
 LEFT_OUT = {"pynput", "evdev", "python-xlib"}

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -10,6 +12,8 @@ import time
 
 import pytest
 
+from experiments import store
+from experiments.cli import run
 from experiments.driver import complete
 from experiments.executors import InProcess, LocalPool, RayCluster, Slurm, make_executor
 from experiments.runner import PROBE_SEED
@@ -97,6 +101,25 @@ def test_an_agent_that_breaks_is_reported_and_the_others_finish(tmp_path):
     assert list(errors) == [tmp_path / "broken"]
     assert "needs left" in errors[tmp_path / "broken"]
     assert all(len(read_rows(place)) == 1 for place in runs(tmp_path))
+
+
+def test_a_full_disk_ends_a_run_with_what_was_finished(tmp_path, monkeypatch, capsys):
+    words = ["evaluate", "--agent", "random", "--task", "reach", "--seeds", "190030:190033"]
+    words += ["--threads", "1", "--out", str(tmp_path / "run")]
+    saved, room = os.fsync, iter([True])
+
+    def full(file):
+        if next(room, False):
+            return saved(file)
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(store.os, "fsync", full)
+    assert run(words) == 2
+    assert "No space left" in capsys.readouterr().err
+    assert len(read_rows(tmp_path / "run")) >= 1
+    monkeypatch.undo()
+    assert run(words) == 0
+    assert [row["seed"] for row in read_rows(tmp_path / "run")] == list(SEEDS)
 
 
 def test_a_cut_line_is_mended_and_a_seed_counts_once(tmp_path):
