@@ -118,14 +118,14 @@ def test_all_are_given_the_same_goal_pictures_from_the_same_start(place):
             assert runner.made_of["parameters"] > 10_000
         if name in ("octo-like", "gc-bc"):
             assert runner.made_of["offline_frames"] == 36
-        reset = runner._agent.reset
+        reset = runner.agent.reset
 
         def spy(goal, rng, name=name, reset=reset):
             pictures = [goal.images[camera].tobytes() for camera in CAMERAS]
             given[name] = (hashlib.sha256(b"".join(pictures)).hexdigest(), goal.names)
             reset(goal, rng)
 
-        runner._agent.reset = spy
+        runner.agent.reset = spy
         starts.add(runner(190_013).row["initial_state_hash"])
     assert given.keys() == options.keys()
     assert len(set(given.values())) == 1
