@@ -204,5 +204,5 @@ def _strip(pictures: Image8, size: int) -> Image8:
     pen = ImageDraw.Draw(strip)
     for number, picture in enumerate(pictures[:4]):
         strip.paste(Image.fromarray(picture).resize((side, side)), (number * side, 0))
-        pen.text((number * side + 4, 2), f"imagined +{number + 1}", fill=WHITE)
+        pen.text((number * side + 4, 2), f"+{number + 1}", fill=WHITE)
     return np.asarray(strip)
