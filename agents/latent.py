@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from agents.base import Tier
-from agents.subgoals import SubGoals
+from agents.subgoals import SubGoals, arrived
 from envs import EnvSpec
 from envs.goals import GoalSequence
 from worldsim import load_world_model
@@ -87,10 +87,11 @@ class LatentAgent(ABC):
         proprio = np.asarray(observation["proprio"], dtype=np.float64)
         target = np.asarray(observation["target"], dtype=np.float64)
 
-        def pose_in(index: int) -> Array:
-            return read_goal_pose(self.model, latent, self._goals[index], proprio).double().numpy()
+        def is_reached(index: int) -> bool:
+            pose = read_goal_pose(self.model, latent, self._goals[index], proprio)
+            return arrived(pose.double().numpy(), proprio)
 
-        index = self._subgoals.step(pose_in, proprio)
+        index = self._subgoals.step(is_reached)
         return np.clip(self.policy(latent, self._goals[index], proprio, target), -1.0, 1.0)
 
     def diagnostics(self) -> dict[str, float]:

@@ -19,7 +19,7 @@ from torch import Tensor
 from agents.base import Tier, Training
 from agents.checkpoint import load_agent, training_of
 from agents.octo_model import OctoConfig, OctoModel
-from agents.subgoals import Array, SubGoals
+from agents.subgoals import Array, SubGoals, arrived
 from envs import EnvSpec
 from envs.goals import GoalSequence
 from envs.spec import check_choice
@@ -116,7 +116,7 @@ class OctoAgent:
         self._window.append((frame, proprio, float(observation["target"][6])))
         self._window = self._window[-self.model.config.window :]
         before = self._subgoals.index
-        index = self._subgoals.step(lambda k: self._look(k)[1], proprio)
+        index = self._subgoals.step(lambda k: arrived(self._look(k)[1], proprio))
         if index != before:
             self._forget_plans()
         if self._execution == "ensemble" or not self._chunks:

@@ -7,17 +7,26 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from agents.world_model import ADVANCE_RULES, AgentConfig
 from envs.spec import check_choice
 
 Array = NDArray[np.float64]
 
+ADVANCE_RULES = ("arrival", "schedule")
+ARRIVAL_M = 0.015
+ARRIVAL_CLOSEDNESS = 0.12
+
+
+def arrived(pose: Array, proprio: Array) -> bool:
+    """Whether the gripper (7,) is at a pose (7,), and as open or closed."""
+    near = float(np.linalg.norm(pose[:3] - proprio[:3])) < ARRIVAL_M
+    return near and bool(abs(pose[6] - proprio[6]) < ARRIVAL_CLOSEDNESS)
+
 
 class SubGoals:
-    """Walks through a sequence of goal pictures by the world-model agent's own rules.
+    """Walks through a sequence of goal pictures.
 
-    "arrival" moves on when the gripper is where the present picture shows it, as open or closed
-    (same tolerances as ``AgentConfig``); "schedule" when the picture's budget is spent.
+    "schedule" moves on when the present picture's budget is spent; "arrival" also as soon as it is
+    brought about. (A picture that was passed by unnoticed must not hold up those after it.)
 
     Args:
         budgets: (K,) control steps for each picture.
@@ -32,21 +41,18 @@ class SubGoals:
         self._budgets, self._rule = budgets, rule
         self.index, self._steps_here = 0, 0
 
-    def step(self, pose_in: Callable[[int], Array], proprio: Array) -> int:
+    def step(self, is_reached: Callable[[int], bool]) -> int:
         """Index of the picture to bring about in this control step; called once a step.
 
         Args:
-            pose_in: index -> (7,) gripper pose in that picture.
-            proprio: (7,) gripper pose now.
+            is_reached: whether the picture of an index is brought about.
         """
-        if self.index + 1 < len(self._budgets) and self._done(pose_in, proprio):
+        if self.index + 1 < len(self._budgets) and self._done(is_reached):
             self.index, self._steps_here = self.index + 1, 0
         self._steps_here += 1
         return self.index
 
-    def _done(self, pose_in: Callable[[int], Array], proprio: Array) -> bool:
-        if self._rule == "schedule":
-            return self._steps_here >= int(self._budgets[self.index])
-        pose = pose_in(self.index)
-        near = float(np.linalg.norm(pose[:3] - proprio[:3])) < AgentConfig.arrival_m
-        return near and bool(abs(pose[6] - proprio[6]) < AgentConfig.arrival_closedness)
+    def _done(self, is_reached: Callable[[int], bool]) -> bool:
+        if self._steps_here >= int(self._budgets[self.index]):
+            return True
+        return self._rule == "arrival" and is_reached(self.index)

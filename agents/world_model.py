@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from agents.base import Tier
+from agents.subgoals import ADVANCE_RULES, SubGoals, arrived
 from envs import EnvSpec
 from envs.goals import GoalSequence
 from envs.spec import check_choice
@@ -26,7 +27,6 @@ from worldsim.planning.cost import CostConfig, Imagine, LatentGoalCost, read_goa
 from worldsim.states import relative_action
 from worldsim.world_model import Context, WorldModel
 
-ADVANCE_RULES = ("arrival", "schedule")
 MODES = ("plan", "proposal", "servo")
 
 
@@ -46,9 +46,8 @@ class AgentConfig:
         cost: the energy.
         propose: the search starts around what the goal head proposes; otherwise around the rest of
             the last plan.
-        advance: "arrival" moves to the next picture when the gripper read from it is reached,
-            "schedule" after the sequence's budgets.
-        arrival_m, arrival_closedness: how close counts as arrived.
+        advance: when the next picture's turn comes, see ``agents.subgoals``; "arrival" is when
+            the gripper is where it is read from the present picture.
         mode: "plan", or a floor: "proposal" (the goal head alone), "servo" (no imagination).
     """
 
@@ -56,8 +55,6 @@ class AgentConfig:
     cost: CostConfig = _ENERGY
     propose: bool = True
     advance: str = "arrival"
-    arrival_m: float = 0.015
-    arrival_closedness: float = 0.12
     mode: str = "plan"
 
     @property
@@ -179,8 +176,7 @@ class WorldModelAgent:
         """Start an episode towards a sequence of goal pictures."""
         self._rng = rng
         self._goals = self._encode({c: goal.images[c] for c in self._views})  # (K, N, D)
-        self._budgets = goal.budgets
-        self._index, self._steps_here = 0, 0
+        self._subgoals = SubGoals(goal.budgets, self.config.advance)
         self._mean: NDArray[np.float32] | None = None
         self._latents: list[Tensor] = []
         self._proprio: list[NDArray[np.float64]] = []
@@ -194,11 +190,10 @@ class WorldModelAgent:
         proprio = np.asarray(observation["proprio"], dtype=np.float64)
         target = np.asarray(observation["target"], dtype=np.float64)
         self._remember(latent, proprio)
-        pose = self._advance(latent, proprio)
-        action = self._choose(latent, proprio, target, pose)
+        index = self._advance(latent, proprio)
+        action = self._choose(index, latent, proprio, target)
         command = action * self.spec.action_scale
         self._actions.append(relative_action(target, command, proprio))
-        self._steps_here += 1
         return action
 
     def diagnostics(self) -> dict[str, float | NDArray[np.float32]]:
@@ -218,52 +213,43 @@ class WorldModelAgent:
         self._actions = self._actions[-(keep - 1) :] if keep > 1 else []
 
     def _goal_pose(
-        self, latent: Tensor, proprio: NDArray[np.float64]
+        self, index: int, latent: Tensor, proprio: NDArray[np.float64]
     ) -> NDArray[np.float64] | None:
-        """(7,) gripper pose in the present goal picture; None from a model without a read-out."""
+        """(7,) gripper pose in a goal picture; None from a model without a read-out."""
         if not self.model.config.heads:
             return None
-        pose = read_goal_pose(self.model, latent, self._goals[self._index], proprio)
+        pose = read_goal_pose(self.model, latent, self._goals[index], proprio)
         return pose.double().numpy()
 
-    def _arrived(self, pose: NDArray[np.float64] | None, proprio: NDArray[np.float64]) -> bool:
-        """Whether the gripper is where the present goal picture shows it, as open or closed."""
+    def _arrived(self, index: int, latent: Tensor, proprio: NDArray[np.float64]) -> bool:
+        """Whether the gripper is where a goal picture shows it."""
+        pose = self._goal_pose(index, latent, proprio)
         assert pose is not None, "checked by __init__"
-        near = float(np.linalg.norm(pose[:3] - proprio[:3])) < self.config.arrival_m
-        return near and bool(abs(pose[6] - proprio[6]) < self.config.arrival_closedness)
+        return arrived(pose, proprio)
 
-    def _advance(self, latent: Tensor, proprio: NDArray[np.float64]) -> NDArray[np.float64] | None:
-        """Move on to the next picture when this one is reached (or its time is up).
-
-        Returns:
-            (7,) gripper pose in the picture to bring about now.
-        """
-        pose = self._goal_pose(latent, proprio)
-        if self._index + 1 < len(self._goals):
-            if self.config.advance == "schedule":
-                done = self._steps_here >= self._budgets[self._index]
-            else:
-                done = self._arrived(pose, proprio)
-            if done:
-                self._index, self._steps_here, self._mean = self._index + 1, 0, None
-                pose = self._goal_pose(latent, proprio)
-        self._diagnostics = {"goal": float(self._index)}
-        if pose is not None:
-            self._diagnostics["distance_m"] = float(np.linalg.norm(pose[:3] - proprio[:3]))
-        return pose
+    def _advance(self, latent: Tensor, proprio: NDArray[np.float64]) -> int:
+        """Index of the picture to bring about now."""
+        before = self._subgoals.index
+        index = self._subgoals.step(lambda k: self._arrived(k, latent, proprio))
+        if index != before:
+            self._mean = None
+        return index
 
     def _choose(
         self,
+        index: int,
         latent: Tensor,
         proprio: NDArray[np.float64],
         target: NDArray[np.float64],
-        pose: NDArray[np.float64] | None,
     ) -> NDArray[np.float64]:
-        goal = self._goals[self._index]
+        goal, pose = self._goals[index], self._goal_pose(index, latent, proprio)
+        self._diagnostics = {"goal": float(index)}
+        if pose is not None:
+            self._diagnostics["distance_m"] = float(np.linalg.norm(pose[:3] - proprio[:3]))
         if self.config.mode == "servo":
             assert pose is not None, "checked by __init__"
             return self._servo(pose, proprio, target)
-        chunk = None
+        chunk, steps = None, 0.0
         if self.config.propose or self.config.mode == "proposal":
             chunk, steps = self._propose(latent, goal, proprio, target)
             self._diagnostics["steps_to_go"] = steps
@@ -277,7 +263,7 @@ class WorldModelAgent:
         )
         goal_pose = None if pose is None else torch.as_tensor(pose, dtype=torch.float32)
         cost = LatentGoalCost(
-            self.model, context, goal, goal_pose, self.config.cost, self._imagine, chunk
+            self.model, context, goal, goal_pose, self.config.cost, self._imagine, chunk, steps
         )
         plan = self._search(cost, chunk)
         self._mean = shift(plan.mean)

@@ -21,6 +21,7 @@ Array = NDArray[np.float64]
 CONTACT_RANGE_M = 0.05
 NOISE_LEVELS = (0.0, 0.1, 0.25, 0.5)
 BURST_SHARE = 0.15
+REST_STEPS = 3
 _TILT_NOISE = 0.1
 
 
@@ -28,6 +29,7 @@ class Explorer(Protocol):
     """A data-collecting policy for one episode."""
 
     name: str
+    finished: bool  # whether what would come next is not worth recording
 
     def act(self, vector: Array) -> tuple[Array, Array]:
         """(taken, intended) actions (7,) for a privileged state vector (37,)."""
@@ -35,10 +37,12 @@ class Explorer(Protocol):
 
 
 class NoisyExpert:
-    """The scripted expert under bursts of noise, with random aborts; plays on when it is done.
+    """The scripted expert under bursts of noise, with random aborts; rests a little when done.
 
     Between bursts it is left alone, so that it recovers and still finishes most of its episodes.
     """
+
+    finished = False
 
     def __init__(self, task: str, rng: np.random.Generator) -> None:
         self.level = float(rng.choice(NOISE_LEVELS))
@@ -49,13 +53,15 @@ class NoisyExpert:
         self._burst_steps = 0
         self._abort_steps = 0
         self._can_abort = self.level > 0.0 and rng.random() < 0.4
-        self._play = Play(rng)
+        self._rest = REST_STEPS
 
     def act(self, vector: Array) -> tuple[Array, Array]:
         """Expert action, disturbed; during an abort the gripper does the opposite."""
         intended = np.clip(self._expert.act({"observation": vector}), -1.0, 1.0)
-        if self._expert.stage == "done" and self._rng.random() < 0.5:
-            return self._play.act(vector)
+        if self._expert.stage == "done":
+            self._rest -= 1
+            self.finished = self._rest == 0
+            return intended, intended
         if self._can_abort and self._abort_steps == 0 and self._rng.random() < 0.06:
             self._abort_steps = int(self._rng.integers(1, 4))
         taken = intended.copy()
@@ -81,6 +87,7 @@ class Play:
     """Random waypoints, half of them at the object, each with a gripper command."""
 
     name = "play"
+    finished = False
 
     def __init__(self, rng: np.random.Generator) -> None:
         self._rng = rng
@@ -117,6 +124,7 @@ class ContactExplorer:
     """Goes to the object as the expert does, then tries things: nudges, squeezes, lifts, drops."""
 
     name = "contact"
+    finished = False
 
     def __init__(self, task: str, rng: np.random.Generator) -> None:
         self._expert = ScriptedExpert(task)
@@ -154,9 +162,9 @@ class ContactExplorer:
 def make_explorer(task: str, rng: np.random.Generator) -> Explorer:
     """Draw one explorer of the default mixture for a task."""
     draw = rng.random()
-    if draw < 0.65:
+    if draw < 0.75:
         return NoisyExpert(task, rng)
-    if draw < 0.80 and task != "reach":
+    if draw < 0.87 and task != "reach":
         return ContactExplorer(task, rng)
     return Play(rng)
 

@@ -31,6 +31,7 @@ TRAINING_SEEDS = (0, 100_000)
 TASK_CYCLE = ("pick-place", "grasp", "pick-place", "pick-place", "grasp", "pick-place", "reach")
 EPISODE_STEPS = 30
 BRANCH_STEPS = 5
+BRANCHED_SHARE = 0.4
 STAGE_CODES = {"none": 0, "reached": 1, "grasped": 2, "lifted": 3, "placed": 4}
 
 
@@ -40,7 +41,7 @@ class CollectConfig:
 
     Attributes:
         out: folder of the data set.
-        preset: "default" (about 150,000 frames) or "tiny" (a smoke test).
+        preset: "default" (about 240,000 frames) or "tiny" (a smoke test).
         seeds: number of episode seeds, overriding the preset.
         first_seed: where the seeds start; only 0 to 99,999 are for training.
         workers: processes; 0 means one per core.
@@ -57,7 +58,7 @@ class CollectConfig:
     cameras: tuple[str, ...] = ("left", "wrist")
 
 
-PRESETS = {"default": 2600, "tiny": 8}
+PRESETS = {"default": 7200, "tiny": 8}
 
 
 def resolve(config: CollectConfig) -> CollectConfig:
@@ -84,7 +85,7 @@ def main(config: CollectConfig) -> None:
         "image_size": config.image_size,
         "control_period": 0.25,
         "action_scale": envs.EnvSpec("grasp", (), 128, 0.25, 30).action_scale.tolist(),
-        "recipe": "explorers-2",
+        "recipe": "explorers-3",
     }
     with TrajectoryWriter(Path(config.out), meta) as writer:
         done = writer.seeds()
@@ -184,7 +185,7 @@ class _Recorder:
 
 
 def collect_seed(seed: int, cameras: tuple[str, ...], image_size: int) -> list[Episode]:
-    """The main episode of a seed, then its branches from one state near contact.
+    """The main episode of a seed, then, for some, branches from one state near contact.
 
     Returns:
         Episodes; ``branch_of`` of a branch is its main episode's seed.
@@ -202,8 +203,10 @@ def collect_seed(seed: int, cameras: tuple[str, ...], image_size: int) -> list[E
         if task != "reach" and np.linalg.norm(vector[20:23]) < CONTACT_RANGE_M:
             near.append((step, env.get_state()))
         recorder.act(*explorer.act(vector))
+        if explorer.finished:
+            break
     episodes = [recorder.episode(seed, explorer.name, -1, -1)]
-    if near:
+    if near and branch_rng.random() < BRANCHED_SHARE:
         step, state = near[branch_rng.integers(len(near))]
         episodes += _branches(env, seed, step, state, branch_rng)
     return episodes

@@ -27,6 +27,7 @@ from torch import Tensor
 from tqdm import tqdm
 
 import envs
+from agents.subgoals import arrived
 from agents.world_model import WorldModelAgent
 from envs.base import ManipulationEnv
 from envs.goals import MODES as GOALS
@@ -121,17 +122,17 @@ class Patient(WorldModelAgent):
             views = tuple(c for c in self.model.config.cameras if c in live.env_spec.cameras)
             self._imagine = SimulatedImagination(live, self.model, views)
 
-    def _goal_pose(self, latent: Tensor, proprio: Array) -> Array | None:
+    def _goal_pose(self, index: int, latent: Tensor, proprio: Array) -> Array | None:
         if self.arm == "privileged-pose":
-            return self.truths[self._index].pose
-        return super()._goal_pose(latent, proprio)
+            return self.truths[index].pose
+        return super()._goal_pose(index, latent, proprio)
 
-    def _arrived(self, pose: Array | None, proprio: Array) -> bool:
+    def _arrived(self, index: int, latent: Tensor, proprio: Array) -> bool:
         if self.arm != "oracle-switching":
-            return super()._arrived(pose, proprio)
-        truth = self.truths[self._index]
+            return super()._arrived(index, latent, proprio)
+        truth = self.truths[index]
         moved = float(np.linalg.norm(self.live.object_position() - truth.place))
-        return super()._arrived(truth.pose, proprio) and moved < _ARRIVED_OBJECT_M
+        return arrived(truth.pose, proprio) and moved < _ARRIVED_OBJECT_M
 
 
 def main(config: DiagnoseConfig) -> None:

@@ -57,7 +57,7 @@ class WorldModelTraining:
     out: str = "runs/tiny"
     encoder: str | None = None
     joint_steps: int = 7000
-    posttrain_steps: int = 1500
+    posttrain_steps: int = 3000
     joint_rate: float = 1.5e-3
     posttrain_rate: float = 1e-3
     image_size: int = 64

@@ -44,6 +44,8 @@ class CostConfig:
         trust: of the mean squared departure from the proposed actions.
         norm: 1 or 2, the latent distance's norm.
         path: 0 counts the last step only, 1 every step alike.
+        near: steps to the goal within which latents and poses are compared in full; farther away
+            they count less, in proportion, for the straight way is not the way. 0: always in full.
     """
 
     latent: float = 1.0
@@ -53,6 +55,7 @@ class CostConfig:
     trust: float = 0.0
     norm: int = 1
     path: float = 0.5
+    near: float = 0.0
 
     def __post_init__(self) -> None:
         if self.norm not in (1, 2):
@@ -94,6 +97,7 @@ class LatentGoalCost:
         config: weights.
         imagine: what actions lead to, in place of ``model.rollout`` (true dynamics, say).
         proposal: (H, 7) actions the goal head proposes; None if no term needs them.
+        steps_now: control steps to the goal from here, by the goal head; fades terms far from it.
 
     Raises:
         ValueError: a term lacks what it needs.
@@ -108,6 +112,7 @@ class LatentGoalCost:
         config: CostConfig,
         imagine: Imagine | None = None,
         proposal: NDArray[np.float32] | None = None,
+        steps_now: float = 0.0,
     ) -> None:
         if proposal is None and config.trust:
             raise ValueError("a trust term needs the proposed actions")
@@ -117,6 +122,7 @@ class LatentGoalCost:
             raise ValueError("a pose or closedness term needs the goal's pose")
         self.goal_pose = torch.full((7,), torch.nan) if goal_pose is None else goal_pose
         self.imagine = imagine or model.rollout
+        self.presence = min(1.0, config.near / max(steps_now, 1.0)) if config.near else 1.0
 
     def __call__(self, actions: NDArray[np.float32]) -> NDArray[np.float32]:
         """(S, H, 7) actions in [-1, 1] -> (S,) costs."""
@@ -144,6 +150,7 @@ class LatentGoalCost:
             cost = cost + cfg.latent * (self.latent_distance(latents) @ weights)
         if cfg.pose or cfg.closedness:
             cost = cost + self.pose_distance(states) @ weights
+        cost = self.presence * cost
         if cfg.steps:
             steps = self.model.steps_to_go(latents[:, -1], self.goal, states[:, -1])
             cost = cost + cfg.steps * steps

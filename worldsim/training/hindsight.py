@@ -39,6 +39,17 @@ class Hindsight:
         good = np.array([str(p).startswith(demonstrators) for p in arrays.policies])
         return cls(ends, np.repeat(good, arrays.lengths))
 
+    def demonstrations(self) -> Index:
+        """Frames worth imitating that have a later one.
+
+        Raises:
+            ValueError: when there are none.
+        """
+        frames = np.flatnonzero(self.useful & (np.arange(len(self.ends)) < self.ends))
+        if not len(frames):
+            raise ValueError("no demonstrations in the data: the goal head has nothing to learn")
+        return frames
+
     def sample(self, now: Index, max_steps: int, rng: np.random.Generator) -> tuple[Index, Index]:
         """Goals (B,) for frames (B,) and the steps between (0 at an episode's end).
 

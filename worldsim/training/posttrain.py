@@ -32,7 +32,8 @@ class PosttrainConfig:
     Attributes:
         batch: windows per step.
         frames: frames per window; planning may look back on fewer, never on more.
-        goals: pairs of frame and goal per step for the goal head, beside the imagined ones.
+        goals: pairs of frame and goal per step for the goal head, from demonstrations, beside the
+            imagined ones. Many: the head is cheap, and starved it proposes half as well.
         pose: weight of the read-out.
         actions, steps: weights of the goal head's two outputs.
         single_view: share of batches with the first camera alone.
@@ -41,7 +42,7 @@ class PosttrainConfig:
 
     batch: int = 40
     frames: int = 5
-    goals: int = 384
+    goals: int = 768
     pose: float = 1.0
     actions: float = 1.0
     steps: float = 0.5
@@ -79,6 +80,7 @@ def train_posttrain(
     model.to(loop.device)
     relative, starts = latents.relative(), latents.window_starts(config.frames)
     hindsight = Hindsight.of(latents, config.demonstrators)
+    shown = hindsight.demonstrations()
     per_view, max_steps = model.tokens(1), model.config.max_steps
 
     def losses(rng: np.random.Generator, step: int) -> dict[str, Tensor]:
@@ -101,7 +103,7 @@ def train_posttrain(
         read = model.read_out(seen.flatten(0, 1))
 
         # The goal head judges what is seen and what is imagined two steps ahead.
-        fresh = rng.choice(starts, config.goals)
+        fresh = rng.choice(shown, config.goals)
         here = np.concatenate([fresh, index[:, -1]])
         now = torch.cat([tokens(fresh), second[:, -1].detach()])
         goals, _ = hindsight.sample(here, max_steps, rng)
