@@ -75,7 +75,7 @@ def train(
         Running means of the losses.
     """
     hindsight = Hindsight.of(latents, config.demonstrators)
-    imitated = np.flatnonzero(hindsight.useful)
+    imitated = hindsight.demonstrations()
     model.to(config.device)
 
     def losses(rng: np.random.Generator, step: int) -> dict[str, Tensor]:

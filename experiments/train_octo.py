@@ -92,9 +92,9 @@ class Windows:
     def of(cls, arrays: Arrays, demonstrators: tuple[str, ...]) -> Windows:
         """Index a data set."""
         hindsight = Hindsight.of(arrays, demonstrators)
-        frames = np.arange(len(hindsight.ends))
-        now = frames[hindsight.useful & (frames < hindsight.ends)]
-        return cls(now, np.repeat(arrays.offsets, arrays.lengths), hindsight.ends)
+        return cls(
+            hindsight.demonstrations(), np.repeat(arrays.offsets, arrays.lengths), hindsight.ends
+        )
 
     def sample(
         self, batch: int, window: int, rng: np.random.Generator

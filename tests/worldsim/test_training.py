@@ -113,6 +113,9 @@ def test_windows_and_hindsight_goals_stay_inside_episodes():
     assert (goals // 5 == now // 5).all()
     assert (goals - now == steps).all()
     assert hindsight.useful.tolist() == [True] * 5 + [False] * 10
+    assert hindsight.demonstrations().tolist() == [0, 1, 2, 3]  # the last has no later frame
+    with pytest.raises(ValueError, match="no demonstrations"):
+        Hindsight.of(arrays, ("human",)).demonstrations()
 
 
 def test_the_schedule_warms_up_and_ends_at_zero():
