@@ -20,6 +20,7 @@ from pathlib import Path
 import torch
 
 from experiments.store import write_atomically
+from experiments.trainings import check_demonstrators
 from experiments.versions import versions
 from worldsim.checkpoint import save_world_model
 from worldsim.data import TrajectoryDataset
@@ -57,7 +58,7 @@ class WorldModelTraining:
     out: str = "runs/tiny"
     encoder: str | None = None
     joint_steps: int = 7000
-    posttrain_steps: int = 3000
+    posttrain_steps: int = 2000
     joint_rate: float = 1.5e-3
     posttrain_rate: float = 1e-3
     image_size: int = 64
@@ -162,6 +163,8 @@ def main(config: WorldModelTraining) -> None:
     """Both parts, then the finished model and its card."""
     torch.set_num_threads(config.threads)
     data = TrajectoryDataset(config.data)
+    for part in (config.joint, config.posttrain):
+        check_demonstrators(data, part.demonstrators)
     out = Path(config.out)
     encoder = None if config.encoder is None else read_encoder(config.encoder)
     claim(out, encoder)

@@ -32,7 +32,7 @@ def data(tmp_path):
     images = {c: rng.integers(0, 256, (6, 32, 32, 3), np.uint8) for c in meta["cameras"]}
     with TrajectoryWriter(tmp_path / "data", meta | {"recipe": "test", "versions": {}}) as writer:
         for seed in range(6):
-            writer.append_group([episode_of(seed, images=images)])
+            writer.append_group([episode_of(seed, images=images, policy="expert")])
     return str(tmp_path / "data")
 
 
@@ -86,3 +86,10 @@ def test_recipes_do_not_share_a_folder_or_an_encoder(data, tmp_path):
         encoder_run(data, tmp_path / "joint")
     assert {p: p.read_bytes() for p in before} == before
     assert not (tmp_path / "new").exists()
+
+
+def test_data_without_demonstrations_are_refused_before_training(data, tmp_path):
+    nobody = PosttrainConfig(demonstrators=("nobody",))
+    with pytest.raises(ValueError, match=r"collected by nobody: allowed are prefixes of expert"):
+        model_run(data, tmp_path / "model", posttrain=nobody)
+    assert not (tmp_path / "model").exists()

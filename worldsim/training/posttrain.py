@@ -42,7 +42,7 @@ class PosttrainConfig:
 
     batch: int = 40
     frames: int = 5
-    goals: int = 768
+    goals: int = 1536
     pose: float = 1.0
     actions: float = 1.0
     steps: float = 0.5
