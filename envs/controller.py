@@ -161,11 +161,11 @@ class CartesianController:
         """Keep the target within reach of the achieved pose, so a blocked arm does not wind up."""
         position, rotation = self.tool_pose(data)
         offset = self.target.position - position
-        distance = float(np.linalg.norm(offset))
+        distance = mujoco.mju_norm3(offset)
         if distance > LEASH_M:
             self.target.position = position + offset * (LEASH_M / distance)
         twist = (self.target.rotation * rotation.inv()).as_rotvec()
-        angle = float(np.linalg.norm(twist))
+        angle = mujoco.mju_norm3(twist)
         if angle > LEASH_RAD:
             leashed = Rotation.from_rotvec(twist * (LEASH_RAD / angle)) * rotation
             self.target.quaternion = leashed.as_quat()
@@ -180,7 +180,8 @@ class CartesianController:
         goal_quat = self.target.quaternion[[3, 0, 1, 2]]
         joints = start.copy()
         jacobian = np.zeros((6, model.nv))
-        error, weights = np.zeros(6), np.zeros(6)
+        gram, error, weights = np.zeros((6, 6)), np.zeros(6), np.zeros(6)
+        drift, step = np.zeros(6), np.zeros(7)
         quat, inverse, twist = np.zeros(4), np.zeros(4), np.zeros(4)
         for _ in range(iterations):
             data.qpos[self.arm_qpos] = joints
@@ -194,13 +195,17 @@ class CartesianController:
             if np.abs(error[:3]).max() < 1e-4 and np.abs(error[3:]).max() < 1e-3:
                 break
             mujoco.mj_jacSite(model, data, jacobian[:3], jacobian[3:], self.site)
-            arm = jacobian[:, self.arm_dof]
+            arm = np.ascontiguousarray(jacobian[:, self.arm_dof])
             rest = 0.05 * (HOME_QPOS - joints)
-            # MuJoCo's own Cholesky: LAPACK wakes a thread pool for six unknowns.
-            gram = arm @ arm.T + _DAMPING
+            # MuJoCo's own algebra: BLAS and LAPACK differ in the last bits from one processor to
+            # another, and with them a seed's states; they also wake a thread pool for six unknowns.
+            mujoco.mju_mulMatMatT(gram, arm, arm)
+            mujoco.mju_mulMatVec(drift, arm, rest)
+            gram += _DAMPING
             mujoco.mju_cholFactor(gram, 0.0)
-            mujoco.mju_cholSolve(weights, gram, error - arm @ rest)
-            step = arm.T @ weights + rest
+            mujoco.mju_cholSolve(weights, gram, error - drift)
+            mujoco.mju_mulMatTVec(step, arm, weights)
+            step += rest
             joints = np.clip(
                 joints + np.clip(step, -0.4, 0.4), self.arm_range[:, 0], self.arm_range[:, 1]
             )

@@ -7,6 +7,7 @@ arrived, and starts over when the object slips out.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -171,7 +172,7 @@ class ScriptedExpert:
     def _grasp_yaw(reading: Reading) -> float | None:
         """Gripper yaw across the object's width; objects as deep as wide allow quarter turns."""
         axis = reading.object_rotation[:, 0]
-        yaw = float(np.arctan2(axis[1], axis[0]))
+        yaw = math.atan2(axis[1], axis[0])
         period = np.pi / 2 if np.isclose(reading.half[0], reading.half[1]) else np.pi
         return float((yaw + period / 2) % period - period / 2)
 
