@@ -34,7 +34,7 @@ MODES = ("plan", "proposal", "servo")
 _SEARCH = CEMConfig(
     samples=32, elites=6, horizon=4, initial_std=(0.2, 0.2, 0.2, 0.0, 0.0, 0.2, 0.2)
 )
-_ENERGY = CostConfig(latent=1.0, pose=0.2, closedness=0.1, steps=0.05, trust=0.5)
+_ENERGY = CostConfig(latent=1.0, pose=0.2, closedness=0.1, steps=0.05, trust=0.5, near=2.0)
 
 
 @dataclass(frozen=True)

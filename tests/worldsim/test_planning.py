@@ -75,6 +75,23 @@ def test_the_latent_cost_is_zero_where_imagination_meets_the_goal():
     ).all()
 
 
+def test_far_from_the_goal_the_search_stays_nearer_to_the_proposal():
+    model = small_model()
+    start, proposal = context(model, 2), np.zeros((2, 7), dtype=np.float32)
+    actions = np.stack([proposal, proposal + 0.5])
+
+    def departure_costs(steps_now):
+        config = CostConfig(latent=0.0, trust=0.4, near=2.0)
+        goal = start.latents[0]
+        cost = LatentGoalCost(
+            model, start, goal, None, config, proposal=proposal, steps_now=steps_now
+        )
+        return cost(actions).tolist()
+
+    assert departure_costs(1.0) == departure_costs(2.0) == pytest.approx([0.0, 0.1])
+    assert departure_costs(8.0) == pytest.approx([0.0, 1.6])  # four times as far: sixteen times
+
+
 def test_the_papers_gripper_rules():
     seen = []
     config = CEMConfig(

@@ -10,7 +10,7 @@ import torch
 
 from tests.worldsim.test_world_model import small_model
 from worldsim.training.batches import Arrays
-from worldsim.training.hindsight import Hindsight
+from worldsim.training.hindsight import Hindsight, goal_losses
 from worldsim.training.joint import JointConfig, to_patches, train_joint
 from worldsim.training.loop import LoopConfig, schedule
 from worldsim.training.posttrain import PosttrainConfig, encode_all, train_posttrain
@@ -112,10 +112,33 @@ def test_windows_and_hindsight_goals_stay_inside_episodes():
     goals, steps = hindsight.sample(now, 20, np.random.default_rng(0))
     assert (goals // 5 == now // 5).all()
     assert (goals - now == steps).all()
+    assert set(steps[now == 0]) == {0, 1, 2, 3, 4}  # a frame may be its own goal
     assert hindsight.useful.tolist() == [True] * 5 + [False] * 10
     assert hindsight.demonstrations().tolist() == [0, 1, 2, 3]  # the last has no later frame
     with pytest.raises(ValueError, match="no demonstrations"):
         Hindsight.of(arrays, ("human",)).demonstrations()
+
+
+def test_at_its_goal_the_goal_head_learns_to_hold_still(monkeypatch):
+    arrays, model = toy_arrays(2, 8), small_model().eval()
+    hindsight = Hindsight.of(replace(arrays, policies=np.array(["expert", "play"])), ("expert",))
+
+    def error(here, goals, proposed):
+        """Loss of proposals at expert frames ``here``."""
+        answer = torch.as_tensor(proposed).float(), torch.zeros(len(here))
+        monkeypatch.setattr(model, "propose", lambda *_: answer)
+        pair = torch.zeros(len(here), 1), torch.zeros(len(here), 1)
+        rows = np.array(here), np.array(goals)
+        return float(goal_losses(model, arrays, hindsight, pair, rows, "cpu")[0])
+
+    still = np.zeros((1, model.config.chunk, 7))
+    assert error([3], [3], still) == 0.0
+    assert error([3], [3], still + 0.1) > 0.0
+    done = still.copy()  # the recorded action up to the goal, nothing after it
+    done[0, 0] = arrays.intended[3] / model.action_scale.numpy()
+    assert error([3], [4], done) == pytest.approx(0.0, abs=1e-6)
+    assert error([3], [4], still) > 0.0
+    assert error([9], [9], still + 0.1) == 0.0  # play is not imitated
 
 
 def test_the_schedule_warms_up_and_ends_at_zero():

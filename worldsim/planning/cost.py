@@ -9,7 +9,8 @@ from candidate actions (S, H, A) to costs (S,). Terms, each a weight in ``CostCo
   from the goal picture by the read-out: a metric term without coordinates being handed over;
 - *steps*: control steps to the goal from the last imagined latents, by the goal head;
 - *trust*: squared departure from what the goal head proposes. Learnt energies are right where they
-  were learnt; without this term the search finds where they are wrong.
+  were learnt; without this term the search finds where they are wrong. The other terms are good
+  compasses near the goal only: far from it, trust grows.
 """
 
 from __future__ import annotations
@@ -44,8 +45,8 @@ class CostConfig:
         trust: of the mean squared departure from the proposed actions.
         norm: 1 or 2, the latent distance's norm.
         path: 0 counts the last step only, 1 every step alike.
-        near: steps to the goal within which latents and poses are compared in full; farther away
-            they count less, in proportion, for the straight way is not the way. 0: always in full.
+        near: steps to the goal within which ``trust`` holds as it is; farther away it grows with
+            the square of the distance: the straight way to a far goal is not the way. 0: never.
     """
 
     latent: float = 1.0
@@ -97,7 +98,7 @@ class LatentGoalCost:
         config: weights.
         imagine: what actions lead to, in place of ``model.rollout`` (true dynamics, say).
         proposal: (H, 7) actions the goal head proposes; None if no term needs them.
-        steps_now: control steps to the goal from here, by the goal head; fades terms far from it.
+        steps_now: control steps to the goal from here, by the goal head; see ``near``.
 
     Raises:
         ValueError: a term lacks what it needs.
@@ -122,16 +123,17 @@ class LatentGoalCost:
             raise ValueError("a pose or closedness term needs the goal's pose")
         self.goal_pose = torch.full((7,), torch.nan) if goal_pose is None else goal_pose
         self.imagine = imagine or model.rollout
-        self.presence = min(1.0, config.near / max(steps_now, 1.0)) if config.near else 1.0
+        far = max(1.0, steps_now / config.near) if config.near else 1.0
+        self.trust = np.float32(config.trust * far**2)
 
     def __call__(self, actions: NDArray[np.float32]) -> NDArray[np.float32]:
         """(S, H, 7) actions in [-1, 1] -> (S,) costs."""
         most = max(1, _NUMBERS_AT_ONCE // self.goal.numel())
         parts = [self._some(actions[i : i + most]) for i in range(0, len(actions), most)]
         costs = np.concatenate(parts)
-        if self.proposal is not None and self.config.trust:
+        if self.proposal is not None and self.trust:
             departure = np.square(actions - self.proposal).mean(axis=(1, 2))
-            costs = costs + np.float32(self.config.trust) * departure
+            costs = costs + self.trust * departure
         return costs
 
     @torch.inference_mode()
@@ -150,7 +152,6 @@ class LatentGoalCost:
             cost = cost + cfg.latent * (self.latent_distance(latents) @ weights)
         if cfg.pose or cfg.closedness:
             cost = cost + self.pose_distance(states) @ weights
-        cost = self.presence * cost
         if cfg.steps:
             steps = self.model.steps_to_go(latents[:, -1], self.goal, states[:, -1])
             cost = cost + cfg.steps * steps

@@ -51,13 +51,13 @@ class Hindsight:
         return frames
 
     def sample(self, now: Index, max_steps: int, rng: np.random.Generator) -> tuple[Index, Index]:
-        """Goals (B,) for frames (B,) and the steps between (0 at an episode's end).
+        """Goals (B,) for frames (B,) and the steps between; 0 where a frame is its own goal.
 
         Half the goals lie within a quarter of ``max_steps``, where distances must be told apart
         finely; the others anywhere up to it.
         """
         reach = np.where(rng.random(len(now)) < 0.5, max(1, max_steps // 4), max_steps)
-        steps = np.minimum(rng.integers(1, reach + 1), self.ends[now] - now)
+        steps = np.minimum(rng.integers(0, reach + 1), self.ends[now] - now)
         return now + steps, steps
 
 
@@ -71,6 +71,9 @@ def goal_losses(
 ) -> tuple[Tensor, Tensor]:
     """Losses of the goal head's proposals and of its steps to go.
 
+    What to do once the goal is reached is to hold still: without that lesson proposals at the goal
+    are noise, and a gripper that has let go closes again.
+
     Args:
         model: whose goal head.
         arrays: the data set.
@@ -80,23 +83,24 @@ def goal_losses(
         device: where the latents are.
 
     Returns:
-        Mean absolute error of the proposed actions, in units of the action scale, up to the goal;
-        smooth L1 of the steps to go over the largest distance.
+        Mean absolute error of the proposed actions, in units of the action scale; smooth L1 of the
+        steps to go over the largest distance.
     """
     here, goals = rows
     steps, useful = goals - here, hindsight.useful[here]
     ahead = np.arange(model.config.chunk)
     future = np.minimum(here[:, None] + ahead, hindsight.ends[here][:, None])  # (B, chunk)
-    wanted = gather(arrays.intended, future).to(device) / model.action_scale
-    known = _tensor((ahead < steps[:, None]) & useful[:, None], device).unsqueeze(-1)
+    before = _tensor(ahead < steps[:, None], device).unsqueeze(-1)
+    wanted = before * gather(arrays.intended, future).to(device) / model.action_scale
     proposed, distance = model.propose(
         *latents,
         gather(arrays.proprio, here).to(device),
         gather(arrays.target, here)[:, 6].to(device),
     )
-    error = ((proposed - wanted).abs() * known).sum() / (7.0 * known.sum().clamp(min=1))
+    counts = _tensor(useful, device)
+    error = ((proposed - wanted).abs().mean(dim=(1, 2)) * counts).sum() / counts.sum().clamp(min=1)
     farthest = model.config.max_steps
-    label, counts = _tensor(steps, device) / farthest, _tensor(useful, device)
+    label = _tensor(steps, device) / farthest
     gap = F.smooth_l1_loss(distance / farthest, label, beta=0.1, reduction="none")
     return error, (gap * counts).sum() / counts.sum().clamp(min=1)
 
