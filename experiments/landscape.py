@@ -11,8 +11,9 @@ make training data (noisy experts, contact, play and branches). It writes ``summ
     imagined.png   real frames, and the real frames nearest to what is imagined from the first
 
 The summary says how far the energy's minimum is from the true action, half the transitions with
-the gripper within 5 cm of the object (near contact), the others in free space; and what a linear
-probe reads of the gripper's and the object's position.
+the gripper within 5 cm of the object (near contact), the others in free space; what a linear probe
+reads of the gripper's and the object's position; and in how many states, towards the picture of the
+lifted object, closing and lifting costs less than opening and lifting.
 """
 
 from __future__ import annotations
@@ -44,6 +45,7 @@ from worldsim.world_model import WorldModel
 
 SEEDS = 100
 HORIZON = 8
+RISE_M = 0.03
 PROBED = 2  # frames so far apart are probed: neighbours say the same
 
 Floats = NDArray[np.float64]
@@ -123,6 +125,7 @@ def main(config: LandscapeConfig) -> None:
         "episodes": config.data or f"seeds {first}:{first + SEEDS} (development)",
         "frames": sum(len(s.episode) for s in seen),
         "landscape": summarise(model, starts, errors),
+        "close_above_open": ranking(model, config.cost, seen),
         "probes_mm": probes(seen),
         "rollout": {"imagined": rounded(imagined), "copy_last": rounded(copied)},
         "versions": versions(),
@@ -207,6 +210,34 @@ def summarise(model: WorldModel, starts: list[Start], errors: Floats) -> dict[st
     return counts | {name: round(float(value), 5) for name, value in found.items()}
 
 
+def ranking(model: WorldModel, config: CostConfig, seen: list[Seen]) -> dict[str, int]:
+    """States from which closing and lifting raised the object and opening and lifting did not.
+
+    Returns:
+        How many there are, and for how many the energy of the recorded actions, towards the last
+        picture of the former, is lower for the former.
+    """
+    branches = {(s.episode.seed, s.episode.policy): s for s in seen if s.episode.branch_of >= 0}
+    states, right = 0, 0
+    for (seed, policy), closed in branches.items():
+        opened = branches.get((seed, "branch-open-up"))
+        if policy != "branch-close-up" or opened is None:
+            continue
+        if rise(closed) > RISE_M > rise(opened):
+            context, goal = closed.recording.context(0, 1), closed.recording.latents[-1]
+            pose = read_goal_pose(model, context.latents[0], goal, context.proprio[0])
+            cost = LatentGoalCost(model, context, goal, pose, config)
+            close, open_ = cost(np.stack([closed.recording.actions, opened.recording.actions]))
+            states, right = states + 1, right + int(close < open_)
+    return {"states": states, "right": right}
+
+
+def rise(seen: Seen) -> float:
+    """Metres the object has risen from the first to the last frame."""
+    assert seen.objects is not None, "branches start near an object"
+    return float(seen.objects[-1, 2] - seen.objects[0, 2])
+
+
 def slices(
     model: WorldModel, config: CostConfig, starts: list[Start], errors: Floats
 ) -> list[Slices]:
@@ -273,13 +304,13 @@ def strip(model: WorldModel, seen: list[Seen]) -> tuple[NDArray[np.uint8], NDArr
     Shown is the stretch in which the object rises furthest and stays at the gripper.
     """
 
-    def rise(start: Start) -> float:
+    def lifting(start: Start) -> float:
         s, row = start
         if s.objects is None or not s.near(row + HORIZON):
             return 0.0
         return float(s.objects[row + HORIZON, 2] - s.objects[row, 2])
 
-    shown, row = max(stretches(seen), key=rise)
+    shown, row = max(stretches(seen), key=lifting)
     latents = imagine(model, shown.recording, row, HORIZON)
     pictures = np.concatenate([s.pictures for s in seen])
     found = nearest(latents, torch.cat([s.recording.latents for s in seen]))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -34,6 +35,8 @@ def test_everything_is_measured_and_drawn(model, tmp_path, monkeypatch):
     energy = found["landscape"]
     assert (energy["transitions"], energy["near_contact"]) == (4, 2)
     assert 0 < energy["median_m"] < 0.26  # the diagonal of the box
+    ranked = found["close_above_open"]
+    assert 0 <= ranked["right"] <= ranked["states"]
     assert found["probes_mm"]["gripper_mean"] < found["probes_mm"]["gripper_guessing_the_mean"]
     assert len(found["rollout"]["imagined"]) == len(found["rollout"]["copy_last"]) == 8
     for name in ("landscape", "rollout", "imagined"):
@@ -53,6 +56,35 @@ def test_object_positions_are_the_simulators(object_kind):
     episode = episode_of(1, 3, task="grasp", physics=np.stack(physics))
     np.testing.assert_allclose(landscape.object_positions(episode), places, atol=1e-9)
     assert landscape.object_positions(episode_of(1, 3, task="reach")) is None
+
+
+def branch(seed: int, grip: float, risen: float) -> SimpleNamespace:
+    """What ``ranking`` looks at: a branch that closes or opens, and how far the object rose."""
+    actions = np.zeros((5, 7), dtype=np.float32)
+    actions[0, 6] = grip
+    recording = SimpleNamespace(
+        actions=actions,
+        latents=[None],
+        context=lambda *_: SimpleNamespace(latents=[None], proprio=[None]),
+    )
+    name = "branch-close-up" if grip > 0 else "branch-open-up"
+    episode = SimpleNamespace(seed=seed, policy=name, branch_of=seed)
+    return SimpleNamespace(
+        episode=episode, recording=recording, objects=np.array([[0, 0, 0], [0, 0, risen]])
+    )
+
+
+@pytest.mark.parametrize(("sign", "right"), [(-1.0, 1), (1.0, 0)])
+def test_the_ranking_counts_states_in_which_only_closing_lifts(monkeypatch, sign, right):
+    monkeypatch.setattr(landscape, "read_goal_pose", lambda *_: None)
+    monkeypatch.setattr(landscape, "LatentGoalCost", lambda *_: lambda a: sign * a[:, 0, 6])
+    seen = [
+        *(branch(1, 1.0, 0.06), branch(1, -1.0, 0.0)),
+        *(branch(2, 1.0, 0.06), branch(2, -1.0, 0.06)),  # lifted either way
+        *(branch(3, 1.0, 0.0), branch(3, -1.0, 0.0)),  # missed
+        branch(4, 1.0, 0.06),
+    ]
+    assert landscape.ranking(None, None, seen) == {"states": 1, "right": right}
 
 
 def test_too_many_or_too_few_transitions_and_no_model_are_one_sentence(model, capsys, monkeypatch):
