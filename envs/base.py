@@ -8,7 +8,6 @@ All positions are metres in the robot-base frame unless a name says otherwise.
 from __future__ import annotations
 
 import hashlib
-import math
 from abc import abstractmethod
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -386,7 +385,7 @@ class ManipulationEnv(gym.Env[dict[str, Any], NDArray[np.float32]]):
         down = np.abs(self.scene.data.xmat[self.scene.object_body].reshape(3, 3)[2])
         half = self.start.half_size
         if self.start.kind == "can":
-            reach = half[0] * math.hypot(down[0], down[1]) + half[2] * down[2]
+            reach = half[0] * np.hypot(down[0], down[1]) + half[2] * down[2]
         else:
             reach = float(down @ half)
         return float(self.object_position()[2] - reach - TABLE_Z)

@@ -104,6 +104,12 @@ class Seen:
         gap = self.objects[row] - self.episode.proprio[row, :3]
         return bool(np.linalg.norm(gap) < CONTACT_RANGE_M)
 
+    def risen(self, first: int = 0, last: int = -1) -> float:
+        """Metres the object has risen from one frame to another."""
+        return (
+            0.0 if self.objects is None else float(self.objects[last, 2] - self.objects[first, 2])
+        )
+
 
 Start = tuple[Seen, int]
 
@@ -177,10 +183,11 @@ def choose(seen: list[Seen], count: int) -> list[Start]:
 # -- energies -------------------------------------------------------------------------------------
 
 
-def energy(model: WorldModel, config: CostConfig, start: Start) -> LatentGoalCost:
-    """The energy of actions at a frame towards the real next frame."""
+def energy(model: WorldModel, config: CostConfig, start: Start, steps: int = 1) -> LatentGoalCost:
+    """The energy of actions at a frame towards the real frame so many steps later."""
     recording, row = start[0].recording, start[1]
-    context, goal = recording.context(row, model.config.context_frames), recording.latents[row + 1]
+    context = recording.context(row, model.config.context_frames)
+    goal = recording.latents[row + steps]
     pose = read_goal_pose(model, context.latents[-1], goal, context.proprio[-1])
     return LatentGoalCost(model, context, goal, pose, config)
 
@@ -223,19 +230,11 @@ def ranking(model: WorldModel, config: CostConfig, seen: list[Seen]) -> dict[str
         opened = branches.get((seed, "branch-open-up"))
         if policy != "branch-close-up" or opened is None:
             continue
-        if rise(closed) > RISE_M > rise(opened):
-            context, goal = closed.recording.context(0, 1), closed.recording.latents[-1]
-            pose = read_goal_pose(model, context.latents[0], goal, context.proprio[0])
-            cost = LatentGoalCost(model, context, goal, pose, config)
-            close, open_ = cost(np.stack([closed.recording.actions, opened.recording.actions]))
+        if closed.risen() > RISE_M > opened.risen():
+            actions = np.stack([closed.recording.actions, opened.recording.actions])
+            close, open_ = energy(model, config, (closed, 0), actions.shape[1])(actions)
             states, right = states + 1, right + int(close < open_)
     return {"states": states, "right": right}
-
-
-def rise(seen: Seen) -> float:
-    """Metres the object has risen from the first to the last frame."""
-    assert seen.objects is not None, "branches start near an object"
-    return float(seen.objects[-1, 2] - seen.objects[0, 2])
 
 
 def slices(
@@ -306,9 +305,7 @@ def strip(model: WorldModel, seen: list[Seen]) -> tuple[NDArray[np.uint8], NDArr
 
     def lifting(start: Start) -> float:
         s, row = start
-        if s.objects is None or not s.near(row + HORIZON):
-            return 0.0
-        return float(s.objects[row + HORIZON, 2] - s.objects[row, 2])
+        return s.risen(row, row + HORIZON) if s.near(row + HORIZON) else 0.0
 
     shown, row = max(stretches(seen), key=lifting)
     latents = imagine(model, shown.recording, row, HORIZON)

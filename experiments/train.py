@@ -163,10 +163,11 @@ def main(config: WorldModelTraining) -> None:
     """Both parts, then the finished model and its card."""
     torch.set_num_threads(config.threads)
     data = TrajectoryDataset(config.data)
-    for part in (config.joint, config.posttrain):
-        check_demonstrators(data, part.demonstrators)
     out = Path(config.out)
     encoder = None if config.encoder is None else read_encoder(config.encoder)
+    if encoder is None:
+        check_demonstrators(data, config.joint.demonstrators)
+    check_demonstrators(data, config.posttrain.demonstrators)
     claim(out, encoder)
     model = build(config, data.cameras, encoder).to(config.device)
     arrays = load_arrays(data, model.image_size)

@@ -58,26 +58,19 @@ def test_object_positions_are_the_simulators(object_kind):
     assert landscape.object_positions(episode_of(1, 3, task="reach")) is None
 
 
-def branch(seed: int, grip: float, risen: float) -> SimpleNamespace:
+def branch(seed: int, grip: float, risen: float) -> landscape.Seen:
     """What ``ranking`` looks at: a branch that closes or opens, and how far the object rose."""
     actions = np.zeros((5, 7), dtype=np.float32)
     actions[0, 6] = grip
-    recording = SimpleNamespace(
-        actions=actions,
-        latents=[None],
-        context=lambda *_: SimpleNamespace(latents=[None], proprio=[None]),
-    )
     name = "branch-close-up" if grip > 0 else "branch-open-up"
     episode = SimpleNamespace(seed=seed, policy=name, branch_of=seed)
-    return SimpleNamespace(
-        episode=episode, recording=recording, objects=np.array([[0, 0, 0], [0, 0, risen]])
-    )
+    objects = np.array([[0, 0, 0], [0, 0, risen]])
+    return landscape.Seen(episode, SimpleNamespace(actions=actions), None, objects)
 
 
 @pytest.mark.parametrize(("sign", "right"), [(-1.0, 1), (1.0, 0)])
 def test_the_ranking_counts_states_in_which_only_closing_lifts(monkeypatch, sign, right):
-    monkeypatch.setattr(landscape, "read_goal_pose", lambda *_: None)
-    monkeypatch.setattr(landscape, "LatentGoalCost", lambda *_: lambda a: sign * a[:, 0, 6])
+    monkeypatch.setattr(landscape, "energy", lambda *_: lambda a: sign * a[:, 0, 6])
     seen = [
         *(branch(1, 1.0, 0.06), branch(1, -1.0, 0.0)),
         *(branch(2, 1.0, 0.06), branch(2, -1.0, 0.06)),  # lifted either way

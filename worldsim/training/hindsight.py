@@ -97,12 +97,13 @@ def goal_losses(
         gather(arrays.proprio, here).to(device),
         gather(arrays.target, here)[:, 6].to(device),
     )
-    counts = _tensor(useful, device)
-    error = ((proposed - wanted).abs().mean(dim=(1, 2)) * counts).sum() / counts.sum().clamp(min=1)
+    error = (proposed - wanted).abs().mean(dim=(1, 2))
     farthest = model.config.max_steps
     label = _tensor(steps, device) / farthest
     gap = F.smooth_l1_loss(distance / farthest, label, beta=0.1, reduction="none")
-    return error, (gap * counts).sum() / counts.sum().clamp(min=1)
+    counts = _tensor(useful, device)
+    weights = counts / counts.sum().clamp(min=1)
+    return (error * weights).sum(), (gap * weights).sum()
 
 
 def _tensor(values: NDArray[np.generic], device: str) -> Tensor:
