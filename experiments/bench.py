@@ -3,18 +3,24 @@
     worldsim bench env --json
 
 Arms alternate in short slices, so that a busy neighbour slows both alike; medians and the ratio of
-medians are reported.
+medians are reported. Each arm has a process of its own, idle while the others run: robosuite frees
+its OpenGL objects in whatever context is current, and in one process took ours with them, whose
+pictures then cost nothing and stood still.
 """
 
 from __future__ import annotations
 
 import contextlib
+import importlib.util
 import io
 import logging
+import multiprocessing
 import tempfile
 import time
 from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +35,7 @@ from experiments.frames import Look, StoredEpisode
 from experiments.store import RunSpec
 from experiments.video import render
 
+SIZES = (64, 128, 256)
 LIFT_STEPS_PER_SLICE = 20
 VIDEOS = 12
 
@@ -61,21 +68,21 @@ class BenchRenderConfig:
 
 def bench_env(config: BenchEnvConfig) -> None:
     """Steps per second of ours against stock robosuite Lift at 4 Hz."""
-    arms: dict[str, Callable[[], float]] = {}
-    for size in (64, 128, 256):
-        arms[f"worldsim, one {size} px image"] = _ours("pixels", size)
-    arms["worldsim, no image"] = _ours("state", 128)
-    arms["worldsim, seconds per reset"] = _our_resets()
+    arms = {f"worldsim, one {size} px image": partial(_ours, "pixels", size) for size in SIZES}
+    arms["worldsim, no image"] = partial(_ours, "state", 128)
+    arms["worldsim, seconds per reset"] = _our_resets
     for workers in (1, 2):
-        arms[f"worldsim, {workers} worker(s), one 128 px image"] = _vector(workers)
-    with contextlib.suppress(ImportError):
-        arms["robosuite Lift, one 128 px image"] = _lift(camera=True)
-        arms["robosuite Lift, no image"] = _lift(camera=False)
-        arms["robosuite Lift, seconds per reset"] = _lift_resets()
+        arms[f"worldsim, {workers} worker(s), one 128 px image"] = partial(_vector, workers)
+    if importlib.util.find_spec("robosuite"):
+        arms["robosuite Lift, one 128 px image"] = partial(_lift, camera=True)
+        arms["robosuite Lift, no image"] = partial(_lift, camera=False)
+        arms["robosuite Lift, seconds per reset"] = _lift_resets
     samples: dict[str, list[float]] = {name: [] for name in arms}
-    for _ in range(config.rounds):
-        for name, arm in arms.items():
-            samples[name].append(arm())
+    with contextlib.ExitStack() as stack:
+        apart = {name: stack.enter_context(Apart(make)) for name, make in arms.items()}
+        for _ in range(config.rounds):
+            for name, arm in apart.items():
+                samples[name].append(arm.measure())
     medians = {name: float(np.median(values)) for name, values in samples.items()}
     ratios = {}
     if "robosuite Lift, no image" in medians:
@@ -90,7 +97,7 @@ def bench_render(config: BenchRenderConfig) -> None:
     env: Any = envs.make("pick-place", obs_mode="state").unwrapped
     env.reset(seed=190_000)
     medians = {}
-    for size in (64, 128, 256):
+    for size in SIZES:
         times = []
         env.frame("left", size)
         for _ in range(config.frames):
@@ -116,6 +123,41 @@ def _videos() -> float:
         for episode in episodes:
             render([episode], Path(name) / "videos", Look())
         return frames / (time.perf_counter() - start)
+
+
+class Apart:
+    """An arm of a benchmark in a process of its own.
+
+    Args:
+        make: called there; returns what measures one slice.
+    """
+
+    def __init__(self, make: Callable[[], Callable[[], float]]) -> None:
+        context = multiprocessing.get_context("spawn")
+        self._pool = ProcessPoolExecutor(1, context, initializer=_prepare, initargs=(make,))
+
+    def measure(self) -> float:
+        """One slice."""
+        return self._pool.submit(_measure).result()
+
+    def __enter__(self) -> Apart:
+        self.measure()  # what is done once (scenes, shaders, compilers) is not measured
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._pool.shutdown()
+
+
+_arm: Callable[[], float]  # of the process that ``Apart`` started
+
+
+def _prepare(make: Callable[[], Callable[[], float]]) -> None:
+    global _arm
+    _arm = make()
+
+
+def _measure() -> float:
+    return _arm()
 
 
 def _table(results: dict[str, Any]) -> str:
@@ -159,10 +201,10 @@ def _vector(workers: int) -> Callable[[], float]:
 
 
 def _make_lift(camera: bool) -> Any:
-    logging.getLogger("robosuite_logs").setLevel(logging.ERROR)
     with contextlib.redirect_stdout(io.StringIO()):
         import robosuite
 
+        logging.getLogger("robosuite_logs").setLevel(logging.ERROR)
         return robosuite.make(
             "Lift",
             robots="Panda",

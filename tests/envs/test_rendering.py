@@ -58,6 +58,42 @@ def test_picture_is_a_new_array_of_the_size_asked_for(size: int) -> None:
     assert first.std() > 20
 
 
+def test_pictures_survive_another_library_that_frees_objects_in_our_context() -> None:
+    """As robosuite does: its objects then have the numbers of ours."""
+    model, data = posed()
+    renderer = Renderer(model, 128)
+    renderer.render(data, "left")
+    context = type(rendering._gl)(1, 1)
+    context.make_current()
+    foreign = mujoco.MjrContext(model, mujoco.mjtFontScale.mjFONTSCALE_100)
+    renderer.render(data, "left")
+    foreign.free()
+    data.qpos[0] += 0.5
+    mujoco.mj_forward(model, data)
+    seen = renderer.render(data, "left")
+    np.testing.assert_array_equal(seen, Renderer(model, 128).render(data, "left"))
+    rendering._gl.make_current()
+
+
+@pytest.mark.parametrize("camera", CAMERAS)
+def test_leaving_out_what_the_camera_cannot_see_changes_no_pixel(
+    camera: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model, data = posed()
+    whole, culled = Renderer(model, 128), Renderer(model, 128)
+    rng, hidden = np.random.default_rng(0), 0
+    nothing = np.zeros(model.ngeom, dtype=bool)
+    for _ in range(50):
+        data.qpos[:7] = scene.HOME_QPOS + rng.uniform(-0.5, 0.5, 7)
+        mujoco.mj_forward(model, data)
+        seen = culled.render(data, camera)
+        hidden += int(culled._out_of_view(data, model.camera(camera).id).sum())
+        with monkeypatch.context() as patch:
+            patch.setattr(Renderer, "_out_of_view", lambda *_: nothing)
+            np.testing.assert_array_equal(seen, whole.render(data, camera))
+    assert hidden > 0
+
+
 @pytest.mark.parametrize("camera", EXTERIOR)
 def test_pictures_are_the_right_way_up_and_not_mirrored(camera: str) -> None:
     model, data = posed()
