@@ -82,6 +82,18 @@ class Stem(nn.Module):
         return out
 
 
+def attend(query: Tensor, key: Tensor, value: Tensor, mask: Tensor) -> Tensor:
+    """Attention of (B, H, N, D) under a boolean mask (B, 1, N, N), True where a row may read.
+
+    In bfloat16 on a CPU the fused kernel's backward pass takes twice as long as the plain product.
+    """
+    if query.device.type != "cpu" or query.dtype != torch.bfloat16:
+        return F.scaled_dot_product_attention(query, key, value, mask)
+    scores = (query * query.shape[-1] ** -0.5) @ key.transpose(-2, -1)
+    attended: Tensor = scores.masked_fill(~mask, -torch.inf).softmax(dim=-1).to(value.dtype) @ value
+    return attended
+
+
 class Block(nn.Module):
     """Pre-norm transformer block under a mask."""
 
@@ -98,8 +110,7 @@ class Block(nn.Module):
             part.unflatten(-1, (self.heads, -1)).transpose(1, 2)
             for part in self.qkv(self.norm1(x)).chunk(3, dim=-1)
         )
-        attended = F.scaled_dot_product_attention(query, key, value, mask)
-        attended = attended.transpose(1, 2).flatten(2)
+        attended = attend(query, key, value, mask).transpose(1, 2).flatten(2)
         x = x + self.proj(attended)
         out: Tensor = x + self.mlp(self.norm2(x))
         return out

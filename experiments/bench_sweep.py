@@ -2,8 +2,9 @@
 
     worldsim bench sweep --json
 
-Workers are measured on episodes that render (``servo`` on grasp), fresh processes each time, one
-and two in turn. Scheduling is measured on runs that do nothing but store a line.
+Workers are measured on the sweep people run (``world-model`` on grasp, pictures at every step), in
+fresh processes each time, one and two in turn, the seconds they take to start included. Scheduling
+is measured on runs that do nothing but store a line.
 """
 
 from __future__ import annotations
@@ -44,7 +45,7 @@ class BenchSweepConfig:
         json: file for the results; alone, they are printed as JSON.
     """
 
-    episodes: int = 200
+    episodes: int = 24
     rounds: int = 2
     runs: int = 10_000
     rows: int = 100_000
@@ -76,7 +77,7 @@ def main(config: BenchSweepConfig) -> None:
 
 def workers(episodes: int, rounds: int) -> dict[str, float]:
     """Episodes per second with one worker and with two, start included."""
-    spec = RunSpec("servo", "grasp", threads=1)
+    spec = RunSpec("world-model", "grasp", threads=1)
     seeds = tuple(range(FIRST_SEED, FIRST_SEED + episodes))
     rates: dict[str, list[float]] = {"1": [], "2": []}
     for seed in seeds:  # goal pictures are cached: nobody shall find them dearer than the other

@@ -80,6 +80,9 @@ COMMANDS: dict[str, Command] = {
     ),
     "landscape": Command("experiments.landscape", "LandscapeConfig", "see what a model learnt"),
     "diagnose": Command("experiments.diagnose", "DiagnoseConfig", "which part holds success back"),
+    "learning": Command(
+        "experiments.learning", "LearningConfig", "success against experience, training seeds"
+    ),
     "doctor": Command("experiments.doctor", "DoctorConfig", "is this machine set up?"),
 }
 

@@ -58,15 +58,15 @@ def paired_cells(pair: Comparison) -> tuple[str, ...]:
 def markdown(arms: list[Arm], pairs: list[Comparison], missing: list[str]) -> str:
     """Results, what agents took to make, and paired tests as Markdown tables."""
     blocks = [
-        _table(HEADER, [cells(arm) for arm in arms]),
+        table(HEADER, [cells(arm) for arm in arms]),
         "Tiers: A privileged state, B image goal with online RL, C image goal with offline data "
         "(random stands in C); they are not one ranking.",
     ]
     known = [fact_cells(arm.summary) for arm in arms if "made_of" in arm.summary]
     if known:
-        blocks.append(_table(FACTS, known))
+        blocks.append(table(FACTS, known))
     if pairs:
-        blocks.append(_table(PAIRED_HEADER, [paired_cells(pair) for pair in pairs]))
+        blocks.append(table(PAIRED_HEADER, [paired_cells(pair) for pair in pairs]))
     return "\n\n".join([*blocks, *(f"Not run: {text}" for text in missing)])
 
 
@@ -80,6 +80,7 @@ def as_csv(arms: list[Arm]) -> str:
     return text.getvalue()
 
 
-def _table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """A Markdown table."""
     lines = [header, ["---"] * len(header), *rows]
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)

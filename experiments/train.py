@@ -20,7 +20,7 @@ from pathlib import Path
 import torch
 
 from experiments.store import write_atomically
-from experiments.trainings import check_demonstrators
+from experiments.trainings import check_demonstrators, data_card, episodes_of
 from experiments.versions import versions
 from worldsim.checkpoint import save_world_model
 from worldsim.data import TrajectoryDataset
@@ -40,6 +40,7 @@ class WorldModelTraining:
 
     Attributes:
         data: folder that ``worldsim collect`` wrote.
+        share: of its episodes that are learnt from, the first ones; in (0, 1].
         out: folder for checkpoints and the finished model.
         encoder: folder of a trained encoder to freeze; the joint part is then left out, and the
             sizes of the encoder are its own.
@@ -55,6 +56,7 @@ class WorldModelTraining:
     """
 
     data: str = "data/default"
+    share: float = 1.0
     out: str = "runs/tiny"
     encoder: str | None = None
     joint_steps: int = 7000
@@ -76,16 +78,24 @@ class WorldModelTraining:
     seed: int = 0
 
 
-def load_arrays(data: TrajectoryDataset, image_size: int) -> Arrays:
-    """A data set as training arrays."""
+def load_arrays(data: TrajectoryDataset, image_size: int, share: float = 1.0) -> Arrays:
+    """A data set as training arrays, or the first part of it.
+
+    Args:
+        data: all of it.
+        image_size: pixels per side.
+        share: of its episodes, see ``experiments.trainings.episodes_of``.
+    """
+    episodes = episodes_of(data, share)
+    frames = int(data.lengths[:episodes].sum())
     return Arrays(
-        frames=data.load_frames(data.cameras, image_size),
-        proprio=data.load_vectors("proprio"),
-        target=data.load_vectors("target"),
-        commanded=data.load_vectors("commanded"),
-        intended=data.load_vectors("intended"),
-        lengths=data.lengths,
-        policies=data.column("policy"),
+        frames=data.load_frames(data.cameras, image_size)[:frames],
+        proprio=data.load_vectors("proprio")[:frames],
+        target=data.load_vectors("target")[:frames],
+        commanded=data.load_vectors("commanded")[:frames],
+        intended=data.load_vectors("intended")[:frames],
+        lengths=data.lengths[:episodes],
+        policies=data.column("policy")[:episodes],
     )
 
 
@@ -166,11 +176,11 @@ def main(config: WorldModelTraining) -> None:
     out = Path(config.out)
     encoder = None if config.encoder is None else read_encoder(config.encoder)
     if encoder is None:
-        check_demonstrators(data, config.joint.demonstrators)
-    check_demonstrators(data, config.posttrain.demonstrators)
+        check_demonstrators(data, config.joint.demonstrators, config.share)
+    check_demonstrators(data, config.posttrain.demonstrators, config.share)
     claim(out, encoder)
     model = build(config, data.cameras, encoder).to(config.device)
-    arrays = load_arrays(data, model.image_size)
+    arrays = load_arrays(data, model.image_size, config.share)
     started = time.time()
 
     def loop(steps: int, rate: float) -> LoopConfig:
@@ -187,8 +197,7 @@ def main(config: WorldModelTraining) -> None:
     losses["posttrain"] = train_posttrain(model, latents, config.posttrain, second, out)
     save_world_model(model, out)
     card = {
-        "data": data.meta,
-        "frames": int(data.lengths.sum()),
+        **data_card(data, config.share),
         "recipe": model.config.recipe,
         "training": asdict(config) | {"data": Path(config.data).name, "out": out.name},
         "minutes_in_this_run": round((time.time() - started) / 60, 1),

@@ -37,6 +37,7 @@ class GcBcTraining:
 
     Attributes:
         data: folder that ``worldsim collect`` wrote.
+        share: of its episodes that are learnt from, the first ones; in (0, 1].
         model: world model whose encoder is used as it is: a shipped name or a folder.
         out: folder for checkpoints and the finished policy.
         steps: optimiser steps.
@@ -49,6 +50,7 @@ class GcBcTraining:
     """
 
     data: str = "data/default"
+    share: float = 1.0
     model: str = "tiny"
     out: str = "runs/gc-bc"
     steps: int = 10_000
@@ -99,7 +101,7 @@ def main(config: GcBcTraining) -> None:
     torch.set_num_threads(config.threads)
     data, out = TrajectoryDataset(config.data), Path(config.out)
     model = load_world_model(config.model)
-    check_demonstrators(data, config.demonstrators)
+    check_demonstrators(data, config.demonstrators, config.share)
     if data.cameras != model.config.cameras:
         raise ValueError(
             f"{config.data} has the cameras {','.join(data.cameras)}: {config.model} needs "
@@ -110,13 +112,13 @@ def main(config: GcBcTraining) -> None:
     torch.manual_seed(config.seed)
     model.goal_head = model.new_goal_head()
     started = time.time()
-    latents = encode_all(model.to(config.device), load_arrays(data, model.image_size))
+    latents = encode_all(model.to(config.device), load_arrays(data, model.image_size, config.share))
     losses = train(model, latents, config, out)
     card = {
         "algorithm": ALGORITHM,
         "world_model": config.model,
         "encoder": encoder,
-        **data_card(data),
+        **data_card(data, config.share),
         "parameters": sum(p.numel() for p in model.goal_head.parameters()),
         "training": asdict(config) | {"data": Path(config.data).name, "out": out.name},
         "minutes_in_this_run": round((time.time() - started) / 60, 1),

@@ -42,6 +42,7 @@ class OctoTraining:
 
     Attributes:
         data: folder that ``worldsim collect`` wrote.
+        share: of its episodes that are learnt from, the first ones; in (0, 1].
         out: folder for checkpoints and the finished policy.
         steps: optimiser steps.
         batch: windows per step.
@@ -58,6 +59,7 @@ class OctoTraining:
     """
 
     data: str = "data/default"
+    share: float = 1.0
     out: str = "runs/octo-like"
     steps: int = 15_000
     batch: int = 64
@@ -197,19 +199,19 @@ def main(config: OctoTraining) -> None:
     """Train, then write the policy and its card."""
     torch.set_num_threads(config.threads)
     data, out = TrajectoryDataset(config.data), Path(config.out)
-    check_demonstrators(data, config.demonstrators)
+    check_demonstrators(data, config.demonstrators, config.share)
     if "action_scale" not in data.meta:
         raise ValueError(f"{config.data} does not say its action_scale in meta.json")
     sizes = OctoConfig(data.cameras, config.image_size, config.width, config.depth, config.heads)
     torch.manual_seed(config.seed)
     model = OctoModel(sizes)
-    arrays = load_arrays(data, config.image_size)
+    arrays = load_arrays(data, config.image_size, config.share)
     claim(out, config)
     started = time.time()
     losses = train(model, arrays, config, torch.tensor(data.meta["action_scale"]), out)
     card = {
         **describe(model),
-        **data_card(data),
+        **data_card(data, config.share),
         "training": asdict(config) | {"data": Path(config.data).name, "out": out.name},
         "minutes_in_this_run": round((time.time() - started) / 60, 1),
         "losses": losses,

@@ -46,13 +46,29 @@ def claim(
     write_atomically(path, json.dumps(wanted) + "\n")
 
 
-def check_demonstrators(data: TrajectoryDataset, demonstrators: tuple[str, ...]) -> None:
-    """Refuse to imitate policies that collected nothing.
+def episodes_of(data: TrajectoryDataset, share: float) -> int:
+    """How many of a data set's episodes, from the first on, are a share of them.
+
+    Every training takes the same ones, so that learning curves compare like with like.
 
     Raises:
-        ValueError: naming the policies there are.
+        ValueError: when the share is not in (0, 1].
     """
-    policies = sorted({str(policy) for policy in data.column("policy")})
+    if not 0.0 < share <= 1.0:
+        raise ValueError(f"share {share} of the data: allowed is more than 0, up to 1")
+    return max(1, round(share * len(data)))
+
+
+def check_demonstrators(
+    data: TrajectoryDataset, demonstrators: tuple[str, ...], share: float = 1.0
+) -> None:
+    """Refuse to imitate policies that collected nothing of what is learnt from.
+
+    Raises:
+        ValueError: naming the policies there are; when the share is not in (0, 1].
+    """
+    kept = data.column("policy")[: episodes_of(data, share)]
+    policies = sorted({str(policy) for policy in kept})
     if not any(policy.startswith(demonstrators) for policy in policies):
         raise ValueError(
             f"no episode of {data.path} was collected by {', '.join(demonstrators)}: "
@@ -60,11 +76,12 @@ def check_demonstrators(data: TrajectoryDataset, demonstrators: tuple[str, ...])
         )
 
 
-def data_card(data: TrajectoryDataset) -> dict[str, Any]:
+def data_card(data: TrajectoryDataset, share: float = 1.0) -> dict[str, Any]:
     """Facts about a data set for a model's card; equal "episodes" mean the same episodes."""
-    sha = hashlib.sha256("".join(data.digests()).encode())
+    count = episodes_of(data, share)
+    sha = hashlib.sha256("".join(data.digests()[:count]).encode())
     return {
         "data": data.meta,
-        "frames": int(data.lengths.sum()),
-        "episodes": {"count": len(data), "digest": sha.hexdigest()[:16]},
+        "frames": int(data.lengths[:count].sum()),
+        "episodes": {"count": count, "digest": sha.hexdigest()[:16]},
     }

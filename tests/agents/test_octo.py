@@ -11,7 +11,7 @@ import torch
 import envs
 from agents.checkpoint import save_agent
 from agents.octo import FILE, LABEL, OctoAgent, describe, load_octo
-from agents.octo_model import OBSERVATION, READOUT, TASK, OctoConfig, OctoModel
+from agents.octo_model import OBSERVATION, READOUT, TASK, OctoConfig, OctoModel, attend
 from envs.goals import make_goals
 from experiments.episode import run_episode
 
@@ -192,3 +192,13 @@ def test_foreign_weights_get_one_sentence(tmp_path):
         OctoAgent(spec, model, execution="guess")
     with pytest.raises(ValueError, match="arrival, schedule"):
         OctoAgent(spec, model, advance="never")
+
+
+def test_the_plain_product_attends_like_the_fused_kernel():
+    generator = torch.Generator().manual_seed(0)
+    query, key, value = (torch.randn(2, 2, 9, 8, generator=generator) for _ in range(3))
+    mask = torch.rand(2, 1, 9, 9, generator=generator) < 0.5
+    mask |= torch.eye(9, dtype=torch.bool)
+    fused = attend(query, key, value, mask)
+    plain = attend(query.bfloat16(), key.bfloat16(), value.bfloat16(), mask)
+    torch.testing.assert_close(plain.float(), fused, atol=0.03, rtol=0.03)

@@ -100,6 +100,20 @@ def test_all_train_from_the_same_episodes(place, tmp_path, monkeypatch):
     assert cards[0]["episodes"]["count"] == 6
 
 
+def test_a_share_of_the_data_is_its_first_episodes(place, tmp_path):
+    train_octo.main(octo_options(place, tmp_path / "half", share=0.5))
+    whole, half = (
+        json.loads((folder / "config.json").read_text())
+        for folder in (place / "octo", tmp_path / "half")
+    )
+    assert half["episodes"]["count"] == 3
+    assert half["frames"] == whole["frames"] / 2
+    assert half["episodes"]["digest"] != whole["episodes"]["digest"]
+    for share in (0.0, 1.5):
+        with pytest.raises(ValueError, match="allowed is more than 0, up to 1"):
+            train_gc_bc.main(gc_bc_options(place, tmp_path / "none", share=share))
+
+
 def test_all_are_given_the_same_goal_pictures_from_the_same_start(place):
     options = {
         "world-model": {"model": str(place / "world"), "planner": "proposal"},
