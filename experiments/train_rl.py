@@ -115,6 +115,8 @@ class StateHerTraining(HerTraining):
         "pick-place": 500_000,
     }
 
+    hidden: tuple[int, ...] = (128, 128, 128)
+    gradient_steps: int = 2
     demonstrations: int = 0
 
 
