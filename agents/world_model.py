@@ -95,6 +95,7 @@ VJEPA2_AC = AgentConfig(
 PLANNERS = {
     "default": AgentConfig(),
     "vjepa2-ac": VJEPA2_AC,
+    "search": AgentConfig(CEMConfig(horizon=4), replace(_ENERGY, trust=0.0), propose=False),
     **{mode: AgentConfig(mode=mode) for mode in ("proposal", "servo")},
 }
 
@@ -121,7 +122,7 @@ class WorldModelAgent:
         model: a world model, or its name or path.
         config: options.
         planner: one of ``PLANNERS``, in place of a config: our default, the paper's "vjepa2-ac",
-            or a floor without imagination.
+            our "search" without proposals, or a floor without imagination.
         advance: overrides the config's.
         search: overrides of the search, by ``CEMConfig``'s names (``{"samples": 64}``).
         energy: overrides of the energy, by ``CostConfig``'s names.

@@ -32,7 +32,8 @@ class EvaluateConfig:
         out: folder for the results; the same command on the same folder continues.
         goal: subgoals (the paper's pictures), dense (every stage) or final (one picture).
         cameras: comma list of left, right, wrist.
-        planner: of the world-model agent: default, vjepa2-ac (the paper's), proposal or servo.
+        planner: of the world-model agent: default, vjepa2-ac (the paper's), search (no proposals),
+            proposal (no search) or servo (neither).
         model: folder of the agent's weights; for world-model and servo also a shipped name or
             V-JEPA 2-AC's released file.
         advance: arrival or schedule, how a pixel agent moves on to the next picture.

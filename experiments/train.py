@@ -16,8 +16,11 @@ import json
 import time
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from experiments.store import write_atomically
 from experiments.trainings import check_demonstrators, data_card, episodes_of
@@ -41,6 +44,7 @@ class WorldModelTraining:
     Attributes:
         data: folder that ``worldsim collect`` wrote.
         share: of its episodes that are learnt from, the first ones; in (0, 1].
+        policies: learn from what these (by prefix) collected, and nothing else; default: all.
         out: folder for checkpoints and the finished model.
         encoder: folder of a trained encoder to freeze; the joint part is then left out, and the
             sizes of the encoder are its own.
@@ -57,6 +61,7 @@ class WorldModelTraining:
 
     data: str = "data/default"
     share: float = 1.0
+    policies: tuple[str, ...] = ()
     out: str = "runs/tiny"
     encoder: str | None = None
     joint_steps: int = 7000
@@ -78,24 +83,21 @@ class WorldModelTraining:
     seed: int = 0
 
 
-def load_arrays(data: TrajectoryDataset, image_size: int, share: float = 1.0) -> Arrays:
-    """A data set as training arrays, or the first part of it.
+def load_arrays(data: TrajectoryDataset, image_size: int, episodes: NDArray[np.bool_]) -> Arrays:
+    """The chosen episodes (E,) of a data set as training arrays."""
+    rows = np.repeat(episodes, data.lengths)
 
-    Args:
-        data: all of it.
-        image_size: pixels per side.
-        share: of its episodes, see ``experiments.trainings.episodes_of``.
-    """
-    episodes = episodes_of(data, share)
-    frames = int(data.lengths[:episodes].sum())
+    def chosen(array: Any, mask: NDArray[np.bool_] = rows) -> Any:
+        return array if mask.all() else array[mask]
+
     return Arrays(
-        frames=data.load_frames(data.cameras, image_size)[:frames],
-        proprio=data.load_vectors("proprio")[:frames],
-        target=data.load_vectors("target")[:frames],
-        commanded=data.load_vectors("commanded")[:frames],
-        intended=data.load_vectors("intended")[:frames],
-        lengths=data.lengths[:episodes],
-        policies=data.column("policy")[:episodes],
+        frames=chosen(data.load_frames(data.cameras, image_size)),
+        proprio=chosen(data.load_vectors("proprio")),
+        target=chosen(data.load_vectors("target")),
+        commanded=chosen(data.load_vectors("commanded")),
+        intended=chosen(data.load_vectors("intended")),
+        lengths=data.lengths[episodes],
+        policies=data.column("policy")[episodes],
     )
 
 
@@ -173,14 +175,15 @@ def main(config: WorldModelTraining) -> None:
     """Both parts, then the finished model and its card."""
     torch.set_num_threads(config.threads)
     data = TrajectoryDataset(config.data)
+    episodes = episodes_of(data, config.share, config.policies)
     out = Path(config.out)
     encoder = None if config.encoder is None else read_encoder(config.encoder)
     if encoder is None:
-        check_demonstrators(data, config.joint.demonstrators, config.share)
-    check_demonstrators(data, config.posttrain.demonstrators, config.share)
+        check_demonstrators(data, episodes, config.joint.demonstrators)
+    check_demonstrators(data, episodes, config.posttrain.demonstrators)
     claim(out, encoder)
     model = build(config, data.cameras, encoder).to(config.device)
-    arrays = load_arrays(data, model.image_size, config.share)
+    arrays = load_arrays(data, model.image_size, episodes)
     started = time.time()
 
     def loop(steps: int, rate: float) -> LoopConfig:
@@ -197,7 +200,7 @@ def main(config: WorldModelTraining) -> None:
     losses["posttrain"] = train_posttrain(model, latents, config.posttrain, second, out)
     save_world_model(model, out)
     card = {
-        **data_card(data, config.share),
+        **data_card(data, episodes),
         "recipe": model.config.recipe,
         "training": asdict(config) | {"data": Path(config.data).name, "out": out.name},
         "minutes_in_this_run": round((time.time() - started) / 60, 1),

@@ -18,6 +18,7 @@ import torch
 
 from experiments.store import write_atomically
 from experiments.train import load_arrays
+from experiments.trainings import episodes_of
 from experiments.versions import versions
 from worldsim.data import TrajectoryDataset
 from worldsim.training.loop import LoopConfig
@@ -91,7 +92,7 @@ def main(config: EncoderTraining) -> None:
         raise ValueError(f"{out} holds another model: choose another folder")
     data = TrajectoryDataset(config.data)
     encoder, predictor = build(config)
-    arrays = load_arrays(data, config.image_size)
+    arrays = load_arrays(data, config.image_size, episodes_of(data))
     loop = LoopConfig(config.steps, config.rate, seed=config.seed, device=config.device)
     started = time.time()
     target, losses = train_pretrain(encoder, predictor, arrays, config.pretrain, loop, out)

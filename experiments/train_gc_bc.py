@@ -20,7 +20,7 @@ from agents.checkpoint import save_agent
 from agents.gc_bc import ALGORITHM, FILE
 from agents.latent import encoder_digest
 from experiments.train import load_arrays
-from experiments.trainings import check_demonstrators, claim, data_card
+from experiments.trainings import check_demonstrators, claim, data_card, episodes_of
 from experiments.versions import versions
 from worldsim import load_world_model
 from worldsim.data import TrajectoryDataset
@@ -101,7 +101,8 @@ def main(config: GcBcTraining) -> None:
     torch.set_num_threads(config.threads)
     data, out = TrajectoryDataset(config.data), Path(config.out)
     model = load_world_model(config.model)
-    check_demonstrators(data, config.demonstrators, config.share)
+    episodes = episodes_of(data, config.share)
+    check_demonstrators(data, episodes, config.demonstrators)
     if data.cameras != model.config.cameras:
         raise ValueError(
             f"{config.data} has the cameras {','.join(data.cameras)}: {config.model} needs "
@@ -112,13 +113,13 @@ def main(config: GcBcTraining) -> None:
     torch.manual_seed(config.seed)
     model.goal_head = model.new_goal_head()
     started = time.time()
-    latents = encode_all(model.to(config.device), load_arrays(data, model.image_size, config.share))
+    latents = encode_all(model.to(config.device), load_arrays(data, model.image_size, episodes))
     losses = train(model, latents, config, out)
     card = {
         "algorithm": ALGORITHM,
         "world_model": config.model,
         "encoder": encoder,
-        **data_card(data, config.share),
+        **data_card(data, episodes),
         "parameters": sum(p.numel() for p in model.goal_head.parameters()),
         "training": asdict(config) | {"data": Path(config.data).name, "out": out.name},
         "minutes_in_this_run": round((time.time() - started) / 60, 1),

@@ -24,7 +24,7 @@ from agents.octo import ALGORITHM, FILE, describe
 from agents.octo_model import OctoConfig, OctoModel
 from experiments.augment import augment
 from experiments.train import load_arrays
-from experiments.trainings import check_demonstrators, claim, data_card
+from experiments.trainings import check_demonstrators, claim, data_card, episodes_of
 from experiments.versions import versions
 from worldsim.data import TrajectoryDataset
 from worldsim.states import encode_state
@@ -199,19 +199,20 @@ def main(config: OctoTraining) -> None:
     """Train, then write the policy and its card."""
     torch.set_num_threads(config.threads)
     data, out = TrajectoryDataset(config.data), Path(config.out)
-    check_demonstrators(data, config.demonstrators, config.share)
+    episodes = episodes_of(data, config.share)
+    check_demonstrators(data, episodes, config.demonstrators)
     if "action_scale" not in data.meta:
         raise ValueError(f"{config.data} does not say its action_scale in meta.json")
     sizes = OctoConfig(data.cameras, config.image_size, config.width, config.depth, config.heads)
     torch.manual_seed(config.seed)
     model = OctoModel(sizes)
-    arrays = load_arrays(data, config.image_size, config.share)
+    arrays = load_arrays(data, config.image_size, episodes)
     claim(out, config)
     started = time.time()
     losses = train(model, arrays, config, torch.tensor(data.meta["action_scale"]), out)
     card = {
         **describe(model),
-        **data_card(data, config.share),
+        **data_card(data, episodes),
         "training": asdict(config) | {"data": Path(config.data).name, "out": out.name},
         "minutes_in_this_run": round((time.time() - started) / 60, 1),
         "losses": losses,

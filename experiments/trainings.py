@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 import json
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from experiments.store import write_atomically
 from worldsim.data import TrajectoryDataset
@@ -46,29 +50,42 @@ def claim(
     write_atomically(path, json.dumps(wanted) + "\n")
 
 
-def episodes_of(data: TrajectoryDataset, share: float) -> int:
-    """How many of a data set's episodes, from the first on, are a share of them.
+def episodes_of(
+    data: TrajectoryDataset, share: float = 1.0, policies: tuple[str, ...] = ()
+) -> NDArray[np.bool_]:
+    """Which episodes of a data set are learnt from.
 
-    Every training takes the same ones, so that learning curves compare like with like.
+    Args:
+        data: all of it.
+        share: of its episodes, from the first on: every training takes the same ones, so that
+            learning curves compare like with like.
+        policies: only episodes that these (by prefix) collected; all, where none is named.
+
+    Returns:
+        (E,) mask.
 
     Raises:
-        ValueError: when the share is not in (0, 1].
+        ValueError: when the share is not in (0, 1], or nothing is left.
     """
     if not 0.0 < share <= 1.0:
         raise ValueError(f"share {share} of the data: allowed is more than 0, up to 1")
-    return max(1, round(share * len(data)))
+    kept = np.arange(len(data)) < max(1, round(share * len(data)))
+    if policies:
+        kept &= [str(policy).startswith(policies) for policy in data.column("policy")]
+    if not kept.any():
+        raise ValueError(f"no episode of {data.path} was collected by {', '.join(policies)}")
+    return kept
 
 
 def check_demonstrators(
-    data: TrajectoryDataset, demonstrators: tuple[str, ...], share: float = 1.0
+    data: TrajectoryDataset, episodes: NDArray[np.bool_], demonstrators: tuple[str, ...]
 ) -> None:
     """Refuse to imitate policies that collected nothing of what is learnt from.
 
     Raises:
-        ValueError: naming the policies there are; when the share is not in (0, 1].
+        ValueError: naming the policies there are.
     """
-    kept = data.column("policy")[: episodes_of(data, share)]
-    policies = sorted({str(policy) for policy in kept})
+    policies = sorted({str(policy) for policy in data.column("policy")[episodes]})
     if not any(policy.startswith(demonstrators) for policy in policies):
         raise ValueError(
             f"no episode of {data.path} was collected by {', '.join(demonstrators)}: "
@@ -76,12 +93,12 @@ def check_demonstrators(
         )
 
 
-def data_card(data: TrajectoryDataset, share: float = 1.0) -> dict[str, Any]:
-    """Facts about a data set for a model's card; equal "episodes" mean the same episodes."""
-    count = episodes_of(data, share)
-    sha = hashlib.sha256("".join(data.digests()[:count]).encode())
+def data_card(data: TrajectoryDataset, episodes: NDArray[np.bool_]) -> dict[str, Any]:
+    """Facts about what was learnt from, for a model's card; one digest means the same episodes."""
+    digests = itertools.compress(data.digests(), episodes)
+    sha = hashlib.sha256("".join(digests).encode())
     return {
         "data": data.meta,
-        "frames": int(data.lengths[:count].sum()),
-        "episodes": {"count": count, "digest": sha.hexdigest()[:16]},
+        "frames": int(data.lengths[episodes].sum()),
+        "episodes": {"count": int(episodes.sum()), "digest": sha.hexdigest()[:16]},
     }

@@ -118,5 +118,5 @@ def test_the_papers_planner_needs_no_heads(tmp_path):
     for config in (AgentConfig(), replace(quick, mode="servo"), replace(quick, propose=True)):
         with pytest.raises(ValueError, match="plan with planner vjepa2-ac"):
             WorldModelAgent(spec, model, config)
-    with pytest.raises(ValueError, match="default, vjepa2-ac, proposal, servo"):
+    with pytest.raises(ValueError, match="default, vjepa2-ac, search, proposal, servo"):
         make_agent("world-model", spec, planner="cem")

@@ -21,11 +21,12 @@ from experiments.runner import Runner
 from experiments.store import RunSpec
 from experiments.train_gc_bc import GcBcTraining
 from experiments.train_octo import OctoTraining, Windows
+from experiments.trainings import check_demonstrators, episodes_of
 from tests.worldsim.data.conftest import episode_of
 from tests.worldsim.test_training import toy_arrays
 from tests.worldsim.test_world_model import small_model
 from worldsim.checkpoint import save_world_model
-from worldsim.data import TrajectoryWriter
+from worldsim.data import TrajectoryDataset, TrajectoryWriter
 from worldsim.training.joint import JointConfig
 from worldsim.training.posttrain import PosttrainConfig, encode_all
 
@@ -112,6 +113,19 @@ def test_a_share_of_the_data_is_its_first_episodes(place, tmp_path):
     for share in (0.0, 1.5):
         with pytest.raises(ValueError, match="allowed is more than 0, up to 1"):
             train_gc_bc.main(gc_bc_options(place, tmp_path / "none", share=share))
+
+
+def test_play_alone_can_be_learnt_from(place):
+    data = TrajectoryDataset(place / "data")
+    play = episodes_of(data, policies=("play",))
+    assert (play == np.char.startswith(data.column("policy").astype(str), "play")).all()
+    assert play.sum() == 3
+    arrays = train_world_model.load_arrays(data, 32, play)
+    assert arrays.frames.shape[0] == len(arrays.proprio) == arrays.lengths.sum() == 18
+    with pytest.raises(ValueError, match="allowed are prefixes of play"):
+        check_demonstrators(data, play, ("expert",))
+    with pytest.raises(ValueError, match=r"no episode of .* was collected by human"):
+        episodes_of(data, policies=("human",))
 
 
 def test_all_are_given_the_same_goal_pictures_from_the_same_start(place):
