@@ -15,6 +15,7 @@ import importlib.util
 import io
 import logging
 import multiprocessing
+import os
 import tempfile
 import time
 from collections.abc import Callable
@@ -201,6 +202,8 @@ def _vector(workers: int) -> Callable[[], float]:
 
 
 def _make_lift(camera: bool) -> Any:
+    """Stock Lift, drawn as fast as Mesa draws it by default: our own choice is slower there."""
+    os.environ.pop("LP_NUM_THREADS", None)
     with contextlib.redirect_stdout(io.StringIO()):
         import robosuite
 
