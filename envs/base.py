@@ -21,9 +21,10 @@ from gymnasium import spaces
 from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
-from envs.controller import DOWNWARD, TABLE_Z, CartesianController
+from envs.controller import DOWNWARD, TABLE_Z
 from envs.rendering import Renderer
-from envs.scene import BASE_POS, OBJECT_KINDS, load_model, resize_object
+from envs.scene import BASE_POS, OBJECT_KINDS, resize_object
+from envs.simulation import Scene, build_scene
 from envs.spec import BUDGETS, CAMERAS, OBS_MODES, REWARDS, STAGES, EnvSpec, check_choice
 from envs.variations import OBJECTS, get_variation, sample_colour
 
@@ -61,56 +62,6 @@ class Start:
     object_yaw: float
     platform: Array | None
     goal: Array
-
-
-@dataclass(frozen=True)
-class Scene:
-    """One object kind's model with what is needed to read and write its state quickly."""
-
-    model: mujoco.MjModel
-    data: mujoco.MjData
-    controller: CartesianController
-    object_body: int
-    object_geom: int
-    object_qpos: slice
-    object_qvel: slice
-    finger_geoms: tuple[frozenset[int], frozenset[int]]
-    platform_body: int
-    platform_geom: int
-
-
-def _finger_geoms(model: mujoco.MjModel, side: str) -> frozenset[int]:
-    """Collision geoms of the bodies of the left or right finger."""
-    bodies = [b for b in range(model.nbody) if f"{side}finger" in model.body(b).name]
-    bodies += [
-        b
-        for b in range(model.nbody)
-        if f"finger_joint{1 + (side == 'right')}_tip" in model.body(b).name
-    ]
-    solid = (model.geom_contype > 0) | (model.geom_conaffinity > 0)
-    return frozenset(np.flatnonzero(np.isin(model.geom_bodyid, bodies) & solid).tolist())
-
-
-def build_scene(kind: str, spec: EnvSpec) -> Scene:
-    """Load a scene; the model is private to the caller, who may edit sizes and colours."""
-    model = load_model(kind)
-    data = mujoco.MjData(model)
-    has_object = kind != "none"
-    joint = model.joint("object_joint") if has_object else None
-    qpos = joint.qposadr[0] if joint is not None else 0
-    qvel = joint.dofadr[0] if joint is not None else 0
-    return Scene(
-        model=model,
-        data=data,
-        controller=CartesianController(model, spec),
-        object_body=model.body("object").id if has_object else -1,
-        object_geom=model.geom("object_geom").id if has_object else -1,
-        object_qpos=slice(qpos, qpos + 7 * has_object),
-        object_qvel=slice(qvel, qvel + 6 * has_object),
-        finger_geoms=(_finger_geoms(model, "left"), _finger_geoms(model, "right")),
-        platform_body=model.body("platform").id,
-        platform_geom=model.geom("platform_geom").id,
-    )
 
 
 class ManipulationEnv(gym.Env[dict[str, Any], NDArray[np.float32]]):
