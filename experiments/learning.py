@@ -64,8 +64,9 @@ def main(config: LearningConfig) -> None:
     out = Path(config.out)
     out.mkdir(parents=True, exist_ok=True)
     for task in TASKS:
-        curves = {TRANSITIONS: online(cards, task), FRAMES: offline(arms, task)}
-        if any(curves.values()):
+        both = {TRANSITIONS: online(cards, task), FRAMES: offline(arms, task)}
+        curves = {kind: agents for kind, agents in both.items() if agents}
+        if curves:
             draw(curves, task, out / f"learning-{task}")
             print(f"wrote {out / f'learning-{task}'}.png and .pdf")
     rows = spread(arms)
@@ -110,8 +111,8 @@ def _add(points: dict[int, Counts], experience: int, counts: Counts) -> None:
 
 def draw(curves: Mapping[str, Curves], task: str, path: Path) -> None:
     """One panel for each kind of experience, Wilson intervals shaded or as bars."""
-    figure = Figure(figsize=(9.0, 3.4), layout="tight")
-    panels = figure.subplots(1, len(curves), sharey=True)
+    figure = Figure(figsize=(4.5 * len(curves), 3.4), layout="tight")
+    panels = figure.subplots(1, len(curves), sharey=True, squeeze=False)[0]
     for axis, (kind, agents) in zip(panels, curves.items(), strict=True):
         for label, points in sorted(agents.items()):
             x = sorted(points)
@@ -123,8 +124,7 @@ def draw(curves: Mapping[str, Curves], task: str, path: Path) -> None:
                 axis.vlines(x, low, high, color=line.get_color())
         axis.set_xlabel(kind)
         axis.set_ylim(-0.02, 1.02)
-        if agents:
-            axis.legend(fontsize=6)
+        axis.legend(fontsize=6)
     panels[0].set_ylabel(f"success, {task}")
     for ending in ("png", "pdf"):
         figure.savefig(f"{path}.{ending}", dpi=150)
