@@ -16,8 +16,9 @@ def write_figures(arms: list[Arm], folder: Path) -> None:
     tasks = list(dict.fromkeys((arm.spec.task, arm.spec.goal) for arm in arms))
     for name, draw in (("success", _success), ("time", _time)):
         rows = max(sum((a.spec.task, a.spec.goal) == task for a in arms) for task in tasks)
-        size = (4.2 * len(tasks), 1.2 + (0.35 * rows if name == "success" else 2.4))
-        figure = Figure(figsize=size, layout="tight")
+        height = 1.2 + (0.35 * rows if name == "success" else max(2.4, 0.2 * rows))
+        width = 4.2 if name == "success" else 6.4  # with room for the names beside it
+        figure = Figure(figsize=(width * len(tasks), height), layout="tight")
         axes = figure.subplots(1, len(tasks), squeeze=False)
         for axis, task in zip(axes[0], tasks, strict=True):
             draw(axis, [arm for arm in arms if (arm.spec.task, arm.spec.goal) == task])
@@ -35,11 +36,11 @@ def _success(axis: Any, arms: list[Arm]) -> None:
 
 
 def _time(axis: Any, arms: list[Arm]) -> None:
-    for arm in arms:
+    timed = [arm for arm in arms if arm.summary["median_seconds_per_action"]]
+    for arm in sorted(timed, key=lambda arm: float(arm.summary["median_seconds_per_action"])):
         seconds = arm.summary["median_seconds_per_action"]
-        if seconds:
-            _interval(axis, arm, x=1000 * seconds, y=arm.summary["success_rate"], along="y")
-            axis.annotate(arm.label, (1000 * seconds, arm.summary["success_rate"]), fontsize=7)
+        _interval(axis, arm, x=1000 * seconds, y=arm.summary["success_rate"], along="y")
+    axis.legend(fontsize=7, loc="upper left", bbox_to_anchor=(1.02, 1.0), frameon=False)
     axis.set_xscale("log")
     axis.set_ylim(-0.02, 1.05)
     axis.set_xlabel("ms per action")
@@ -49,4 +50,5 @@ def _time(axis: Any, arms: list[Arm]) -> None:
 def _interval(axis: Any, arm: Arm, x: float, y: float, along: str) -> None:
     rate, summary = arm.summary["success_rate"], arm.summary
     error = [[rate - summary["wilson_low"]], [summary["wilson_high"] - rate]]
-    axis.errorbar(x, y, **{f"{along}err": error}, fmt="o", markersize=4, capsize=2)
+    bar = {f"{along}err": error, "fmt": "o", "markersize": 4, "capsize": 2}
+    axis.errorbar(x, y, label=arm.label, **bar)

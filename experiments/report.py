@@ -194,7 +194,7 @@ def _scatter(group: list[Arm]) -> str:
         return round(170 - 150 * rate, 1)
 
     marks = [
-        "<svg viewBox='0 0 420 200' width='100%' role='img'><title>success against time</title>"
+        "<svg viewBox='0 0 310 200' width='100%' role='img'><title>success against time</title>"
     ]
     for rate in (0.0, 0.5, 1.0):
         marks.append(f"<line class='axis' x1='40' x2='290' y1='{y(rate)}' y2='{y(rate)}'/>")
@@ -202,15 +202,17 @@ def _scatter(group: list[Arm]) -> str:
     for power in range(low, high + 1):
         ms = 10.0**power
         marks.append(f"<text class='dim' x='{x(ms) - 8}' y='190'>{ms:g} ms</text>")
-    for arm, ms in points:
+    points.sort(key=lambda point: point[1])
+    for number, (arm, ms) in enumerate(points, start=1):
         s = arm.summary
         marks.append(
             f"<line class='range' x1='{x(ms)}' x2='{x(ms)}' y1='{y(s['wilson_low'])}' "
             f"y2='{y(s['wilson_high'])}'/><circle class='point' cx='{x(ms)}' "
-            f"cy='{y(s['success_rate'])}' r='4'/><text x='{x(ms) + 7}' "
-            f"y='{y(s['success_rate']) + 4}'>{html.escape(arm.label)}</text>"
+            f"cy='{y(s['success_rate'])}' r='4'/><text x='{x(ms) + 6}' "
+            f"y='{y(s['success_rate']) + 4}'>{number}</text>"
         )
-    return "".join([*marks, "</svg>"])
+    names = "".join(f"<li>{html.escape(arm.label)}</li>" for arm, _ in points)
+    return "".join([*marks, f"</svg><ol class='note'>{names}</ol>"])
 
 
 def _timed(arm: Arm) -> bool:
