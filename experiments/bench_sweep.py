@@ -45,8 +45,8 @@ class BenchSweepConfig:
         json: file for the results; alone, they are printed as JSON.
     """
 
-    episodes: int = 24
-    rounds: int = 2
+    episodes: int = 48
+    rounds: int = 1
     runs: int = 10_000
     rows: int = 100_000
     json: str | None = None
