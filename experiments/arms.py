@@ -52,8 +52,8 @@ class Arm:
 
     @property
     def label(self) -> str:
-        """Agent and options."""
-        return label(self.spec)
+        """What the agent says it is (recipe, demonstrations), and its options."""
+        return label(self.spec, self.summary.get("made_of", {}).get("label"))
 
 
 def load_arms(folder: Path) -> list[Arm]:

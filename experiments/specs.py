@@ -55,9 +55,9 @@ def checked_spec(
     return RunSpec(agent, task, goal, cameras, variation=variation, threads=threads, options=given)
 
 
-def label(spec: RunSpec) -> str:
-    """An agent and the options that make it this one, in a few words."""
-    return " ".join([spec.agent, *(f"{k}={v}" for k, v in _flat(spec.options))])
+def label(spec: RunSpec, name: str | None = None) -> str:
+    """An agent, by another name if one is given, and the options that make it this one."""
+    return " ".join([name or spec.agent, *(f"{k}={v}" for k, v in _flat(spec.options))])
 
 
 def _flat(options: Mapping[str, Any]) -> list[tuple[str, Any]]:
