@@ -29,7 +29,7 @@ from worldsim.states import decode_state, encode_state
 ALGORITHM = "octo-like"
 FILE = "model.safetensors"
 LABEL = "Octo-like, from scratch, no OXE pretraining"
-EXECUTIONS = ("receding", "ensemble")
+EXECUTIONS = ("receding", "half", "ensemble")
 _STATISTICS = ("action_mean", "action_std")
 
 
@@ -55,19 +55,21 @@ def load_octo(folder: str | Path | None) -> tuple[OctoModel, Training]:
 
 
 class OctoAgent:
-    """Acts in chunks, or by the average of overlapping chunks.
+    """Draws chunks of actions, keeps the most typical one, and acts on it as far as it is told to.
 
     Args:
         spec: the environment's interface.
         model: network, or folder of weights; default: the shipped ones.
         advance: "arrival" or "schedule".
-        execution: "receding" executes the first half of each chunk, then looks again;
-            "ensemble" looks at every step and averages what all chunks say about it
-            (arXiv 2304.13705, equal weights as in Octo): surer on reach, and half as good at
-            grasping, for it averages closing with not yet closing.
+        execution: "receding" executes the first action of each chunk, then looks again; "half"
+            its first half; "ensemble" looks at every step and averages what all chunks say about
+            it (arXiv 2304.13705, equal weights as in Octo), closing with not yet closing too.
+        draws: chunks drawn at each look. The one nearest to all others is taken: an average of
+            "close" and "not yet" would be neither.
 
     Raises:
-        ValueError: when the weights are missing or foreign, or the frames do not fit them.
+        ValueError: when the weights are missing or foreign, the frames do not fit them, or
+            nothing would be drawn.
     """
 
     tier = Tier.C
@@ -78,8 +80,11 @@ class OctoAgent:
         model: OctoModel | str | Path | None = None,
         advance: str = "arrival",
         execution: str = "receding",
+        draws: int = 8,
     ) -> None:
         check_choice("execution", execution, EXECUTIONS)
+        if not isinstance(draws, int) or draws < 1:
+            raise ValueError(f"draws must be a whole number of at least 1, got {draws!r}")
         SubGoals(np.ones(1, dtype=np.int64), advance)  # an unknown rule is refused now
         if isinstance(model, OctoModel):
             self.model = model.eval()
@@ -97,7 +102,9 @@ class OctoAgent:
                 f"multiple of {self.model.config.image_size}"
             )
         self.observation_keys = (*(f"image_{c}" for c in self._views), "proprio", "target")
-        self._advance, self._execution = advance, execution
+        self._advance, self._execution, self._draws = advance, execution, draws
+        chunk = self.model.config.chunk
+        self._kept = {"receding": 1, "half": chunk // 2, "ensemble": chunk}[execution]
 
     def reset(self, goal: GoalSequence, rng: np.random.Generator) -> None:
         """Start an episode towards a sequence of goal pictures."""
@@ -158,11 +165,18 @@ class OctoAgent:
     @torch.inference_mode()
     def _plan(self, index: int) -> Array:
         """(h, 7) actions to take from now on, in [-1, 1]."""
-        config = self.model.config
-        drawn = self.model.head.sample(self._look(index)[0], self._rng)
-        chunk = self.model.denormalise(drawn.unflatten(-1, (config.chunk, 7)))[0].double().numpy()
-        kept = config.chunk // 2 if self._execution == "receding" else config.chunk
-        return chunk[:kept]
+        readout = self._look(index)[0].expand(self._draws, -1)
+        drawn = self.model.head.sample(readout, self._rng)
+        chunks = self.model.denormalise(drawn.unflatten(-1, (self.model.config.chunk, 7)))
+        return most_typical(chunks[:, : self._kept].double().numpy())
+
+
+def most_typical(chunks: Array) -> Array:
+    """The one of (n, h, 7) chunks whose distances to all the others add up to the least."""
+    flat = chunks.reshape(len(chunks), -1)
+    distances = np.linalg.norm(flat[:, None] - flat[None], axis=-1)
+    typical: Array = chunks[distances.sum(axis=1).argmin()]
+    return typical
 
 
 def describe(model: OctoModel) -> dict[str, Any]:

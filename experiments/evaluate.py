@@ -37,7 +37,7 @@ class EvaluateConfig:
         model: folder of the agent's weights; for world-model and servo also a shipped name or
             V-JEPA 2-AC's released file.
         advance: arrival or schedule, how a pixel agent moves on to the next picture.
-        execution: receding or ensemble, how octo-like uses its chunks of actions.
+        execution: receding, half or ensemble, how far octo-like follows a chunk of actions.
         variation: recipe of appearances.
         threads: of the numerical libraries; part of the result's specification.
         workers: processes; outcomes do not depend on it.

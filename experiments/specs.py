@@ -19,6 +19,7 @@ OPTIONS: dict[str, tuple[str, ...]] = {
     "model": (*_ON_PICTURES, "sac-her", "tqc-her", "ppo"),
     "advance": _ON_PICTURES,
     "execution": ("octo-like",),
+    "draws": ("octo-like",),
     "search": ("world-model",),
     "energy": ("world-model",),
 }

@@ -10,7 +10,7 @@ import torch
 
 import envs
 from agents.checkpoint import save_agent
-from agents.octo import FILE, LABEL, OctoAgent, describe, load_octo
+from agents.octo import FILE, LABEL, OctoAgent, describe, load_octo, most_typical
 from agents.octo_model import OBSERVATION, READOUT, TASK, OctoConfig, OctoModel, attend
 from envs.goals import make_goals
 from experiments.episode import run_episode
@@ -117,8 +117,8 @@ def test_the_head_samples_what_its_noise_estimate_implies():
     torch.testing.assert_close(drawn, chunk.expand(3, -1), atol=1e-3, rtol=0)
 
 
-@pytest.mark.parametrize("execution", ["receding", "ensemble"])
-def test_episodes_repeat_and_chunks_are_used_as_said(execution):
+@pytest.mark.parametrize(("execution", "looks"), [("receding", 20), ("half", 10), ("ensemble", 20)])
+def test_episodes_repeat_and_chunks_are_used_as_said(execution, looks):
     env = envs.make("reach", cameras=CAMERAS, image_size=32)
     agent = OctoAgent(env.unwrapped.env_spec, small_octo(), execution=execution)
     plans = []
@@ -126,7 +126,7 @@ def test_episodes_repeat_and_chunks_are_used_as_said(execution):
     agent._plan = lambda index: plans.append(index) or original(index)
     goals = make_goals("reach", 190_011, cameras=CAMERAS, image_size=32)
     first = run_episode(env, agent, 190_011, goals)
-    assert len(plans) == (10 if execution == "receding" else 20)
+    assert len(plans) == looks
     run_episode(env, agent, 190_012, goals)
     again = run_episode(env, agent, 190_011, goals)
     np.testing.assert_array_equal(first.physics, again.physics)
@@ -144,6 +144,18 @@ def test_an_ensemble_averages_every_chunk_that_speaks_about_now():
     seen |= {"proprio": np.zeros(7), "target": np.zeros(7)}
     actions = [agent.act(seen)[0] for _ in range(5)]
     np.testing.assert_allclose(actions, [0.0, 0.15, 0.3, 0.45, 0.575])
+
+
+def test_the_most_typical_chunk_belongs_to_the_majority():
+    rng = np.random.default_rng(0)
+    closing, waiting = rng.normal(1.0, 0.01, (5, 2, 7)), rng.normal(-1.0, 0.01, (3, 2, 7))
+    chunks = np.concatenate([waiting, closing])
+    typical = most_typical(chunks)
+    assert any((typical == chunk).all() for chunk in closing)
+    np.testing.assert_array_equal(most_typical(chunks[:1]), chunks[0])
+    spec = envs.make("reach", cameras=CAMERAS, image_size=32).unwrapped.env_spec
+    with pytest.raises(ValueError, match="draws must be"):
+        OctoAgent(spec, small_octo(), draws=0)
 
 
 def test_sub_goals_advance_by_either_rule():
@@ -188,7 +200,7 @@ def test_foreign_weights_get_one_sentence(tmp_path):
         OctoAgent(left, model)
     with pytest.raises(ValueError, match="multiple of 32"):
         OctoAgent(envs.make("reach", cameras=CAMERAS, image_size=80).unwrapped.env_spec, model)
-    with pytest.raises(ValueError, match="receding, ensemble"):
+    with pytest.raises(ValueError, match="receding, half, ensemble"):
         OctoAgent(spec, model, execution="guess")
     with pytest.raises(ValueError, match="arrival, schedule"):
         OctoAgent(spec, model, advance="never")
