@@ -2,9 +2,10 @@
 
     worldsim train octo-like --data data/default --out runs/octo-like
 
-Behaviour cloning of action chunks by diffusion, towards goal pictures taken uniformly from the next
-20 steps of the same episode (arXiv 2506.09985 tuned Octo so). Same episodes as the world model. The
-same command resumes; ``worldsim evaluate --agent octo-like --model FOLDER`` takes the result.
+Behaviour cloning of action chunks by diffusion, towards goal pictures from up to 20 steps later in
+the same episode (arXiv 2506.09985 tuned Octo so). Same episodes and same hindsight goals as the
+world model's goal head: half of them near, and at the goal the lesson is to hold still. The same
+command resumes; ``worldsim evaluate --agent octo-like --model FOLDER`` takes the result.
 """
 
 from __future__ import annotations
@@ -83,27 +84,27 @@ class Windows:
 
     Attributes:
         now: (M,) frames to act in.
-        first, last: (F,) first and last frame of the episode each frame belongs to.
+        first: (F,) first frame of the episode each frame belongs to.
+        hindsight: where goals come from.
     """
 
     now: NDArray[np.int64]
     first: NDArray[np.int64]
-    last: NDArray[np.int64]
+    hindsight: Hindsight
 
     @classmethod
     def of(cls, arrays: Arrays, demonstrators: tuple[str, ...]) -> Windows:
         """Index a data set."""
         hindsight = Hindsight.of(arrays, demonstrators)
-        return cls(
-            hindsight.demonstrations(), np.repeat(arrays.offsets, arrays.lengths), hindsight.ends
-        )
+        first = np.repeat(arrays.offsets, arrays.lengths)
+        return cls(hindsight.demonstrations(), first, hindsight)
 
     def sample(
         self, batch: int, window: int, rng: np.random.Generator
     ) -> tuple[NDArray[np.int64], NDArray[np.bool_], NDArray[np.int64]]:
-        """Window rows (B, T), which of them are real (B, T), and goals (B,), uniform ahead."""
+        """Window rows (B, T), which of them are real (B, T), and goals (B,)."""
         now = rng.choice(self.now, batch)
-        goals = now + rng.integers(1, np.minimum(FARTHEST_GOAL, self.last[now] - now) + 1)
+        goals, _ = self.hindsight.sample(now, FARTHEST_GOAL, rng)
         rows = now[:, None] + np.arange(1 - window, 1)
         first = self.first[now][:, None]
         return np.maximum(rows, first), rows >= first, goals
@@ -148,11 +149,11 @@ def train(
         readouts, change = model(frames[:, :-1], frames[:, -1], proprio[:, :-1], closedness, real)
 
         future = rows[..., None] + ahead  # (B, T, H)
-        wanted = gather(arrays.intended, np.minimum(future, windows.last[rows][..., None]))
+        # What was done beyond the goal leads elsewhere: there the lesson is to hold still.
+        before = torch.from_numpy(future < goals[:, None, None]).unsqueeze(-1)
+        wanted = gather(arrays.intended, np.minimum(future, goals[:, None, None])) * before
         wanted = model.normalise((wanted / scale).to(device))
-        # What was done beyond the goal leads elsewhere.
-        known = torch.from_numpy((future < goals[:, None, None]) & seen[..., None]).to(device)
-        noise = _noise_loss(model, readouts, wanted, known, config.noises, rng)
+        noise = _noise_loss(model, readouts, wanted, real, config.noises, rng)
 
         states = encode_state(proprio)
         error = (change - (states[:, -1:] - states[:, :-1])).abs().mean(dim=-1)
@@ -169,23 +170,23 @@ def _noise_loss(
     model: OctoModel,
     readouts: Tensor,
     wanted: Tensor,
-    known: Tensor,
+    seen: Tensor,
     count: int,
     rng: np.random.Generator,
 ) -> Tensor:
-    """Mean square error of the predicted noise over the actions that are known.
+    """Mean square error of the predicted noise over the steps that are not padding.
 
     Args:
         model: whose head.
         readouts: (B, T, D).
         wanted: (B, T, H, 7) normalised actions.
-        known: (B, T, H).
+        seen: (B, T) False where a step is padding.
         count: noises for each chunk.
         rng: of this batch.
     """
     head = model.head
     clean = wanted.flatten(2).flatten(0, 1).repeat(count, 1)  # (K, 7 H)
-    weight = known[..., None].expand_as(wanted).flatten(2).flatten(0, 1).repeat(count, 1)
+    weight = seen.flatten().repeat(count)[:, None].expand_as(clean)
     steps = torch.from_numpy(rng.integers(0, len(head.betas), len(clean))).to(clean.device)
     noise = torch.from_numpy(rng.standard_normal(clean.shape, dtype=np.float32)).to(clean.device)
     kept = head.kept[steps][:, None]
