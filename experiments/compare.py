@@ -22,7 +22,7 @@ from experiments.publish import publish
 from experiments.seeds import parse_seeds
 from experiments.store import RunSpec
 
-DEFAULT_AGENTS = "world-model,servo,octo-like,sac-her,expert,random"
+DEFAULT_AGENTS = "world-model,servo,octo-like,gc-bc,sac-her,ppo,expert,random"
 
 
 @dataclass(frozen=True)
