@@ -123,6 +123,7 @@ def draw(curves: Mapping[str, Curves], task: str, path: Path) -> None:
             if len(x) == 1:
                 axis.vlines(x, low, high, color=line.get_color())
         axis.set_xlabel(kind)
+        axis.locator_params(axis="x", nbins=5)
         axis.set_ylim(-0.02, 1.02)
         axis.legend(fontsize=6)
     panels[0].set_ylabel(f"success, {task}")
