@@ -30,7 +30,7 @@ from experiments.versions import versions
 from worldsim.data import TrajectoryDataset
 from worldsim.states import encode_state
 from worldsim.training.batches import Arrays, gather
-from worldsim.training.hindsight import Hindsight
+from worldsim.training.hindsight import Hindsight, actions_towards
 from worldsim.training.loop import LoopConfig, run
 
 FARTHEST_GOAL = 20
@@ -135,7 +135,6 @@ def train(
     windows, device = Windows.of(arrays, config.demonstrators), config.device
     set_statistics(model, arrays, windows, scale)
     model.to(device).train()
-    ahead = np.arange(model.config.chunk)
 
     def losses(rng: np.random.Generator, step: int) -> dict[str, Tensor]:
         rows, seen, goals = windows.sample(config.batch, model.config.window, rng)
@@ -148,10 +147,7 @@ def train(
         real = torch.from_numpy(seen).to(device)
         readouts, change = model(frames[:, :-1], frames[:, -1], proprio[:, :-1], closedness, real)
 
-        future = rows[..., None] + ahead  # (B, T, H)
-        # What was done beyond the goal leads elsewhere: there the lesson is to hold still.
-        before = torch.from_numpy(future < goals[:, None, None]).unsqueeze(-1)
-        wanted = gather(arrays.intended, np.minimum(future, goals[:, None, None])) * before
+        wanted = actions_towards(arrays, rows, goals[:, None], model.config.chunk)
         wanted = model.normalise((wanted / scale).to(device))
         noise = _noise_loss(model, readouts, wanted, real, config.noises, rng)
 

@@ -61,6 +61,17 @@ class Hindsight:
         return now + steps, steps
 
 
+def actions_towards(arrays: Arrays, here: Index, goals: Index, chunk: int) -> Tensor:
+    """Actions (..., chunk, 7) intended from frames ``here`` (...) on; zero once at ``goals``.
+
+    What to do at the goal is to hold still: without that lesson proposals there are noise, and a
+    gripper that has let go closes again.
+    """
+    future, ends = here[..., None] + np.arange(chunk), goals[..., None]
+    before = torch.from_numpy(future < ends).unsqueeze(-1)
+    return before * gather(arrays.intended, np.minimum(future, ends))
+
+
 def goal_losses(
     model: WorldModel,
     arrays: Arrays,
@@ -70,9 +81,6 @@ def goal_losses(
     device: str,
 ) -> tuple[Tensor, Tensor]:
     """Losses of the goal head's proposals and of its steps to go.
-
-    What to do once the goal is reached is to hold still: without that lesson proposals at the goal
-    are noise, and a gripper that has let go closes again.
 
     Args:
         model: whose goal head.
@@ -88,10 +96,8 @@ def goal_losses(
     """
     here, goals = rows
     steps, useful = goals - here, hindsight.useful[here]
-    ahead = np.arange(model.config.chunk)
-    future = np.minimum(here[:, None] + ahead, hindsight.ends[here][:, None])  # (B, chunk)
-    before = _tensor(ahead < steps[:, None], device).unsqueeze(-1)
-    wanted = before * gather(arrays.intended, future).to(device) / model.action_scale
+    towards = actions_towards(arrays, here, goals, model.config.chunk)
+    wanted = towards.to(device) / model.action_scale
     proposed, distance = model.propose(
         *latents,
         gather(arrays.proprio, here).to(device),
