@@ -92,7 +92,8 @@ class LatentAgent(ABC):
             return arrived(pose.double().numpy(), proprio)
 
         index = self._subgoals.step(is_reached)
-        return np.clip(self.policy(latent, self._goals[index], proprio, target), -1.0, 1.0)
+        action = self.policy(latent, self._goals[index], proprio, target)
+        return self._subgoals.settle(np.clip(action, -1.0, 1.0))
 
     def diagnostics(self) -> dict[str, float]:
         """Which sub-goal is being worked towards."""

@@ -131,8 +131,7 @@ class OctoAgent:
             self._chunks.append(self._plan(index))
         action = np.mean([chunk[0] for chunk in self._chunks], axis=0)
         self._chunks = [chunk[1:] for chunk in self._chunks if len(chunk) > 1]
-        clipped: Array = np.clip(action, -1.0, 1.0)
-        return clipped
+        return self._subgoals.settle(np.clip(action, -1.0, 1.0))
 
     def diagnostics(self) -> dict[str, float]:
         """Which sub-goal is being worked towards."""

@@ -192,7 +192,7 @@ class WorldModelAgent:
         target = np.asarray(observation["target"], dtype=np.float64)
         self._remember(latent, proprio)
         index = self._advance(latent, proprio)
-        action = self._choose(index, latent, proprio, target)
+        action = self._subgoals.settle(self._choose(index, latent, proprio, target))
         command = action * self.spec.action_scale
         self._actions.append(relative_action(target, command, proprio))
         return action

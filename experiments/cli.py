@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import import_module
 
@@ -97,7 +98,11 @@ def run(arguments: list[str]) -> int:
     # Mesa's software renderer is fastest with one thread a process beside busy neighbours.
     os.environ.setdefault("LP_NUM_THREADS", "1")
     if not arguments or arguments[0] in ("-h", "--help"):
-        print(_overview())
+        print(f"{_overview(COMMANDS)}\n\n{_EXAMPLES}")
+        return 0
+    group = {n: c for n, c in COMMANDS.items() if n.startswith(f"{arguments[0]} ")}
+    if group and arguments[1:] in ([], ["-h"], ["--help"]):
+        print(_overview(group))
         return 0
     name, rest = _split(arguments)
     if name is None:
@@ -153,11 +158,11 @@ def _paragraphs(text: str) -> str:
     return "\n".join(f"\n{line}\n" if line.startswith(command) else line for line in lines)
 
 
-def _overview() -> str:
-    width = max(len(name) for name in COMMANDS)
-    lines = [f"  {name:{width}}  {command.help}" for name, command in COMMANDS.items()]
+def _overview(commands: Mapping[str, Command]) -> str:
+    width = max(len(name) for name in commands)
+    lines = [f"  {name:{width}}  {command.help}" for name, command in commands.items()]
     usage = "usage: worldsim COMMAND [options]      (COMMAND --help lists its options)"
-    return "\n".join([usage, "", *lines, "", _EXAMPLES])
+    return "\n".join([usage, "", *lines])
 
 
 def _unknown(arguments: list[str]) -> str:

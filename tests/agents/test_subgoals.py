@@ -34,3 +34,14 @@ def test_arrived_is_there_and_as_closed():
         x, y, closedness = change
         pose = here + np.array([x, y, 0, 0, 0, 0, closedness])
         assert arrived(pose, here) is there
+
+
+@pytest.mark.parametrize(("rule", "settled"), [("arrival", True), ("schedule", False)])
+def test_the_gripper_is_left_alone_while_the_last_picture_is_brought_about(rule, settled):
+    sub_goals, action = SubGoals(np.array([1, 9]), rule), np.arange(1.0, 8.0)
+    seen = []
+    for there in ((0,), (1,), (), (1,)):
+        sub_goals.step(lambda k, there=there: k in there)
+        seen.append(sub_goals.settle(action))
+    assert [bool(a[6] == 0.0) for a in seen] == [False, settled, False, settled]
+    assert all((a[:6] == action[:6]).all() for a in seen)

@@ -96,6 +96,14 @@ def test_seeds_are_read_and_checked():
             parse_seeds(text)
 
 
+def test_a_group_of_commands_lists_its_own(capsys):
+    for arguments in (["train"], ["train", "--help"]):
+        assert run(arguments) == 0
+        shown = capsys.readouterr().out
+        assert "train octo-like" in shown
+        assert "evaluate" not in shown
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
