@@ -36,6 +36,14 @@ def save_agent(
         os.replace(folder / f"{name}.tmp", folder / name)
 
 
+def amend_card(folder: Path, **facts: Any) -> None:
+    """Replace facts on the card of weights that stay as they are."""
+    path = folder / "config.json"
+    card = json.loads(path.read_text()) | facts
+    path.with_suffix(".tmp").write_text(json.dumps(card, indent=1) + "\n")
+    os.replace(path.with_suffix(".tmp"), path)
+
+
 def load_agent(
     algorithm: str, file: str, folder: str | Path | None = None, task: str | None = None
 ) -> tuple[dict[str, Any], dict[str, Tensor]]:
@@ -80,16 +88,13 @@ def training_of(card: Mapping[str, Any], parameters: int) -> Training:
         card: what ``save_agent`` was given.
         parameters: learnt numbers used to act, a frozen encoder's included.
     """
-    curve = card.get("curve") or [{}]
-    seconds = curve[-1].get("seconds")
-    minutes = card.get("minutes_in_this_run", None if seconds is None else round(seconds / 60, 1))
     variant = card.get("variant", "pure")
     name = card["algorithm"] if variant == "pure" else f"{card['algorithm']} {variant}"
     return Training(
         label=card.get("label", name),
         parameters=parameters,
-        environment_steps=int(card.get("environment_steps", curve[-1].get("steps", 0))),
+        environment_steps=int(card.get("environment_steps", 0)),
         demonstrations=int(card.get("demonstrations", 0)),
         offline_frames=int(card.get("frames", 0)),
-        minutes=minutes,
+        minutes=card.get("minutes_in_this_run", card.get("minutes")),
     )

@@ -18,6 +18,7 @@ from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.off_policy_algorithm import OffPolicyAlgorithm
 from tqdm import tqdm
 
+from agents.checkpoint import amend_card
 from experiments.store import write_atomically
 
 CHECKPOINT = "checkpoint.pt"
@@ -101,6 +102,8 @@ class Supervisor(BaseCallback):
         if success >= self._best:
             self._best = success
             self._export(self.model, self.curve)
+        else:
+            amend_card(self._folder, curve=self.curve)
         self._bar.set_postfix(success=f"{success:.2f}", best=f"{self._best:.2f}")
         write_atomically(self._folder / "curve.json", json.dumps(self.curve, indent=1) + "\n")
         save(self.model, self, self._folder / CHECKPOINT)

@@ -13,6 +13,7 @@ from gymnasium import spaces
 
 import envs
 from agents import make_agent
+from agents.checkpoint import training_of
 from agents.sb3 import ACTION_DIMS, KEYS
 from experiments import rl_env, train_rl
 from experiments.rl_env import TrainingEnv, start_statistics
@@ -88,6 +89,16 @@ def test_they_learn_to_reach_with_a_point(points, config, tmp_path):
     assert card["algorithm"] == config.algorithm
     assert card["variant"] == "pure"
     assert card["environment_steps"] >= config.steps
+
+
+def test_the_card_is_of_the_best_policy_and_holds_the_whole_curve(points, monkeypatch, tmp_path):
+    success = iter([0.5, 0.8, 0.2])
+    monkeypatch.setattr(train_rl, "development_success", lambda *_: next(success))
+    train_rl.main(PpoConfig(steps=384, envs=2, rollout=64, eval_every=128, out=str(tmp_path)))
+    card = json.loads((tmp_path / "config.json").read_text())
+    assert card["environment_steps"] == 256
+    assert [row["success"] for row in card["curve"]] == [0.5, 0.8, 0.2]
+    assert training_of(card, 0).environment_steps == 256
 
 
 @pytest.mark.parametrize("kind", [SacHerConfig, PpoConfig])
