@@ -1,4 +1,4 @@
-"""Train the world model: joint latents, then stage 2 on the frozen encoder.
+"""Train the world model: joint latents, stage 2 on the frozen encoder, then the goal head anew.
 
     worldsim train world-model --data data/default --out runs/tiny
     worldsim train world-model --encoder runs/encoder --out runs/two-stage
@@ -29,6 +29,7 @@ from worldsim.checkpoint import save_world_model
 from worldsim.data import TrajectoryDataset
 from worldsim.data.episode import digest
 from worldsim.training.batches import Arrays
+from worldsim.training.goal_head import GoalHeadConfig, train_goal_head
 from worldsim.training.joint import JointConfig, train_joint
 from worldsim.training.loop import LoopConfig
 from worldsim.training.posttrain import PosttrainConfig, encode_all, train_posttrain
@@ -48,12 +49,12 @@ class WorldModelTraining:
         out: folder for checkpoints and the finished model.
         encoder: folder of a trained encoder to freeze; the joint part is then left out, and the
             sizes of the encoder are its own.
-        joint_steps, posttrain_steps: length of the two parts.
-        joint_rate, posttrain_rate: their peak learning rates.
+        joint_steps, posttrain_steps, goal_head_steps: length of the three parts.
+        joint_rate, posttrain_rate, goal_head_rate: their peak learning rates.
         image_size: pixels the encoder sees per side; stored frames are averaged down.
         width, depth, heads, stem: of the encoder.
         predictor_width, predictor_depth, predictor_heads: of the predictor.
-        joint, posttrain: weights and batch sizes.
+        joint, posttrain, goal_head: weights and batch sizes.
         device: cpu, cuda, ...
         threads: torch threads.
         seed: of initial weights and batches.
@@ -66,8 +67,10 @@ class WorldModelTraining:
     encoder: str | None = None
     joint_steps: int = 7000
     posttrain_steps: int = 2000
+    goal_head_steps: int = 3000
     joint_rate: float = 1.5e-3
     posttrain_rate: float = 1e-3
+    goal_head_rate: float = 1e-3
     image_size: int = 64
     width: int = 128
     depth: int = 6
@@ -78,6 +81,7 @@ class WorldModelTraining:
     predictor_heads: int = 5
     joint: JointConfig = field(default_factory=JointConfig)
     posttrain: PosttrainConfig = field(default_factory=PosttrainConfig)
+    goal_head: GoalHeadConfig = field(default_factory=GoalHeadConfig)
     device: str = "cpu"
     threads: int = 2
     seed: int = 0
@@ -172,7 +176,7 @@ def claim(out: Path, encoder: Encoder | None) -> None:
 
 
 def main(config: WorldModelTraining) -> None:
-    """Both parts, then the finished model and its card."""
+    """All parts, then the finished model and its card."""
     torch.set_num_threads(config.threads)
     data = TrajectoryDataset(config.data)
     episodes = episodes_of(data, config.share, config.policies)
@@ -180,7 +184,8 @@ def main(config: WorldModelTraining) -> None:
     encoder = None if config.encoder is None else read_encoder(config.encoder)
     if encoder is None:
         check_demonstrators(data, episodes, config.joint.demonstrators)
-    check_demonstrators(data, episodes, config.posttrain.demonstrators)
+    for part in (config.posttrain, config.goal_head):
+        check_demonstrators(data, episodes, part.demonstrators)
     claim(out, encoder)
     model = build(config, data.cameras, encoder).to(config.device)
     arrays = load_arrays(data, model.image_size, episodes)
@@ -189,15 +194,18 @@ def main(config: WorldModelTraining) -> None:
     def loop(steps: int, rate: float) -> LoopConfig:
         return LoopConfig(steps, rate, seed=config.seed, device=config.device)
 
-    first, second = (
+    first, second, third = (
         loop(config.joint_steps, config.joint_rate),
         loop(config.posttrain_steps, config.posttrain_rate),
+        loop(config.goal_head_steps, config.goal_head_rate),
     )
     losses = {}
     if encoder is None:
         losses["joint"] = train_joint(model, arrays, config.joint, first, out)
     latents = encode_all(model, arrays)
     losses["posttrain"] = train_posttrain(model, latents, config.posttrain, second, out)
+    path = out / "goal-head.pt"
+    losses["goal_head"] = train_goal_head(model, latents, config.goal_head, third, path)
     save_world_model(model, out)
     card = {
         **data_card(data, episodes),

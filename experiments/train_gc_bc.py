@@ -2,8 +2,9 @@
 
     worldsim train gc-bc --data data/default --model tiny --out runs/gc-bc
 
-Same episodes, same encoder and same hindsight goals as the world model's own goal head. The same
-command resumes; ``worldsim evaluate --agent gc-bc --model FOLDER`` takes the result.
+Same episodes, same encoder, same hindsight goals and same network as the world model's own goal
+head, which also learns how far a goal is, and to do with one camera. The same command resumes;
+``worldsim evaluate --agent gc-bc --model FOLDER`` takes the result.
 """
 
 from __future__ import annotations
@@ -12,9 +13,7 @@ import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-import numpy as np
 import torch
-from torch import Tensor
 
 from agents.checkpoint import save_agent
 from agents.gc_bc import ALGORITHM, FILE
@@ -24,11 +23,9 @@ from experiments.trainings import check_demonstrators, claim, data_card, episode
 from experiments.versions import versions
 from worldsim import load_world_model
 from worldsim.data import TrajectoryDataset
-from worldsim.training.batches import Arrays, gather
-from worldsim.training.hindsight import Hindsight, goal_losses
-from worldsim.training.loop import LoopConfig, run
+from worldsim.training.goal_head import GoalHeadConfig, train_goal_head
+from worldsim.training.loop import LoopConfig
 from worldsim.training.posttrain import encode_all
-from worldsim.world_model import WorldModel
 
 
 @dataclass(frozen=True)
@@ -53,47 +50,13 @@ class GcBcTraining:
     share: float = 1.0
     model: str = "tiny"
     out: str = "runs/gc-bc"
-    steps: int = 10_000
+    steps: int = 3_000
     batch: int = 256
     learning_rate: float = 1e-3
     demonstrators: tuple[str, ...] = ("expert",)
     device: str = "cpu"
     threads: int = 2
     seed: int = 0
-
-
-def train(
-    model: WorldModel, latents: Arrays, config: GcBcTraining, folder: Path
-) -> dict[str, float]:
-    """Train ``model.goal_head`` alone, in place.
-
-    Args:
-        model: its encoder made the latents; it is not touched.
-        latents: what ``encode_all`` returned.
-        config: options.
-        folder: where ``gc-bc.pt`` is kept for resume.
-
-    Returns:
-        Running means of the losses.
-    """
-    hindsight = Hindsight.of(latents, config.demonstrators)
-    imitated = hindsight.demonstrations()
-    model.to(config.device)
-
-    def losses(rng: np.random.Generator, step: int) -> dict[str, Tensor]:
-        here = rng.choice(imitated, config.batch)
-        goals, _ = hindsight.sample(here, model.config.max_steps, rng)
-        now, then = (
-            gather(latents.frames, rows).to(config.device).float() for rows in (here, goals)
-        )
-        actions, _ = goal_losses(
-            model, latents, hindsight, (now, then), (here, goals), config.device
-        )
-        return {"actions": actions}
-
-    loop = LoopConfig(config.steps, config.learning_rate, seed=config.seed, device=config.device)
-    head = {"policy": model.goal_head.train()}
-    return run(ALGORITHM, head, ("policy",), losses, loop, folder / f"{ALGORITHM}.pt")
 
 
 def main(config: GcBcTraining) -> None:
@@ -110,11 +73,13 @@ def main(config: GcBcTraining) -> None:
         )
     encoder = encoder_digest(model)
     claim(out, config, {"encoder": encoder})
-    torch.manual_seed(config.seed)
-    model.goal_head = model.new_goal_head()
     started = time.time()
     latents = encode_all(model.to(config.device), load_arrays(data, model.image_size, episodes))
-    losses = train(model, latents, config, out)
+    part = GoalHeadConfig(
+        batch=config.batch, steps=0.0, single_view=0.0, demonstrators=config.demonstrators
+    )
+    loop = LoopConfig(config.steps, config.learning_rate, seed=config.seed, device=config.device)
+    losses = train_goal_head(model, latents, part, loop, out / f"{ALGORITHM}.pt")
     card = {
         "algorithm": ALGORITHM,
         "world_model": config.model,

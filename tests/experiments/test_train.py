@@ -15,6 +15,7 @@ from experiments.train_encoder import main as train_encoder
 from tests.worldsim.data.conftest import episode_of
 from worldsim import load_world_model
 from worldsim.data import TrajectoryWriter
+from worldsim.training.goal_head import GoalHeadConfig
 from worldsim.training.joint import JointConfig
 from worldsim.training.posttrain import PosttrainConfig
 from worldsim.training.pretrain import PretrainConfig
@@ -46,8 +47,10 @@ def model_run(data, out, encoder=None, **changes):
     parts = {
         "joint": JointConfig(batch=4, predicted=4),
         "posttrain": PosttrainConfig(batch=4, frames=3, goals=4),
+        "goal_head": GoalHeadConfig(batch=4),
     }
-    options = {"data": data, "out": str(out), "joint_steps": 1, "posttrain_steps": 2}
+    steps = {"joint_steps": 1, "posttrain_steps": 2, "goal_head_steps": 1}
+    options = {"data": data, "out": str(out), **steps}
     options |= {"encoder": None if encoder is None else str(encoder)}
     train_world_model(WorldModelTraining(**options | SIZES | PREDICTORS | parts | changes))
 

@@ -10,6 +10,7 @@ import torch
 
 from tests.worldsim.test_world_model import small_model
 from worldsim.training.batches import Arrays
+from worldsim.training.goal_head import GoalHeadConfig, train_goal_head
 from worldsim.training.hindsight import Hindsight, goal_losses
 from worldsim.training.joint import JointConfig, to_patches, train_joint
 from worldsim.training.loop import LoopConfig, schedule
@@ -65,6 +66,23 @@ def test_joint_training_learns_then_stage_two_does(tmp_path):
     assert last["rollout"] < first["rollout"]
     for key, value in model.encoder.state_dict().items():
         torch.testing.assert_close(value, before[key])
+
+
+def test_a_fresh_goal_head_learns_and_nothing_else_changes(tmp_path):
+    model, latents = small_model(), encode_all(small_model(), toy_arrays())
+    old = model.goal_head.state_dict()
+    before = {k: v.clone() for k, v in model.state_dict().items() if "goal_head" not in k}
+    first, last = (
+        train_goal_head(
+            model, latents, GoalHeadConfig(32), LoopConfig(steps, 3e-3), tmp_path / f"{steps}.pt"
+        )
+        for steps in (1, 150)
+    )
+    assert last["actions"] < 0.8 * first["actions"]
+    assert last["steps"] < 0.8 * first["steps"]
+    after = model.state_dict()
+    assert all(torch.equal(after[key], value) for key, value in before.items())
+    assert not all(torch.equal(old[k], v) for k, v in model.goal_head.state_dict().items())
 
 
 def test_a_resumed_run_equals_an_uninterrupted_one(tmp_path):

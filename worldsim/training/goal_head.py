@@ -1,0 +1,82 @@
+"""Part 3: a fresh goal head on frozen latents, trained for a short time.
+
+The goal head of stage 2 learns for as long as the predictor does, on half a million pairs of frame
+and goal a minute, most of which it has seen before; its proposals then hesitate where a state is
+new. The same network trained anew on a quarter of those pairs proposes better (docs/grasp.md).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from worldsim.training.batches import Arrays, gather
+from worldsim.training.hindsight import Hindsight, goal_losses
+from worldsim.training.loop import LoopConfig, run
+from worldsim.world_model import WorldModel
+
+
+@dataclass(frozen=True)
+class GoalHeadConfig:
+    """Sizes and weights of part 3.
+
+    Attributes:
+        batch: pairs of frame and goal per step.
+        actions, steps: weights of the goal head's two outputs.
+        single_view: share of batches with the first camera alone.
+        demonstrators: policies (by prefix) whose actions are worth proposing.
+    """
+
+    batch: int = 256
+    actions: float = 1.0
+    steps: float = 0.5
+    single_view: float = 0.3
+    demonstrators: tuple[str, ...] = ("expert",)
+
+
+def train_goal_head(
+    model: WorldModel,
+    latents: Arrays,
+    config: GoalHeadConfig,
+    loop: LoopConfig,
+    checkpoint: Path,
+) -> dict[str, float]:
+    """Replace a model's goal head by a trained one; nothing else of the model changes.
+
+    Args:
+        model: its encoder made the latents.
+        latents: what ``encode_all`` returned.
+        config: weights and sizes.
+        loop: length, learning rate, device, seed (of the initial weights, too).
+        checkpoint: file to write and to resume from; its stem is the name of the training.
+
+    Returns:
+        Running means of the losses.
+    """
+    torch.manual_seed(loop.seed)
+    model.goal_head = model.new_goal_head()
+    model.to(loop.device)
+    hindsight = Hindsight.of(latents, config.demonstrators)
+    imitated = hindsight.demonstrations()
+    per_view, max_steps = model.tokens(1), model.config.max_steps
+
+    def losses(rng: np.random.Generator, step: int) -> dict[str, Tensor]:
+        here = rng.choice(imitated, config.batch)
+        goals, _ = hindsight.sample(here, max_steps, rng)
+        alone = config.single_view > 0 and rng.random() < config.single_view
+        views = 1 if alone else len(model.config.cameras)
+
+        def tokens(rows: NDArray[np.int64]) -> Tensor:
+            return gather(latents.frames, rows)[..., : views * per_view, :].to(loop.device).float()
+
+        pairs = (tokens(here), tokens(goals)), (here, goals)
+        action_loss, step_loss = goal_losses(model, latents, hindsight, *pairs, loop.device)
+        return {"actions": config.actions * action_loss, "steps": config.steps * step_loss}
+
+    head: dict[str, nn.Module] = {"policy": model.goal_head.train()}
+    return run(checkpoint.stem, head, ("policy",), losses, loop, checkpoint)
