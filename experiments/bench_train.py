@@ -1,4 +1,4 @@
-"""Frames per second of the three trainings, on made-up frames at the sizes of ``tiny``.
+"""Frames per second of the four parts of training, on made-up frames at the sizes of ``tiny``.
 
     worldsim bench train --json
 
@@ -24,6 +24,7 @@ from experiments.train import build as build_model
 from experiments.train_encoder import EncoderTraining
 from experiments.train_encoder import build as build_parts
 from worldsim.training.batches import Arrays
+from worldsim.training.goal_head import train_goal_head
 from worldsim.training.joint import train_joint
 from worldsim.training.loop import LoopConfig
 from worldsim.training.posttrain import encode_all, train_posttrain
@@ -80,6 +81,7 @@ def arms(config: BenchTrainConfig) -> dict[str, tuple[int, Callable[[Path], obje
     arrays = made_up(training.image_size)
     loop = LoopConfig(config.steps, save_every=config.steps, device=config.device)
     pretrain, joint, posttrain = encoding.pretrain, training.joint, training.posttrain
+    goal_head = training.goal_head
     encoder, predictor = build_parts(encoding)
     model = build_model(training, CAMERAS).to(config.device)
     frozen = build_model(training, CAMERAS).to(config.device)
@@ -92,6 +94,10 @@ def arms(config: BenchTrainConfig) -> dict[str, tuple[int, Callable[[Path], obje
         "stage 2, cached latents": (
             posttrain.batch * posttrain.frames,
             lambda out: train_posttrain(frozen, latents, posttrain, loop, out),
+        ),
+        "goal head, cached latents": (
+            goal_head.batch,
+            lambda out: train_goal_head(frozen, latents, goal_head, loop, out / "goal-head.pt"),
         ),
         "joint, two views": (
             joint.batch * joint.frames,

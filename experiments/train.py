@@ -67,7 +67,7 @@ class WorldModelTraining:
     encoder: str | None = None
     joint_steps: int = 7000
     posttrain_steps: int = 2000
-    goal_head_steps: int = 3000
+    goal_head_steps: int = 6000
     joint_rate: float = 1.5e-3
     posttrain_rate: float = 1e-3
     goal_head_rate: float = 1e-3

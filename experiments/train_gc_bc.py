@@ -88,7 +88,7 @@ def main(config: GcBcTraining) -> None:
         "parameters": sum(p.numel() for p in model.goal_head.parameters()),
         "training": asdict(config) | {"data": Path(config.data).name, "out": out.name},
         "minutes_in_this_run": round((time.time() - started) / 60, 1),
-        "losses": losses,
+        "losses": {"actions": losses["actions"]},
         "versions": versions(),
     }
     weights = {name: tensor.half() for name, tensor in model.goal_head.state_dict().items()}

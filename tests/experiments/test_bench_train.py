@@ -1,4 +1,4 @@
-"""The training benchmark measures all three parts."""
+"""The training benchmark measures all four parts."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ def test_rates_of_all_parts_are_reported(tmp_path, monkeypatch, capsys):
     short = ["bench", "train", "--rounds", "1", "--steps", "1", "--threads", "1"]
     assert run([*short, "--json", str(path)]) == 0
     found = json.loads(path.read_text())
-    assert len(found["frames_per_second"]) == 3
+    assert len(found["frames_per_second"]) == 4
     assert all(rate > 0 for rate in found["frames_per_second"].values())
     assert run(["bench", "train", "--rounds", "0"]) == 2
 

@@ -1,8 +1,7 @@
-"""Part 3: a fresh goal head on frozen latents, trained for a short time.
+"""Part 3: a fresh goal head on frozen latents.
 
-The goal head of stage 2 learns for as long as the predictor does, on half a million pairs of frame
-and goal a minute, most of which it has seen before; its proposals then hesitate where a state is
-new. The same network trained anew on a quarter of those pairs proposes better (docs/grasp.md).
+Stage 2 needs a goal head for what the predictor imagines, and trains the two together. The same
+network trained anew, on real latents alone, proposes better (docs/grasp.md).
 """
 
 from __future__ import annotations
@@ -28,14 +27,15 @@ class GoalHeadConfig:
     Attributes:
         batch: pairs of frame and goal per step.
         actions, steps: weights of the goal head's two outputs.
-        single_view: share of batches with the first camera alone.
+        single_view: share of batches with the first camera alone; less than half of them, and one
+            camera grasps less often.
         demonstrators: policies (by prefix) whose actions are worth proposing.
     """
 
     batch: int = 256
     actions: float = 1.0
     steps: float = 0.5
-    single_view: float = 0.3
+    single_view: float = 0.5
     demonstrators: tuple[str, ...] = ("expert",)
 
 
