@@ -20,6 +20,7 @@ from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
+from matplotlib.ticker import EngFormatter, LogLocator, NullFormatter
 from tyro.conf import Positional
 
 from agents.checkpoint import training_of
@@ -123,7 +124,10 @@ def draw(curves: Mapping[str, Curves], task: str, path: Path) -> None:
             if len(x) == 1:
                 axis.vlines(x, low, high, color=line.get_color())
         axis.set_xlabel(kind)
-        axis.locator_params(axis="x", nbins=5)
+        axis.set_xscale("log")
+        axis.xaxis.set_major_locator(LogLocator(subs=(1.0, 3.0)))
+        axis.xaxis.set_major_formatter(EngFormatter(sep=""))
+        axis.xaxis.set_minor_formatter(NullFormatter())
         axis.set_ylim(-0.02, 1.02)
         axis.legend(fontsize=6)
     panels[0].set_ylabel(f"success, {task}")
