@@ -376,5 +376,5 @@ def main(config: RLTraining) -> None:
         facts,
     )
     curve = run(model, supervisor, steps, folder, prepare)
-    best = max(curve, key=lambda row: row["success"])
+    best = max(curve, key=lambda row: (row["success"], row["steps"]))
     print(f"wrote {folder}: {best['success']:.0%} of development seeds at step {best['steps']}")
