@@ -190,8 +190,10 @@ def run(
     steps: int,
     folder: Path,
     prepare: Callable[[], None] | None = None,
-) -> Curve:
+) -> None:
     """Train until so many environment steps; the same call on the same folder resumes.
+
+    What was chosen is printed at the end.
 
     Args:
         model: built, untrained.
@@ -199,9 +201,6 @@ def run(
         steps: environment steps in all.
         folder: of the run.
         prepare: called before a run that starts from nothing.
-
-    Returns:
-        The learning curve.
     """
     if (folder / CHECKPOINT).exists():
         restore(model, supervisor, folder / CHECKPOINT)
@@ -210,4 +209,6 @@ def run(
     left = steps - model.num_timesteps
     if left > 0:
         model.learn(left, callback=supervisor, reset_num_timesteps=False, log_interval=None)
-    return supervisor.curve
+    # Of equals the last one, as the supervisor chooses.
+    best = max(supervisor.curve, key=lambda row: (row["success"], row["steps"]))
+    print(f"wrote {folder}: {best['success']:.0%} of development seeds at step {best['steps']}")

@@ -375,6 +375,4 @@ def main(config: RLTraining) -> None:
         lambda trained, curve: export(trained, config, folder, curve, facts),
         facts,
     )
-    curve = run(model, supervisor, steps, folder, prepare)
-    best = max(curve, key=lambda row: (row["success"], row["steps"]))
-    print(f"wrote {folder}: {best['success']:.0%} of development seeds at step {best['steps']}")
+    run(model, supervisor, steps, folder, prepare)

@@ -68,13 +68,18 @@ def test_joint_training_learns_then_stage_two_does(tmp_path):
         torch.testing.assert_close(value, before[key])
 
 
-def test_a_fresh_goal_head_learns_and_nothing_else_changes(tmp_path):
+@pytest.mark.parametrize("single_view", [0.0, 0.5])
+def test_a_fresh_goal_head_learns_and_nothing_else_changes(tmp_path, single_view):
     model, latents = small_model(), encode_all(small_model(), toy_arrays())
     old = model.goal_head.state_dict()
     before = {k: v.clone() for k, v in model.state_dict().items() if "goal_head" not in k}
     first, last = (
         train_goal_head(
-            model, latents, GoalHeadConfig(32), LoopConfig(steps, 3e-3), tmp_path / f"{steps}.pt"
+            model,
+            latents,
+            GoalHeadConfig(32, single_view=single_view),
+            LoopConfig(steps, 3e-3),
+            tmp_path / f"{steps}.pt",
         )
         for steps in (1, 150)
     )

@@ -72,3 +72,8 @@ def gather(source: NDArray[np.generic] | Tensor, index: NDArray[np.int64]) -> Te
     else:
         rows = torch.from_numpy(source[flat])
     return rows.reshape(*index.shape, *rows.shape[1:])
+
+
+def gather_tokens(latents: Arrays, index: NDArray[np.int64], count: int, device: str) -> Tensor:
+    """The first ``count`` tokens of frames by an index of any shape: (..., count, D), float32."""
+    return gather(latents.frames, index)[..., :count, :].to(device).float()

@@ -11,10 +11,9 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from worldsim.training.batches import Arrays, gather
+from worldsim.training.batches import Arrays, gather_tokens
 from worldsim.training.hindsight import Hindsight, goal_losses
 from worldsim.training.loop import LoopConfig, run
 from worldsim.world_model import WorldModel
@@ -68,13 +67,13 @@ def train_goal_head(
     def losses(rng: np.random.Generator, step: int) -> dict[str, Tensor]:
         here = rng.choice(imitated, config.batch)
         goals, _ = hindsight.sample(here, max_steps, rng)
+        # Not drawn where nothing depends on it: gc-bc's batches are those of its shipped weights.
         alone = config.single_view > 0 and rng.random() < config.single_view
         views = 1 if alone else len(model.config.cameras)
-
-        def tokens(rows: NDArray[np.int64]) -> Tensor:
-            return gather(latents.frames, rows)[..., : views * per_view, :].to(loop.device).float()
-
-        pairs = (tokens(here), tokens(goals)), (here, goals)
+        now, then = (
+            gather_tokens(latents, rows, views * per_view, loop.device) for rows in (here, goals)
+        )
+        pairs = (now, then), (here, goals)
         action_loss, step_loss = goal_losses(model, latents, hindsight, *pairs, loop.device)
         return {"actions": config.actions * action_loss, "steps": config.steps * step_loss}
 

@@ -19,7 +19,7 @@ from torch.nn import functional as F
 from tqdm import tqdm
 
 from worldsim.states import encode_state
-from worldsim.training.batches import Arrays, gather
+from worldsim.training.batches import Arrays, gather, gather_tokens
 from worldsim.training.hindsight import Hindsight, goal_losses
 from worldsim.training.loop import LoopConfig, run
 from worldsim.world_model import WorldModel
@@ -88,7 +88,7 @@ def train_posttrain(
         views = 1 if rng.random() < config.single_view else len(model.config.cameras)
 
         def tokens(rows: NDArray[np.int64]) -> Tensor:
-            return gather(latents.frames, rows)[..., : views * per_view, :].to(loop.device).float()
+            return gather_tokens(latents, rows, views * per_view, loop.device)
 
         z = tokens(index)  # (B, T, N, D)
         proprio = gather(latents.proprio, index).to(loop.device)
