@@ -22,7 +22,7 @@ test: lint
 
 reproduce: setup
 	$(BIN)/worldsim collect --preset default --out data/default
-	$(BIN)/worldsim data info data/default --check experiments/manifests/default.txt
+	$(BIN)/worldsim data info data/default --check experiments/data/manifests/default.txt
 	$(BIN)/worldsim train world-model --data data/default --out runs/tiny
 
 setup:

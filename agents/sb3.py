@@ -1,6 +1,6 @@
 """Stable-Baselines3 actors without Stable-Baselines3: the shipped networks, run by hand.
 
-Training (``experiments/train_rl.py``) uses SB3; what ships is the actor alone, as safetensors and
+Training (``experiments/train/rl.py``) uses SB3; what ships is the actor alone, as safetensors and
 JSON, no pickles. Tier A: these agents see the privileged state, goal coordinates included.
 """
 

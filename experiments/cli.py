@@ -36,53 +36,65 @@ COMMANDS: dict[str, Command] = {
     "compare": Command("experiments.compare", "CompareConfig", "every agent on identical seeds"),
     "evaluate": Command("experiments.evaluate", "EvaluateConfig", "one agent on one task"),
     "sweep": Command("experiments.sweep", "SweepConfig", "agents × settings × tasks of a file"),
-    "results": Command("experiments.results", "ResultsConfig", "episodes as Parquet and CSV"),
-    "report": Command("experiments.report", "ReportConfig", "the page of a comparison or sweep"),
-    "render": Command("experiments.video", "RenderConfig", "videos from stored states"),
-    "collect": Command("experiments.collect", "CollectConfig", "training data"),
-    "train encoder": Command("experiments.train_encoder", "EncoderTraining", "without actions"),
+    "results": Command(
+        "experiments.report.results", "ResultsConfig", "episodes as Parquet and CSV"
+    ),
+    "report": Command(
+        "experiments.report.page", "ReportConfig", "the page of a comparison or sweep"
+    ),
+    "render": Command("experiments.report.video", "RenderConfig", "videos from stored states"),
+    "collect": Command("experiments.data.collect", "CollectConfig", "training data"),
+    "train encoder": Command("experiments.train.encoder", "EncoderTraining", "without actions"),
     "train world-model": Command(
-        "experiments.train", "WorldModelTraining", "encoder and predictor"
+        "experiments.train.world_model", "WorldModelTraining", "encoder and predictor"
     ),
     "train octo-like": Command(
-        "experiments.train_octo", "OctoTraining", "Octo-like, from scratch, no OXE pretraining"
+        "experiments.train.octo", "OctoTraining", "Octo-like, from scratch, no OXE pretraining"
     ),
     "train gc-bc": Command(
-        "experiments.train_gc_bc", "GcBcTraining", "behaviour cloning on frozen latents"
+        "experiments.train.gc_bc", "GcBcTraining", "behaviour cloning on frozen latents"
     ),
-    "train sac-her": Command("experiments.train_rl", "SacHerConfig", "SAC with hindsight goals"),
-    "train tqc-her": Command("experiments.train_rl", "TqcHerConfig", "TQC with hindsight goals"),
+    "train sac-her": Command("experiments.train.rl", "SacHerConfig", "SAC with hindsight goals"),
+    "train tqc-her": Command("experiments.train.rl", "TqcHerConfig", "TQC with hindsight goals"),
     "train sac-latent": Command(
-        "experiments.train_sac_latent", "SacLatentConfig", "SAC towards pictures, on frozen latents"
+        "experiments.train.sac_latent", "SacLatentConfig", "SAC towards pictures, on frozen latents"
     ),
-    "train ppo": Command("experiments.train_rl", "PpoConfig", "PPO on the dense reward"),
-    "data info": Command("experiments.data_info", "DataInfoConfig", "what is in a data set"),
+    "train ppo": Command("experiments.train.rl", "PpoConfig", "PPO on the dense reward"),
+    "data info": Command("experiments.data.info", "DataInfoConfig", "what is in a data set"),
     "data contact-sheet": Command(
-        "experiments.data_info", "ContactSheetConfig", "a picture of a data set"
+        "experiments.data.info", "ContactSheetConfig", "a picture of a data set"
     ),
     "data export": Command(
-        "experiments.data_info", "DataExportConfig", "a data set as a plain folder"
+        "experiments.data.info", "DataExportConfig", "a data set as a plain folder"
     ),
     "data import": Command(
-        "experiments.data_info", "DataImportConfig", "a plain folder as a data set"
+        "experiments.data.info", "DataImportConfig", "a plain folder as a data set"
     ),
-    "bench env": Command("experiments.bench", "BenchEnvConfig", "steps per second, against Lift"),
-    "bench render": Command("experiments.bench", "BenchRenderConfig", "frames per second"),
+    "bench env": Command(
+        "experiments.bench.env", "BenchEnvConfig", "steps per second, against Lift"
+    ),
+    "bench render": Command("experiments.bench.env", "BenchRenderConfig", "frames per second"),
     "bench sweep": Command(
-        "experiments.bench_sweep", "BenchSweepConfig", "workers, scheduling, big results"
+        "experiments.bench.sweep", "BenchSweepConfig", "workers, scheduling, big results"
     ),
-    "bench plan": Command("experiments.bench_plan", "BenchPlanConfig", "seconds per action"),
-    "bench train": Command("experiments.bench_train", "BenchTrainConfig", "frames per second"),
+    "bench plan": Command("experiments.bench.plan", "BenchPlanConfig", "seconds per action"),
+    "bench train": Command("experiments.bench.train", "BenchTrainConfig", "frames per second"),
     "checkpoint info": Command(
         "experiments.checkpoint_tools", "InfoConfig", "what is in a V-JEPA 2 checkpoint"
     ),
     "checkpoint convert": Command(
         "experiments.checkpoint_tools", "ConvertConfig", "official, Hugging Face or our own layout"
     ),
-    "landscape": Command("experiments.landscape", "LandscapeConfig", "see what a model learnt"),
-    "diagnose": Command("experiments.diagnose", "DiagnoseConfig", "which part holds success back"),
+    "landscape": Command(
+        "experiments.analysis.landscape", "LandscapeConfig", "see what a model learnt"
+    ),
+    "diagnose": Command(
+        "experiments.analysis.diagnose", "DiagnoseConfig", "which part holds success back"
+    ),
     "learning": Command(
-        "experiments.learning", "LearningConfig", "success against experience, training seeds"
+        "experiments.analysis.learning",
+        "LearningConfig",
+        "success against experience, training seeds",
     ),
     "doctor": Command("experiments.doctor", "DoctorConfig", "is this machine set up?"),
 }

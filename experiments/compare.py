@@ -16,11 +16,11 @@ from pathlib import Path
 import envs
 from agents.base import AGENTS
 from envs.spec import check_choice
-from experiments.arms import Arm
 from experiments.evaluate import evaluate
-from experiments.publish import publish
-from experiments.seeds import parse_seeds
-from experiments.store import RunSpec
+from experiments.report.publish import publish
+from experiments.runs.arms import Arm
+from experiments.runs.seeds import parse_seeds
+from experiments.runs.store import RunSpec
 
 DEFAULT_AGENTS = "world-model,servo,octo-like,gc-bc,sac-her,ppo,expert,random"
 

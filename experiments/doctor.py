@@ -10,7 +10,7 @@ import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from experiments.versions import versions
+from experiments.runs.versions import versions
 
 
 @dataclass(frozen=True)

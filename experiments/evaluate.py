@@ -13,12 +13,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from experiments.driver import complete
-from experiments.executors import make_executor
-from experiments.runner import runner
-from experiments.seeds import parse_seeds
-from experiments.specs import checked_spec
-from experiments.store import RunSpec, RunStore
+from experiments.runs.driver import complete
+from experiments.runs.executors import make_executor
+from experiments.runs.runner import runner
+from experiments.runs.seeds import parse_seeds
+from experiments.runs.specs import checked_spec
+from experiments.runs.store import RunSpec, RunStore
 
 
 @dataclass(frozen=True)

@@ -27,15 +27,15 @@ import yaml
 from tqdm import tqdm
 from tyro.conf import Positional
 
-from experiments.arms import Arm
-from experiments.driver import complete
-from experiments.executors import make_executor
-from experiments.publish import publish
-from experiments.runner import runner
-from experiments.specs import label
-from experiments.store import RunSpec, RunStore, read_rows, write_atomically
-from experiments.sweep_file import Plan, read_plan
-from experiments.trackers import make_tracker
+from experiments.report.publish import publish
+from experiments.runs.arms import Arm
+from experiments.runs.driver import complete
+from experiments.runs.executors import make_executor
+from experiments.runs.runner import runner
+from experiments.runs.specs import label
+from experiments.runs.store import RunSpec, RunStore, read_rows, write_atomically
+from experiments.runs.sweep_file import Plan, read_plan
+from experiments.runs.trackers import make_tracker
 
 PROBE_STEPS = 3
 

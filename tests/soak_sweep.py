@@ -20,7 +20,7 @@ from pathlib import Path
 
 import numpy as np
 
-from experiments.store import read_rows
+from experiments.runs.store import read_rows
 
 SWEEP = """
 agents: [random, expert]

@@ -13,7 +13,7 @@ from agents import make_agent
 from agents.base import AGENTS, Agent
 from agents.world_model import VJEPA2_AC, AgentConfig, WorldModelAgent
 from envs.goals import make_goals
-from experiments.episode import run_episode
+from experiments.runs.episode import run_episode
 from tests.worldsim.test_world_model import released_file, small_model
 from worldsim import load_world_model
 from worldsim.planning.cem import CEMConfig

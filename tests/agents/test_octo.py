@@ -13,7 +13,7 @@ from agents.checkpoint import save_agent
 from agents.octo import FILE, LABEL, OctoAgent, describe, load_octo, most_typical
 from agents.octo_model import OBSERVATION, READOUT, TASK, OctoConfig, OctoModel, attend
 from envs.goals import make_goals
-from experiments.episode import run_episode
+from experiments.runs.episode import run_episode
 
 CAMERAS = ("left", "wrist")
 SMALL = {"image_size": 32, "width": 16, "depth": 2, "heads": 2, "hidden": 16}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from experiments import bench_train
+from experiments.bench import train as bench_train
 from experiments.cli import run
 
 

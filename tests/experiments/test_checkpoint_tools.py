@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from experiments import bench_plan
+from experiments.bench import plan as bench_plan
 from experiments.cli import run
 from tests.worldsim.test_world_model import released_file
 

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from experiments import collect
 from experiments.cli import run
-from experiments.collect import CollectConfig, collect_seed, main
+from experiments.data import collect
+from experiments.data.collect import CollectConfig, collect_seed, main
 from worldsim.data import TrajectoryDataset, compare, manifest, read_manifest
 
 MANIFEST = Path(collect.__file__).parent / "manifests" / "default.txt"

@@ -11,9 +11,9 @@ import torch
 import envs
 from envs.experts import ScriptedExpert
 from envs.goals import expert_looks
+from experiments.analysis.diagnose import SimulatedImagination
+from experiments.analysis.failures import failure_mode
 from experiments.cli import run
-from experiments.diagnose import SimulatedImagination
-from experiments.failures import failure_mode
 
 SEED = 100_000
 

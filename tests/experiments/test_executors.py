@@ -12,12 +12,12 @@ import time
 
 import pytest
 
-from experiments import store
 from experiments.cli import run
-from experiments.driver import complete
-from experiments.executors import InProcess, LocalPool, RayCluster, Slurm, make_executor
-from experiments.runner import PROBE_SEED
-from experiments.store import RunSpec, append_line, read_rows
+from experiments.runs import store
+from experiments.runs.driver import complete
+from experiments.runs.executors import InProcess, LocalPool, RayCluster, Slurm, make_executor
+from experiments.runs.runner import PROBE_SEED
+from experiments.runs.store import RunSpec, append_line, read_rows
 
 SEEDS = (190_030, 190_031, 190_032)
 FREE = ("seconds_per_action", "seconds", "finished")

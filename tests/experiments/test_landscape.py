@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 import envs
-from experiments import landscape
+from experiments.analysis import landscape
 from experiments.cli import run
 from tests.worldsim.data.conftest import episode_of
 from tests.worldsim.test_world_model import small_model

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 
-from experiments.arms import load_arms
-from experiments.bench_sweep import made_up
+from experiments.analysis.learning import offline, online, read_cards, spread
+from experiments.bench.sweep import made_up
 from experiments.cli import run
-from experiments.learning import offline, online, read_cards, spread
+from experiments.runs.arms import load_arms
 
 CURVE = [{"steps": 100, "success": 0.5, "seconds": 1.0}, {"steps": 200, "success": 1.0}]
 

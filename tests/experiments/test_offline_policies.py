@@ -11,17 +11,17 @@ import numpy as np
 import pytest
 import torch
 
-import experiments.train as train_world_model
-import experiments.train_gc_bc as train_gc_bc
-import experiments.train_octo as train_octo
+import experiments.train.gc_bc as train_gc_bc
+import experiments.train.octo as train_octo
+import experiments.train.world_model as train_world_model
 from agents.gc_bc import GcBcAgent
 from agents.octo_model import OctoConfig, OctoModel
 from envs import make
-from experiments.runner import Runner
-from experiments.store import RunSpec
-from experiments.train_gc_bc import GcBcTraining
-from experiments.train_octo import OctoTraining, Windows
-from experiments.trainings import check_demonstrators, episodes_of
+from experiments.runs.runner import Runner
+from experiments.runs.store import RunSpec
+from experiments.train.gc_bc import GcBcTraining
+from experiments.train.octo import OctoTraining, Windows
+from experiments.train.trainings import check_demonstrators, episodes_of
 from tests.worldsim.data.conftest import episode_of
 from tests.worldsim.test_training import toy_arrays
 from tests.worldsim.test_world_model import small_model

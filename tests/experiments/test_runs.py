@@ -9,13 +9,13 @@ import sys
 import numpy as np
 import pytest
 
-from experiments.arms import pair_rows
 from experiments.cli import run
 from experiments.compare import CompareConfig
 from experiments.compare import main as compare
 from experiments.evaluate import EvaluateConfig, evaluate, make_spec
-from experiments.seeds import parse_seeds, purpose
-from experiments.store import RunSpec, RunStore
+from experiments.runs.arms import pair_rows
+from experiments.runs.seeds import parse_seeds, purpose
+from experiments.runs.store import RunSpec, RunStore
 
 SEEDS = (190_020, 190_021, 190_022)
 
@@ -149,7 +149,7 @@ def test_an_agent_that_returns_nonsense_is_named():
     from agents.base import Tier
     from envs import make
     from envs.goals import make_goals
-    from experiments.episode import run_episode
+    from experiments.runs.episode import run_episode
 
     class Broken:
         observation_keys = ()

@@ -9,7 +9,7 @@ from statsmodels.stats.contingency_tables import mcnemar as sm_mcnemar
 from statsmodels.stats.multitest import multipletests
 from statsmodels.stats.proportion import proportion_confint
 
-from experiments.statistics import (
+from experiments.runs.statistics import (
     holm,
     iqm,
     mcnemar,

@@ -6,12 +6,12 @@ import json
 
 import pytest
 
-from experiments.arms import load_arms
 from experiments.cli import run
-from experiments.results import write_tables
-from experiments.sweep_file import read_plan
-from experiments.tables import as_csv
-from experiments.trackers import make_tracker
+from experiments.report.results import write_tables
+from experiments.report.tables import as_csv
+from experiments.runs.arms import load_arms
+from experiments.runs.sweep_file import read_plan
+from experiments.runs.trackers import make_tracker
 
 GOOD = """
 agents:

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 import torch
 
-from experiments.train import WorldModelTraining
-from experiments.train import main as train_world_model
-from experiments.train_encoder import EncoderTraining
-from experiments.train_encoder import main as train_encoder
+from experiments.train.encoder import EncoderTraining
+from experiments.train.encoder import main as train_encoder
+from experiments.train.world_model import WorldModelTraining
+from experiments.train.world_model import main as train_world_model
 from tests.worldsim.data.conftest import episode_of
 from worldsim import load_world_model
 from worldsim.data import TrajectoryWriter

@@ -15,10 +15,11 @@ import envs
 from agents import make_agent
 from agents.checkpoint import training_of
 from agents.sb3 import ACTION_DIMS, KEYS
-from experiments import rl_env, train_rl
-from experiments.rl_env import TrainingEnv, start_statistics
-from experiments.rl_run import CHECKPOINT
-from experiments.train_rl import PpoConfig, SacHerConfig, TqcHerConfig
+from experiments.train import rl as train_rl
+from experiments.train import rl_env
+from experiments.train.rl import PpoConfig, SacHerConfig, TqcHerConfig
+from experiments.train.rl_env import TrainingEnv, start_statistics
+from experiments.train.rl_run import CHECKPOINT
 
 SMALL = {"hidden": (16,), "envs": 2, "eval_seeds": 2, "batch": 32}
 

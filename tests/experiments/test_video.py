@@ -8,12 +8,12 @@ import imageio.v2 as imageio
 import numpy as np
 import pytest
 
-from experiments.arms import load_arms
 from experiments.cli import run
 from experiments.evaluate import evaluate
-from experiments.frames import BORDER, GREEN, GREY, RED, Look, StoredEpisode, draw
-from experiments.store import RunSpec
-from experiments.video import FPS, telling_seeds, tile
+from experiments.report.frames import BORDER, GREEN, GREY, RED, Look, StoredEpisode, draw
+from experiments.report.video import FPS, telling_seeds, tile
+from experiments.runs.arms import load_arms
+from experiments.runs.store import RunSpec
 
 SEEDS = (190_070, 190_071)
 

@@ -8,8 +8,8 @@ import imageio.v3 as imageio
 import numpy as np
 import pytest
 
-from experiments import data_info
-from experiments.data_info import ContactSheetConfig, DataInfoConfig
+from experiments.data import info as data_info
+from experiments.data.info import ContactSheetConfig, DataInfoConfig
 from worldsim.data import DatasetError, TrajectoryDataset, TrajectoryWriter
 
 

@@ -1,0 +1,157 @@
+"""How success grows with experience, and how far it depends on the training seed.
+
+    worldsim learning agents/weights docs/results/learning --out docs/images/learning
+
+Reads what lies below the folders: cards of trained agents (``config.json`` with a learning curve on
+development seeds) and evaluations of agents that learnt from a data set. Draws one figure a task,
+success against environment transitions beside success against offline frames, and prints for every
+agent that was trained with several seeds the interquartile mean of their success, with a bootstrap
+interval over the trainings (arXiv 2108.13264).
+"""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from matplotlib.figure import Figure
+from matplotlib.ticker import EngFormatter, LogLocator, NullFormatter
+from tyro.conf import Positional
+
+from agents.checkpoint import training_of
+from envs.spec import TASKS
+from experiments.report.tables import table
+from experiments.runs.arms import Arm, load_arms
+from experiments.runs.statistics import iqm, stratified_bootstrap, wilson
+
+TRANSITIONS, FRAMES = "environment transitions", "offline frames"
+Counts = tuple[int, int]
+"""Successes, episodes."""
+Curves = dict[str, dict[int, Counts]]
+"""Agent -> experience -> counts, summed over training seeds."""
+
+
+@dataclass(frozen=True)
+class LearningConfig:
+    """Options of ``worldsim learning``.
+
+    Attributes:
+        folders: with cards of trained agents, and evaluations.
+        out: folder for the figures.
+    """
+
+    folders: Positional[tuple[str, ...]]
+    out: str = "runs/learning"
+
+
+def main(config: LearningConfig) -> None:
+    """Draw the figures and print the table."""
+    if not config.folders:
+        raise ValueError("a folder with cards of trained agents, or with evaluations, is needed")
+    cards, arms = [], []
+    for name in config.folders:
+        found = read_cards(Path(name))
+        cards += found
+        try:
+            arms += load_arms(Path(name))
+        except ValueError:
+            if not found:
+                raise
+    out = Path(config.out)
+    out.mkdir(parents=True, exist_ok=True)
+    for task in TASKS:
+        both = {TRANSITIONS: online(cards, task), FRAMES: offline(arms, task)}
+        curves = {kind: agents for kind, agents in both.items() if agents}
+        if curves:
+            draw(curves, task, out / f"learning-{task}")
+            print(f"wrote {out / f'learning-{task}'}.png and .pdf")
+    rows = spread(arms)
+    if rows:
+        print(table(HEADER, rows))
+
+
+def read_cards(folder: Path) -> list[dict[str, Any]]:
+    """Cards with a learning curve below a folder."""
+    cards = [json.loads(path.read_text()) for path in sorted(folder.glob("**/config.json"))]
+    return [card for card in cards if card.get("curve")]
+
+
+def online(cards: Sequence[Mapping[str, Any]], task: str) -> Curves:
+    """Success on development seeds during reinforcement learning."""
+    curves: Curves = defaultdict(lambda: defaultdict(lambda: (0, 0)))
+    for card in cards:
+        if card["task"] != task:
+            continue
+        episodes = card["training"]["eval_seeds"]
+        points = curves[training_of(card, 0).label]
+        for row in card["curve"]:
+            _add(points, row["steps"], (round(row["success"] * episodes), episodes))
+    return curves
+
+
+def offline(arms: Sequence[Arm], task: str) -> Curves:
+    """Success of agents by the frames of the data set they learnt from."""
+    curves: Curves = defaultdict(lambda: defaultdict(lambda: (0, 0)))
+    for arm in arms:
+        facts = arm.summary.get("made_of", {})
+        if arm.spec.task == task and facts.get("offline_frames"):
+            counts = (arm.summary["successes"], arm.summary["n"])
+            _add(curves[facts["label"]], facts["offline_frames"], counts)
+    return curves
+
+
+def _add(points: dict[int, Counts], experience: int, counts: Counts) -> None:
+    successes, episodes = points[experience]
+    points[experience] = (successes + counts[0], episodes + counts[1])
+
+
+def draw(curves: Mapping[str, Curves], task: str, path: Path) -> None:
+    """One panel for each kind of experience, Wilson intervals shaded or as bars."""
+    figure = Figure(figsize=(4.5 * len(curves), 3.4), layout="tight")
+    panels = figure.subplots(1, len(curves), sharey=True, squeeze=False)[0]
+    for axis, (kind, agents) in zip(panels, curves.items(), strict=True):
+        for label, points in sorted(agents.items()):
+            x = sorted(points)
+            rates = [points[at][0] / points[at][1] for at in x]
+            low, high = np.transpose([wilson(*points[at]) for at in x])
+            (line,) = axis.plot(x, rates, marker="o", markersize=3, label=label)
+            axis.fill_between(x, low, high, color=line.get_color(), alpha=0.15, linewidth=0)
+            if len(x) == 1:
+                axis.vlines(x, low, high, color=line.get_color())
+        axis.set_xlabel(kind)
+        axis.set_xscale("log")
+        axis.xaxis.set_major_locator(LogLocator(subs=(1.0, 3.0)))
+        axis.xaxis.set_major_formatter(EngFormatter(sep=""))
+        axis.xaxis.set_minor_formatter(NullFormatter())
+        axis.set_ylim(-0.02, 1.02)
+        axis.legend(fontsize=6)
+    panels[0].set_ylabel(f"success, {task}")
+    for ending in ("png", "pdf"):
+        figure.savefig(f"{path}.{ending}", dpi=150)
+
+
+HEADER = ("task", "agent", "offline frames", "success by training seed", "IQM", "95 % interval")
+
+
+def spread(arms: Sequence[Arm]) -> list[tuple[str, ...]]:
+    """Rows of ``HEADER``: agents of which several trainings were evaluated alike."""
+    groups: dict[tuple[str, str, int], list[Arm]] = defaultdict(list)
+    for arm in arms:
+        facts = arm.summary.get("made_of")
+        if facts:
+            groups[arm.spec.task, facts["label"], facts["offline_frames"]].append(arm)
+    rows = []
+    for (task, label, frames), runs in sorted(groups.items()):
+        if len(runs) < 2:
+            continue
+        scores = np.array([[run.summary["success_rate"]] for run in runs])
+        low, high = stratified_bootstrap(scores, iqm)
+        each = ", ".join(f"{run.summary['successes']}/{run.summary['n']}" for run in runs)
+        seen = f"{frames:,}" if frames else "-"
+        rows.append((task, label, seen, each, f"{iqm(scores):.1%}", f"{low:.1%} to {high:.1%}"))
+    return rows

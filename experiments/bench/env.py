@@ -1,0 +1,237 @@
+"""Benchmarks: steps and frames per second, side by side with stock robosuite in one run.
+
+    worldsim bench env --json
+
+Arms alternate in short slices, so that a busy neighbour slows both alike; medians and the ratio of
+medians are reported. Each arm has a process of its own, idle while the others run: robosuite frees
+its OpenGL objects in whatever context is current, and in one process took ours with them, whose
+pictures then cost nothing and stood still.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib.util
+import io
+import logging
+import multiprocessing
+import os
+import tempfile
+import time
+from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import envs
+from experiments.bench.results import show
+from experiments.report.frames import Look, StoredEpisode
+from experiments.report.video import render
+from experiments.runs.arms import Arm
+from experiments.runs.driver import complete
+from experiments.runs.executors import InProcess
+from experiments.runs.store import RunSpec
+
+SIZES = (64, 128, 256)
+LIFT_STEPS_PER_SLICE = 20
+VIDEOS = 12
+
+
+@dataclass(frozen=True)
+class BenchEnvConfig:
+    """Options of ``worldsim bench env``.
+
+    Attributes:
+        rounds: slices per arm.
+        json: file for the results; alone, they are printed as JSON.
+    """
+
+    rounds: int = 7
+    json: str | None = None
+
+
+@dataclass(frozen=True)
+class BenchRenderConfig:
+    """Options of ``worldsim bench render``.
+
+    Attributes:
+        frames: pictures per size.
+        json: file for the results; alone, they are printed as JSON.
+    """
+
+    frames: int = 300
+    json: str | None = None
+
+
+def bench_env(config: BenchEnvConfig) -> None:
+    """Steps per second of ours against stock robosuite Lift at 4 Hz."""
+    arms = {f"worldsim, one {size} px image": partial(_ours, "pixels", size) for size in SIZES}
+    arms["worldsim, no image"] = partial(_ours, "state", 128)
+    arms["worldsim, seconds per reset"] = _our_resets
+    for workers in (1, 2):
+        arms[f"worldsim, {workers} worker(s), one 128 px image"] = partial(_vector, workers)
+    if importlib.util.find_spec("robosuite"):
+        arms["robosuite Lift, one 128 px image"] = partial(_lift, camera=True)
+        arms["robosuite Lift, no image"] = partial(_lift, camera=False)
+        arms["robosuite Lift, seconds per reset"] = _lift_resets
+    samples: dict[str, list[float]] = {name: [] for name in arms}
+    with contextlib.ExitStack() as stack:
+        apart = {name: stack.enter_context(Apart(make)) for name, make in arms.items()}
+        for _ in range(config.rounds):
+            for name, arm in apart.items():
+                samples[name].append(arm.measure())
+    medians = {name: float(np.median(values)) for name, values in samples.items()}
+    ratios = {}
+    if "robosuite Lift, no image" in medians:
+        for what in ("one 128 px image", "no image"):
+            ratios[what] = medians[f"worldsim, {what}"] / medians[f"robosuite Lift, {what}"]
+    results = {"medians": medians, "ratios": ratios, "samples": samples}
+    show(results, _table(results), config.json)
+
+
+def bench_render(config: BenchRenderConfig) -> None:
+    """Frames per second of the renderer alone, and of videos drawn from stored episodes."""
+    env: Any = envs.make("pick-place", obs_mode="state").unwrapped
+    env.reset(seed=190_000)
+    medians = {}
+    for size in SIZES:
+        times = []
+        env.frame("left", size)
+        for _ in range(config.frames):
+            start = time.perf_counter()
+            env.frame("left", size)
+            times.append(time.perf_counter() - start)
+        medians[f"{size} px, frames per second"] = 1.0 / float(np.median(times))
+    medians["256 px videos of stored episodes, frames per second"] = _videos()
+    results = {"medians": medians}
+    show(results, _table(results), config.json)
+
+
+def _videos() -> float:
+    """Stored states to MP4 with all overlays, frames per second."""
+    with tempfile.TemporaryDirectory() as name:
+        spec, folder = RunSpec("random", "grasp", threads=1), Path(name) / "run"
+        seeds = tuple(range(190_000, 190_000 + VIDEOS))
+        complete({folder: spec}, seeds, InProcess(), "episodes")
+        episodes = StoredEpisode.all_of(Arm.of(folder))
+        render(episodes[:1], Path(name) / "first", Look())
+        frames = sum(episode.row["steps"] + 1 for episode in episodes)
+        start = time.perf_counter()
+        for episode in episodes:
+            render([episode], Path(name) / "videos", Look())
+        return frames / (time.perf_counter() - start)
+
+
+class Apart:
+    """An arm of a benchmark in a process of its own.
+
+    Args:
+        make: called there; returns what measures one slice.
+    """
+
+    def __init__(self, make: Callable[[], Callable[[], float]]) -> None:
+        context = multiprocessing.get_context("spawn")
+        self._pool = ProcessPoolExecutor(1, context, initializer=_prepare, initargs=(make,))
+
+    def measure(self) -> float:
+        """One slice."""
+        return self._pool.submit(_measure).result()
+
+    def __enter__(self) -> Apart:
+        self.measure()  # what is done once (scenes, shaders, compilers) is not measured
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._pool.shutdown()
+
+
+_arm: Callable[[], float]  # of the process that ``Apart`` started
+
+
+def _prepare(make: Callable[[], Callable[[], float]]) -> None:
+    global _arm
+    _arm = make()
+
+
+def _measure() -> float:
+    return _arm()
+
+
+def _table(results: dict[str, Any]) -> str:
+    return "\n".join(
+        f"{section[:-1]:7} {name:45} {value:9.3f}"
+        for section in ("medians", "ratios")
+        for name, value in results.get(section, {}).items()
+    )
+
+
+def _rate(step: Callable[[], object], count: int) -> float:
+    start = time.perf_counter()
+    for _ in range(count):
+        step()
+    return count / (time.perf_counter() - start)
+
+
+def _ours(mode: str, size: int) -> Callable[[], float]:
+    env = envs.make("grasp", obs_mode=mode, image_size=size).unwrapped
+    rng = np.random.default_rng(0)
+    env.reset(seed=190_000)
+    return lambda: _rate(lambda: env.step(rng.uniform(-1, 1, 7)), 60)
+
+
+def _our_resets() -> Callable[[], float]:
+    env = envs.make("grasp", obs_mode="state")
+    seeds = iter(range(190_000, 191_000))
+    env.reset(seed=190_999)
+    return lambda: 1.0 / _rate(lambda: env.reset(seed=next(seeds)), 20)
+
+
+def _vector(workers: int) -> Callable[[], float]:
+    import gymnasium as gym
+
+    vector = gym.vector.AsyncVectorEnv(
+        [lambda: envs.make("grasp", obs_mode="pixels") for _ in range(workers)], context="spawn"
+    )
+    vector.reset(seed=190_000)
+    rng = np.random.default_rng(0)
+    return lambda: workers * _rate(lambda: vector.step(rng.uniform(-1, 1, (workers, 7))), 40)
+
+
+def _make_lift(camera: bool) -> Any:
+    """Stock Lift, drawn as fast as Mesa draws it by default: our own choice is slower there."""
+    os.environ.pop("LP_NUM_THREADS", None)
+    with contextlib.redirect_stdout(io.StringIO()):
+        import robosuite
+
+        logging.getLogger("robosuite_logs").setLevel(logging.ERROR)
+        return robosuite.make(
+            "Lift",
+            robots="Panda",
+            control_freq=4,
+            horizon=10_000,
+            has_renderer=False,
+            has_offscreen_renderer=camera,
+            use_camera_obs=camera,
+            camera_names="agentview",
+            camera_heights=128,
+            camera_widths=128,
+        )
+
+
+def _lift(camera: bool) -> Callable[[], float]:
+    env = _make_lift(camera)
+    env.reset()
+    rng = np.random.default_rng(0)
+    return lambda: _rate(lambda: env.step(rng.uniform(-1, 1, env.action_dim)), LIFT_STEPS_PER_SLICE)
+
+
+def _lift_resets() -> Callable[[], float]:
+    env = _make_lift(camera=False)
+    return lambda: 1.0 / _rate(env.reset, 2)
+
+
+MAINS = {"BenchEnvConfig": bench_env, "BenchRenderConfig": bench_render}

@@ -1,0 +1,235 @@
+"""Seconds per action of planning, beside a plain loop over the same module.
+
+    worldsim bench plan --json
+    worldsim bench plan --model vitl --samples 16 --iterations 1
+    worldsim bench plan --model weights/vjepa2-ac-vitg.pt --device cuda --samples 800
+
+The plain loop runs the predictor over the whole past for every candidate and every step, in
+float32. Ours reads the shared past once, keeps keys and values between steps, and computes in
+bfloat16. Both score the same candidates, in alternating rounds; medians are reported. ``vitl`` is a
+made-up official file with a ViT-L encoder and the full action-conditioned predictor: it is written,
+read as a user's would be, encodes a frame and plans one action.
+"""
+
+from __future__ import annotations
+
+import resource
+import tempfile
+import time
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from experiments.bench.results import show
+from worldsim import load_world_model
+from worldsim.planning.cem import CEM, CEMConfig
+from worldsim.planning.cost import CostConfig, LatentGoalCost
+from worldsim.vjepa2 import ACPredictor, Encoder
+from worldsim.vjepa2.checkpoints import Checkpoint, write
+from worldsim.vjepa2.sizes import NAMES, sizes
+from worldsim.world_model import Context, WorldModel
+
+POSE = np.array([0.5, 0.0, 0.2, np.pi, 0.0, 0.0, 0.0])
+
+
+@dataclass(frozen=True)
+class BenchPlanConfig:
+    """Options of ``worldsim bench plan``.
+
+    Attributes:
+        model: tiny, a path, or vitl, vith or vitg with made-up weights.
+        samples, iterations, elites, horizon: of the search.
+        rounds: plans measured of each kind, after one that is not counted.
+        reference: measure the plain loop, too.
+        device: cpu, cuda, ...
+        threads: torch threads.
+        json: file for the results; alone, they are printed as JSON.
+    """
+
+    model: str = "tiny"
+    samples: int = 64
+    iterations: int = 2
+    elites: int = 8
+    horizon: int = 2
+    rounds: int = 5
+    reference: bool = True
+    device: str = "cpu"
+    threads: int = 2
+    json: str | None = None
+
+
+class PlainCost(LatentGoalCost):
+    """The same energy without caches and in float32."""
+
+    @torch.inference_mode()
+    def __call__(self, actions: NDArray[np.float32]) -> NDArray[np.float32]:
+        """(S, H, 7) -> (S,) costs."""
+        latents = plain_rollout(self.model, self.context, torch.from_numpy(actions))
+        weights = torch.full((latents.shape[1],), self.config.path, device=latents.device)
+        weights[-1] = 1.0
+        weights = weights / weights.sum()
+        return (self.latent_distance(latents) @ weights).cpu().numpy()
+
+
+def plain_rollout(model: WorldModel, context: Context, actions: Tensor) -> Tensor:
+    """Latents (S, H, N, D): at every step the predictor runs over all that came before."""
+    device, samples = model.action_scale.device, len(actions)
+    targets, relative = model.commands(context, actions)
+
+    def repeat(values: Any) -> Tensor:
+        tensor = torch.as_tensor(values, dtype=torch.float32, device=device)
+        return tensor.expand(samples, *tensor.shape)
+
+    latents, states = repeat(context.latents), repeat(context.proprio)
+    done, imagined = repeat(context.actions), []
+    for step in range(actions.shape[1]):
+        action = relative[:, step].clone()
+        if step > 0:
+            action[:, 6] = targets[:, step, 6] - states[:, -1, 6]
+        done = torch.cat([done, action.unsqueeze(1)], dim=1)
+        latent = model.predict(latents, done, states)[:, -1]
+        state = targets[:, step].clone()
+        if model.config.heads:
+            state[:, 6] = model.read_out(latent)[:, 9].clamp(0.0, 1.0)
+        latents = torch.cat([latents, latent.unsqueeze(1)], dim=1)
+        states = torch.cat([states, state.unsqueeze(1)], dim=1)
+        imagined.append(latent)
+    return torch.stack(imagined, dim=1)
+
+
+def main(config: BenchPlanConfig) -> None:
+    """Measure, print and write."""
+    if config.rounds < 1:
+        raise ValueError("at least 1 round is needed")
+    torch.set_num_threads(config.threads)
+    started = time.perf_counter()
+    model = load(config.model).to(config.device)
+    loading = time.perf_counter() - started
+    started = time.perf_counter()
+    context, goal = scene(model)
+    encoding = (time.perf_counter() - started) / 3
+    search = CEMConfig(
+        samples=config.samples,
+        iterations=config.iterations,
+        elites=config.elites,
+        horizon=config.horizon,
+    )
+    costs = {"ours": LatentGoalCost(model, context, goal, None, CostConfig())}
+    if config.reference:
+        costs["plain"] = PlainCost(model, context, goal, None, CostConfig())
+    seconds = measure(costs, search, config.rounds)
+    result: dict[str, Any] = {
+        "model": config.model,
+        "samples": config.samples,
+        "iterations": config.iterations,
+        "horizon": config.horizon,
+        "device": config.device,
+        "threads": config.threads,
+        "seconds_to_load": loading,
+        "seconds_to_encode_a_frame": encoding,
+        "seconds_per_action": seconds,
+        "seconds_per_sample": {
+            name: value / (config.samples * config.iterations) for name, value in seconds.items()
+        },
+        "peak_memory_gb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20,
+    }
+    if config.reference:
+        result |= agreement(costs, search) | {"ratio": seconds["plain"] / seconds["ours"]}
+    show(result, describe(result), config.json)
+
+
+def load(name: str) -> WorldModel:
+    """A shipped or given model, or made-up weights in an official file of a released size."""
+    if name == "tiny" or name not in NAMES:
+        return load_world_model(name)
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / f"vjepa2-ac-{name}.pt"
+        chosen = sizes(name)
+        predictor = replace(chosen.ac_predictor, embed_dim=chosen.encoder.embed_dim)
+        parts = {"encoder": Encoder(chosen.encoder), "ac_predictor": ACPredictor(predictor)}
+        write(Checkpoint.of(parts), path, "official")  # type: ignore[arg-type]
+        del parts
+        return load_world_model(path)
+
+
+@torch.inference_mode()
+def scene(model: WorldModel) -> tuple[Context, Tensor]:
+    """Two made-up frames to start from and one to get to."""
+    rng = np.random.default_rng(0)
+    size = model.image_size
+    cameras = model.config.cameras
+    frames = [
+        {c: rng.integers(0, 255, (1, size, size, 3), dtype=np.uint8) for c in cameras}
+        for _ in range(3)
+    ]
+    *seen, goal = (model.encode({c: to(model, f) for c, f in one.items()})[0] for one in frames)
+    moved = POSE + np.eye(7)[0] * 0.01
+    context = Context(torch.stack(seen), (moved - POSE)[None], np.stack([POSE, moved]), moved)
+    return context, goal
+
+
+def to(model: WorldModel, frames: NDArray[np.uint8]) -> Tensor:
+    """Frames on the model's device."""
+    return torch.from_numpy(frames).to(model.action_scale.device)
+
+
+def measure(costs: dict[str, LatentGoalCost], search: CEMConfig, rounds: int) -> dict[str, float]:
+    """Median seconds per plan of each cost, round by round in turn."""
+    spent: dict[str, list[float]] = {name: [] for name in costs}
+    for number in range(rounds + 1):
+        for name, cost in costs.items():
+            started = time.perf_counter()
+            CEM(search).plan(cost, np.random.default_rng(number))
+            if number or rounds == 1:
+                spent[name].append(time.perf_counter() - started)
+        if rounds == 1:
+            break
+    return {name: float(np.median(values)) for name, values in spent.items()}
+
+
+def agreement(costs: dict[str, LatentGoalCost], search: CEMConfig) -> dict[str, float]:
+    """Do both score the same candidates alike, and keep the same elites?"""
+    rng = np.random.default_rng(1)
+    shape = (search.samples, search.horizon, 7)
+    actions = np.clip(0.7 * rng.standard_normal(shape, dtype=np.float32), -1, 1)
+    ours, plain = costs["ours"](actions), costs["plain"](actions)
+    error = np.abs(ours - plain) / np.abs(plain)
+    kept = np.argsort(ours, kind="stable")[: search.elites]
+    worst = np.sort(plain)[search.elites - 1]
+    # An elite of ours is theirs, too, unless it costs more than their last one: then by how much?
+    excess = float(np.maximum(plain[kept] / worst - 1.0, 0.0).max())
+    same = len(set(kept) & set(np.argsort(plain, kind="stable")[: search.elites]))
+    return {
+        "largest_relative_cost_error": float(error.max()),
+        "same_elites": same,
+        "elites": search.elites,
+        "largest_excess_of_an_elite": excess,
+    }
+
+
+def describe(result: dict[str, Any]) -> str:
+    """A few lines for people."""
+    plan = f"{result['samples']} samples x {result['iterations']}, horizon {result['horizon']}"
+    lines = [
+        f"{result['model']} on {result['device']}, {result['threads']} threads: loaded in "
+        f"{result['seconds_to_load']:.2f} s, a frame encoded in "
+        f"{1000 * result['seconds_to_encode_a_frame']:.1f} ms, peak memory "
+        f"{result['peak_memory_gb']:.1f} GiB"
+    ]
+    for name, value in result["seconds_per_action"].items():
+        each = 1000 * result["seconds_per_sample"][name]
+        lines.append(f"  {name:6} {value:8.3f} s per action ({plan}), {each:.3f} ms per sample")
+    if "ratio" in result:
+        text = (
+            "  {ratio:.1f} times as fast; costs differ by at most "
+            "{largest_relative_cost_error:.1e} of their size;\n"
+            "  {same_elites} of {elites} elites the same, the others within "
+            "{largest_excess_of_an_elite:.1e} of the last one's cost"
+        )
+        lines.append(text.format(**result))
+    return "\n".join(lines)

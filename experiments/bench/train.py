@@ -1,0 +1,124 @@
+"""Frames per second of the four parts of training, on made-up frames at the sizes of ``tiny``.
+
+    worldsim bench train --json
+
+A frame is one time step, of one view in stage 1 and of two elsewhere, and counts each time it is
+trained on: batch times frames per window. The parts alternate round by round, so that a busy
+neighbour slows all alike; medians are reported, checkpoints included.
+"""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from experiments.bench.results import show
+from experiments.train.encoder import EncoderTraining
+from experiments.train.encoder import build as build_parts
+from experiments.train.world_model import WorldModelTraining
+from experiments.train.world_model import build as build_model
+from worldsim.training.batches import Arrays
+from worldsim.training.goal_head import train_goal_head
+from worldsim.training.joint import train_joint
+from worldsim.training.loop import LoopConfig
+from worldsim.training.posttrain import encode_all, train_posttrain
+from worldsim.training.pretrain import train_pretrain
+
+EPISODES, EPISODE_FRAMES = 40, 30
+CAMERAS = ("left", "wrist")
+
+
+@dataclass(frozen=True)
+class BenchTrainConfig:
+    """Options of ``worldsim bench train``.
+
+    Attributes:
+        rounds: measurements of each part, after one that is not counted.
+        steps: optimiser steps per measurement.
+        device: cpu, cuda, ...
+        threads: torch threads.
+        json: file for the results; alone, they are printed as JSON.
+    """
+
+    rounds: int = 5
+    steps: int = 5
+    device: str = "cpu"
+    threads: int = 2
+    json: str | None = None
+
+
+def main(config: BenchTrainConfig) -> None:
+    """Measure, print and write."""
+    if config.rounds < 1 or config.steps < 1:
+        raise ValueError("rounds and steps must be at least 1")
+    torch.set_num_threads(config.threads)
+    parts = arms(config)
+    samples: dict[str, list[float]] = {name: [] for name in parts}
+    for number in range(config.rounds + 1):
+        for name, (frames, train) in parts.items():
+            with tempfile.TemporaryDirectory() as folder:
+                start = time.perf_counter()
+                train(Path(folder))
+                rate = frames * config.steps / (time.perf_counter() - start)
+            if number > 0:
+                samples[name].append(rate)
+    medians = {name: float(np.median(values)) for name, values in samples.items()}
+    results = {"frames_per_second": medians, "samples": samples}
+    results |= {"device": config.device, "threads": config.threads}
+    rates = (f"{name:28} {value:9.1f} frames per second" for name, value in medians.items())
+    show(results, "\n".join(rates), config.json)
+
+
+def arms(config: BenchTrainConfig) -> dict[str, tuple[int, Callable[[Path], object]]]:
+    """Frames per step of each part, and how to train it in a folder."""
+    encoding, training = EncoderTraining(device=config.device), WorldModelTraining()
+    arrays = made_up(training.image_size)
+    loop = LoopConfig(config.steps, save_every=config.steps, device=config.device)
+    pretrain, joint, posttrain = encoding.pretrain, training.joint, training.posttrain
+    goal_head = training.goal_head
+    encoder, predictor = build_parts(encoding)
+    model = build_model(training, CAMERAS).to(config.device)
+    frozen = build_model(training, CAMERAS).to(config.device)
+    latents = encode_all(frozen, arrays)
+    return {
+        "stage 1, masked clips": (
+            pretrain.batch * pretrain.frames,
+            lambda out: train_pretrain(encoder, predictor, arrays, pretrain, loop, out),
+        ),
+        "stage 2, cached latents": (
+            posttrain.batch * posttrain.frames,
+            lambda out: train_posttrain(frozen, latents, posttrain, loop, out),
+        ),
+        "goal head, cached latents": (
+            goal_head.batch,
+            lambda out: train_goal_head(frozen, latents, goal_head, loop, out / "goal-head.pt"),
+        ),
+        "joint, two views": (
+            joint.batch * joint.frames,
+            lambda out: train_joint(model, arrays, joint, loop, out),
+        ),
+    }
+
+
+def made_up(image_size: int) -> Arrays:
+    """Random frames of two views, poses around the middle of the workspace, small actions."""
+    rng = np.random.default_rng(0)
+    count = EPISODES * EPISODE_FRAMES
+    shape = (count, len(CAMERAS), image_size, image_size, 3)
+    middle = np.array([0.55, 0.0, 0.1, np.pi, 0.0, 0.0, 0.5])
+    poses, actions = (rng.normal(at, 0.02, (count, 7)).astype(np.float32) for at in (middle, 0.0))
+    return Arrays(
+        frames=rng.integers(0, 256, shape, dtype=np.uint8),
+        proprio=poses,
+        target=poses,
+        commanded=actions,
+        intended=actions,
+        lengths=np.full(EPISODES, EPISODE_FRAMES),
+        policies=np.full(EPISODES, "expert"),
+    )

@@ -1,0 +1,1 @@
+"""Training data: collected, described, checked."""

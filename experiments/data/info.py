@@ -1,0 +1,295 @@
+"""What is in a data set, is it the one a manifest describes, and what does it look like?
+
+worldsim data info data/default --check experiments/data/manifests/default.txt
+worldsim data contact-sheet data/default --out sheet.png --task grasp
+worldsim data export data/default --out plain --episodes 10 --videos
+worldsim data import plain --out data/mine
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+import imageio.v3 as imageio
+import numpy as np
+import tyro
+from numpy.typing import NDArray
+from PIL import Image, ImageDraw
+
+from experiments.runs.store import write_atomically
+from worldsim.data import (
+    STAGES,
+    DatasetError,
+    TrajectoryDataset,
+    compare,
+    export_folder,
+    import_folder,
+    manifest,
+    manifest_text,
+    read_manifest,
+)
+
+Folder = Annotated[str, tyro.conf.Positional]
+
+_AXES = ("x m", "y m", "z m", "roll rad", "pitch rad", "yaw rad", "grip")
+_PICTURES = (".png", ".jpg")
+_CAPTION_PX = 14
+
+
+@dataclass(frozen=True)
+class DataInfoConfig:
+    """Options of ``worldsim data info``.
+
+    Attributes:
+        path: the data set.
+        json: write the numbers to this file too.
+        manifest: write the hashes of all seeds to this file.
+        check: compare the hashes of all seeds with this file.
+        partial: with check, be content with a part of the seeds, as long as those are the same.
+    """
+
+    path: Folder
+    json: str | None = None
+    manifest: str | None = None
+    check: str | None = None
+    partial: bool = False
+
+
+@dataclass(frozen=True)
+class ContactSheetConfig:
+    """Options of ``worldsim data contact-sheet``.
+
+    Attributes:
+        path: the data set.
+        out: picture to write, .png or .jpg.
+        episodes: rows (one per view).
+        frames: pictures in a row, spread over the episode.
+        task: of this task only.
+        policy: of this policy only.
+        branches: take branches in, and not only whole episodes.
+        seed: which episodes are drawn.
+    """
+
+    path: Folder
+    out: str = "contact-sheet.png"
+    episodes: int = 8
+    frames: int = 8
+    task: str | None = None
+    policy: str | None = None
+    branches: bool = False
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class DataExportConfig:
+    """Options of ``worldsim data export``.
+
+    Attributes:
+        path: the data set.
+        out: folder to make: PNG pictures, npz arrays and JSON labels.
+        episodes: only so many, from the first.
+        videos: add an mp4 per view.
+    """
+
+    path: Folder
+    out: str
+    episodes: int | None = None
+    videos: bool = False
+
+
+@dataclass(frozen=True)
+class DataImportConfig:
+    """Options of ``worldsim data import``.
+
+    Attributes:
+        source: a folder as ``worldsim data export`` makes it.
+        out: the data set to make or to go on with.
+    """
+
+    source: Folder
+    out: str
+
+
+def info(config: DataInfoConfig) -> None:
+    """Print what is in a data set; write or check a manifest."""
+    data = TrajectoryDataset(config.path)
+    found = summary(data)
+    print("\n".join(_lines(config.path, found)))
+    if config.json:
+        write_atomically(Path(config.json), json.dumps(found, indent=1) + "\n")
+    if config.manifest:
+        write_atomically(Path(config.manifest), manifest_text(manifest(data), data.meta))
+        print(f"wrote {config.manifest}")
+    if config.check:
+        print(check(data, config.check, config.partial))
+
+
+def summary(data: TrajectoryDataset) -> dict[str, Any]:
+    """Numbers of a data set, as plain as JSON.
+
+    Success shares are of whole episodes, not of branches; stage shares are of all frames.
+    """
+    frames = int(data.lengths.sum())
+    stored = sum(file.stat().st_size for file in data.path.glob("shard-*.h5"))
+    return {
+        "path": str(data.path),
+        "episodes": len(data),
+        "branches": int((data.column("branch_of") >= 0).sum()),
+        "seeds": len(np.unique(data.column("seed"))),
+        "frames": frames,
+        "windows_of_4": len(data.windows(4)),
+        "bytes": stored,
+        "raw_bytes": frames * len(data.cameras) * data.meta["image_size"] ** 2 * 3,
+        "tasks": {name: _group(data, "task", name) for name in _names(data, "task")},
+        "policies": {name: _group(data, "policy", name) for name in _names(data, "policy")},
+        "stages": _stages(data),
+        "actions": {key: _statistics(data, key) for key in ("commanded", "executed", "intended")},
+        "meta": data.meta,
+    }
+
+
+def _names(data: TrajectoryDataset, label: str) -> list[str]:
+    names: list[str] = np.unique(data.column(label)).tolist()
+    return names
+
+
+def _group(data: TrajectoryDataset, label: str, name: str) -> dict[str, Any]:
+    mine = data.column(label) == name
+    whole = mine & (data.column("branch_of") < 0)
+    return {
+        "episodes": int(mine.sum()),
+        "frames": int(data.lengths[mine].sum()),
+        "success_share": float(data.column("success")[whole].mean()) if whole.any() else None,
+    }
+
+
+def _stages(data: TrajectoryDataset) -> dict[str, dict[str, float]]:
+    """Shares of frames, by task and stage."""
+    stage = data.load_vectors("stage")
+    tasks = np.repeat(data.column("task"), data.lengths)
+    return {
+        task: {name: float((stage[tasks == task] == i).mean()) for i, name in enumerate(STAGES)}
+        for task in _names(data, "task")
+    }
+
+
+def _statistics(data: TrajectoryDataset, key: str) -> dict[str, list[float]]:
+    """Mean, spread and range per component, leaving out the rows that are no actions."""
+    ends = np.zeros(int(data.lengths.sum()), dtype=bool)
+    ends[data.offsets + data.lengths - 1] = True
+    actions = data.load_vectors(key)[~ends].astype(np.float64)
+    values = {"mean": actions.mean(0), "std": actions.std(0)}
+    values |= {"min": actions.min(0), "max": actions.max(0)}
+    return {name: [round(float(v), 6) for v in row] for name, row in values.items()}
+
+
+def _lines(path: str, found: dict[str, Any]) -> list[str]:
+    """The summary as people read it."""
+    meta, size = found["meta"], found["bytes"]
+    lines = [
+        f"{path}: {found['episodes']:,} episodes ({found['branches']:,} branches) of "
+        f"{found['seeds']:,} seeds, {found['frames']:,} frames",
+        f"{size / 2**20:,.0f} MiB, {size / found['frames']:,.0f} bytes a frame, "
+        f"{found['raw_bytes'] / size:.0f} times smaller than its pixels",
+        f"cameras {', '.join(meta['cameras'])} at {meta['image_size']} px, "
+        f"{meta.get('control_period', '?')} s a step, recipe {meta.get('recipe', 'not given')}",
+        "versions " + ", ".join(f"{k} {v}" for k, v in meta.get("versions", {}).items()),
+    ]
+    for label, groups in (("task", found["tasks"]), ("policy", found["policies"])):
+        lines += ["", f"{label:24}{'episodes':>10}{'frames':>10}{'solved':>8}"]
+        for name, group in groups.items():
+            share = group["success_share"]
+            solved = "" if share is None else f"{share:.0%}"
+            lines.append(f"{name:24}{group['episodes']:>10,}{group['frames']:>10,}{solved:>8}")
+    lines += ["", f"{'frames by stage':24}" + "".join(f"{name:>10}" for name in STAGES)]
+    for task, shares in found["stages"].items():
+        lines.append(f"{task:24}" + "".join(f"{shares[name]:>10.0%}" for name in STAGES))
+    for key, rows in found["actions"].items():
+        lines += ["", f"{key:24}" + "".join(f"{axis:>10}" for axis in _AXES)]
+        for name, row in rows.items():
+            lines.append(f"  {name:22}" + "".join(f"{value:>10.3f}" for value in row))
+    return lines
+
+
+def check(data: TrajectoryDataset, path: str, partial: bool = False) -> str:
+    """Compare a data set with a manifest; returns what to tell.
+
+    Raises:
+        DatasetError: when they differ, saying how.
+    """
+    comparison = compare(manifest(data), read_manifest(path))
+    if comparison.identical or (partial and comparison.subset):
+        return f"the data set of {path}: {comparison.sentence()}"
+    raise DatasetError(f"{data.path} is not the data set of {path}: {comparison.sentence()}")
+
+
+def contact_sheet(config: ContactSheetConfig) -> None:
+    """Frames of a few episodes, one episode and view a row, as one picture."""
+    if config.episodes < 1 or config.frames < 1:
+        raise ValueError(
+            f"episodes {config.episodes} and frames {config.frames} must be at least 1"
+        )
+    out = Path(config.out)
+    if out.suffix not in _PICTURES:
+        raise ValueError(f"cannot write {out}: allowed are {', '.join(_PICTURES)}")
+    data = TrajectoryDataset(config.path)
+    choice = _choose(data, config)
+    sheet = np.concatenate([_row(data, int(index), config.frames) for index in choice])
+    write_atomically(out, imageio.imwrite("<bytes>", sheet, extension=out.suffix))
+    print(f"wrote {out}: {len(choice)} episodes")
+
+
+def _choose(data: TrajectoryDataset, config: ContactSheetConfig) -> NDArray[np.int64]:
+    """Episodes to show, in the order of the data set."""
+    allowed = np.full(len(data), config.branches) | (data.column("branch_of") < 0)
+    for label, wanted in (("task", config.task), ("policy", config.policy)):
+        if wanted is not None and wanted not in _names(data, label):
+            raise ValueError(f"no {label} {wanted!r}: allowed are {', '.join(_names(data, label))}")
+        allowed &= (data.column(label) == wanted) | (wanted is None)
+    if not allowed.any():
+        raise ValueError("no such episodes but branches: add --branches")
+    rows = np.flatnonzero(allowed)
+    rng = np.random.default_rng(config.seed)
+    return np.sort(rng.choice(rows, min(config.episodes, len(rows)), replace=False))
+
+
+def _row(data: TrajectoryDataset, index: int, count: int) -> NDArray[np.uint8]:
+    """A caption and a strip per view, (H', count * W, 3)."""
+    steps = np.linspace(0, data.lengths[index] - 1, count).round().astype(int)
+    keys = [f"image_{camera}" for camera in data.cameras]
+    windows = [data.window(index, int(step), 1, keys) for step in steps]
+    strips = [np.concatenate([window[key][0] for window in windows], axis=1) for key in keys]
+    label = {name: values[index] for name, values in data.table.items()}
+    branch = f", branch at step {label['branch_step']}" if label["branch_of"] >= 0 else ""
+    outcome = "solved" if label["success"] else "not solved"
+    caption = Image.new("RGB", (strips[0].shape[1], _CAPTION_PX), "white")
+    text = f"seed {label['seed']}, {label['task']}, {label['policy']}{branch}: {outcome}"
+    ImageDraw.Draw(caption).text((2, 1), text, fill="black")
+    return np.concatenate([np.asarray(caption), *strips])
+
+
+def export(config: DataExportConfig) -> None:
+    """A data set as a plain folder."""
+    data = TrajectoryDataset(config.path)
+    count = len(data) if config.episodes is None else min(config.episodes, len(data))
+    if count < 1:
+        raise ValueError(f"episodes {config.episodes} must be at least 1")
+    export_folder(data, config.out, range(count), config.videos)
+    print(f"wrote {config.out}: {count} episodes")
+
+
+def bring_in(config: DataImportConfig) -> None:
+    """A plain folder as a data set."""
+    import_folder(config.source, config.out)
+    print(f"wrote {config.out}: {len(TrajectoryDataset(config.out))} episodes")
+
+
+MAINS = {
+    "DataInfoConfig": info,
+    "ContactSheetConfig": contact_sheet,
+    "DataExportConfig": export,
+    "DataImportConfig": bring_in,
+}

@@ -1,0 +1,51 @@
+"""What a finished comparison or sweep leaves for people: tables, figures, videos, the page."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+
+from experiments.report.figures import write_figures
+from experiments.report.page import page
+from experiments.report.results import write_tables
+from experiments.report.tables import as_csv, markdown
+from experiments.report.video import render_chosen
+from experiments.runs.arms import Arm, compare_arms
+from experiments.runs.store import write_atomically
+
+
+def publish(
+    folder: Path, arms: list[Arm], missing: list[str], command: str, videos: bool = True
+) -> str:
+    """Write table, figures, videos and page into a folder.
+
+    Args:
+        folder: of the comparison or sweep.
+        arms: finished runs; where there is none, only the tables are written.
+        missing: what could not be run, and why.
+        command: that led here.
+        videos: draw new ones; those that are there are shown in any case.
+
+    Returns:
+        The tables and where the page is, to print.
+    """
+    pairs = compare_arms(arms)
+    table = markdown(arms, pairs, missing)
+    write_atomically(folder / "table.md", table + "\n")
+    write_atomically(folder / "table.csv", as_csv(arms))
+    results = {
+        "command": command,
+        "summaries": [arm.summary for arm in arms],
+        "paired": [asdict(pair) for pair in pairs],
+        "missing": missing,
+    }
+    write_atomically(folder / "results.json", json.dumps(results, indent=1) + "\n")
+    if not arms:
+        return table
+    write_tables(arms, folder)
+    write_figures(arms, folder / "figures")
+    if videos:
+        render_chosen(arms, folder / "videos")
+    write_atomically(folder / "index.html", page(arms, pairs, missing, command, folder / "videos"))
+    return f"\n{table}\n\nreport: {folder / 'index.html'}"

@@ -1,0 +1,86 @@
+"""Results as Markdown and CSV."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Sequence
+from typing import Any
+
+from experiments.runs.agent_facts import HEADER as FACTS
+from experiments.runs.agent_facts import cells as fact_cells
+from experiments.runs.arms import Arm, Comparison
+
+TIERS = {
+    "A": "privileged state",
+    "B": "image goal, online RL",
+    "C": "image goal, offline data (expert and random stand beside them)",
+}
+HEADER = ("task", "goal", "agent", "tier", "success", "95 % interval", "steps", "ms per action")
+PAIRED_HEADER = (
+    *("task", "goal", "first", "second", "difference", "95 % interval"),
+    *("both / only first / only second / neither", "McNemar p (Holm)"),
+)
+CSV_KEYS = (
+    *("task", "goal", "label", "tier", "n", "successes", "success_rate", "wilson_low"),
+    *("wilson_high", "median_steps_to_success", "median_seconds_per_action", "run_key"),
+)
+
+
+def cells(arm: Arm) -> tuple[str, ...]:
+    """One row of the result table as text."""
+    summary = arm.summary
+    steps, seconds = summary["median_steps_to_success"], summary["median_seconds_per_action"]
+    return (
+        arm.spec.task,
+        arm.spec.goal,
+        arm.label,
+        summary["tier"],
+        f"{summary['successes']}/{summary['n']} = {summary['success_rate']:.0%}",
+        f"{summary['wilson_low']:.0%} to {summary['wilson_high']:.0%}",
+        "-" if steps is None else f"{steps:.0f}",
+        "-" if seconds is None else f"{1000 * seconds:.1f}",
+    )
+
+
+def paired_cells(pair: Comparison) -> tuple[str, ...]:
+    """One row of the table of pairs as text."""
+    p = pair.result
+    return (
+        *(pair.task, pair.goal, pair.first, pair.second),
+        f"{p.difference:+.0%}",
+        f"{p.low:+.0%} to {p.high:+.0%}",
+        f"{p.both} / {p.first_only} / {p.second_only} / {p.neither}",
+        f"{pair.p_holm:.3g}",
+    )
+
+
+def markdown(arms: list[Arm], pairs: list[Comparison], missing: list[str]) -> str:
+    """Results, what agents took to make, and paired tests as Markdown tables."""
+    blocks = [
+        table(HEADER, [cells(arm) for arm in arms]),
+        "Tiers: A privileged state, B image goal with online RL, C image goal with offline data "
+        "(random stands in C); they are not one ranking.",
+    ]
+    known = [fact_cells(arm.summary) for arm in arms if "made_of" in arm.summary]
+    if known:
+        blocks.append(table(FACTS, known))
+    if pairs:
+        blocks.append(table(PAIRED_HEADER, [paired_cells(pair) for pair in pairs]))
+    return "\n\n".join([*blocks, *(f"Not run: {text}" for text in missing)])
+
+
+def as_csv(arms: list[Arm]) -> str:
+    """The result table as CSV."""
+    rows: list[dict[str, Any]] = [{**arm.summary, "label": arm.label} for arm in arms]
+    text = io.StringIO()
+    writer = csv.DictWriter(text, CSV_KEYS, extrasaction="ignore", lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return text.getvalue()
+
+
+def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """A Markdown table."""
+    lines = [header, ["---"] * len(header), *rows]
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines)

@@ -1,0 +1,194 @@
+"""Videos drawn after the fact from stored simulator states, at any size, from any camera.
+
+    worldsim render runs/compare --size 256
+    worldsim render runs/compare --layout side-by-side --seeds 190000,190003
+
+``single`` makes one file an episode, ``side-by-side`` one a start (all agents on the same seed),
+``grid`` one an agent (up to nine of its episodes). Beside each ``.mp4`` a ``.json`` names it.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import zip_longest
+from pathlib import Path
+from typing import Literal
+
+import imageio.v2 as imageio
+import numpy as np
+from tqdm import tqdm
+from tyro.conf import Positional
+
+from experiments.report.frames import Image8, Look, StoredEpisode, draw
+from experiments.runs.arms import Arm, load_arms
+from experiments.runs.seeds import parse_seeds
+from experiments.runs.specs import label
+from experiments.runs.store import write_atomically
+
+FPS = 4
+GRID = 9
+LAYOUTS = ("single", "side-by-side", "grid")
+
+
+@dataclass(frozen=True)
+class RenderConfig:
+    """Options of ``worldsim render``.
+
+    Attributes:
+        folder: of a sweep, a comparison or a single run.
+        out: where the videos go; default: videos/ in the folder.
+        task, agent, outcome: only these (outcome: success or failure).
+        seeds: only these, as first:end or a comma list.
+        layout: single, side-by-side or grid.
+        size: pixels per side of a scene.
+        camera: left, right or wrist.
+        imagined: add a strip of what a world model imagines.
+        gif: write GIFs beside the MP4s.
+    """
+
+    folder: Positional[str]
+    out: str | None = None
+    task: str | None = None
+    agent: str | None = None
+    outcome: Literal["success", "failure"] | None = None
+    seeds: str | None = None
+    layout: Literal["single", "side-by-side", "grid"] = "single"
+    size: int = 256
+    camera: Literal["left", "right", "wrist"] = "left"
+    imagined: bool = False
+    gif: bool = False
+
+
+def main(config: RenderConfig) -> None:
+    """Draw all episodes that pass the filters.
+
+    Raises:
+        ValueError: when none does.
+    """
+    seeds = None if config.seeds is None else set(parse_seeds(config.seeds))
+    chosen = [
+        episode
+        for arm in load_arms(Path(config.folder))
+        for episode in StoredEpisode.all_of(arm)
+        if config.task in (None, episode.spec.task)
+        and config.agent in (None, episode.spec.agent)
+        and config.outcome in (None, episode.outcome)
+        and (seeds is None or episode.row["seed"] in seeds)
+    ]
+    if not chosen:
+        raise ValueError(f"{config.folder}: no stored episode passes these filters")
+    out = Path(config.out) if config.out else Path(config.folder) / "videos"
+    look = Look(config.size, config.camera, config.imagined)
+    for group in tqdm(list(_layout(chosen, config.layout)), desc="render", unit="video"):
+        render(group, out, look, config.layout, config.gif)
+    print(out)
+
+
+def _layout(episodes: list[StoredEpisode], layout: str) -> Iterator[list[StoredEpisode]]:
+    """Episodes that share a video."""
+    if layout == "single":
+        yield from ([episode] for episode in episodes)
+        return
+    groups: dict[tuple[str, ...], list[StoredEpisode]] = {}
+    for episode in episodes:
+        by = str(episode.row["seed"]) if layout == "side-by-side" else label(episode.spec)
+        groups.setdefault((episode.spec.task, episode.spec.goal, by), []).append(episode)
+    yield from (group if layout == "side-by-side" else group[:GRID] for group in groups.values())
+
+
+def render_chosen(arms: list[Arm], out: Path) -> None:
+    """One success and one failure of every run, and all runs on the starts that tell most."""
+    chosen: dict[Path, StoredEpisode] = {}
+    for arm in arms:
+        seeds = telling_seeds([a for a in arms if a.spec.task == arm.spec.task])
+        stored = StoredEpisode.all_of(arm)
+        for outcome in ("success", "failure"):
+            chosen |= {e.states: e for e in [e for e in stored if e.outcome == outcome][:1]}
+        chosen |= {e.states: e for e in stored if e.row["seed"] in seeds}
+    for episode in tqdm(list(chosen.values()), desc="videos", unit="video"):
+        render([episode], out, Look(imagined=True))
+
+
+def telling_seeds(arms: list[Arm], count: int = 2) -> list[int]:
+    """Starts on which the runs of a task differ most."""
+    solved: dict[int, list[bool]] = {}
+    for arm in arms:
+        for row in arm.rows:
+            solved.setdefault(row["seed"], []).append(row["success"])
+    spread = {seed: abs(float(np.mean(outcomes)) - 0.5) for seed, outcomes in solved.items()}
+    return sorted(spread, key=lambda seed: (spread[seed], seed))[:count]
+
+
+def render(
+    episodes: Sequence[StoredEpisode],
+    out: Path,
+    look: Look,
+    layout: str = "single",
+    gif: bool = False,
+) -> Path:
+    """Draw one video, unless it is there already; returns the file."""
+    path = out / (_name(episodes, layout) + ".mp4")
+    if not path.exists() or (gif and not path.with_suffix(".gif").exists()):
+        out.mkdir(parents=True, exist_ok=True)
+        first, frames = episodes[0], tile([draw(episode, look) for episode in episodes])
+        if gif:
+            frames = list(frames)
+            imageio.mimwrite(path.with_suffix(".gif"), frames, duration=1000 / FPS, loop=0)
+        write_video(path, frames)
+        note = {
+            "task": first.spec.task,
+            "goal": first.spec.goal,
+            "agent": label(first.spec) if layout != "side-by-side" else "all",
+            "seed": first.row["seed"],
+            "outcome": first.outcome if layout == "single" else layout,
+        }
+        write_atomically(path.with_suffix(".json"), json.dumps(note) + "\n")
+    return path
+
+
+def _name(episodes: Sequence[StoredEpisode], layout: str) -> str:
+    """``task_agent_seed_outcome``, with the goal's protocol where it is not the usual one."""
+    first = episodes[0]
+    task = first.spec.task + ("" if first.spec.goal == "subgoals" else f"-{first.spec.goal}")
+    who, seed, what = label(first.spec), str(first.row["seed"]), first.outcome
+    if layout != "single":
+        who, seed = ("all", seed) if layout == "side-by-side" else (who, "all")
+        what = layout
+    return "_".join((task, re.sub(r"[^A-Za-z0-9.=-]+", "-", who), seed, what))
+
+
+def tile(clips: Sequence[Iterable[Image8]]) -> Iterator[Image8]:
+    """Clips beside and above each other; one that ends stays on its last picture."""
+    columns = int(np.ceil(np.sqrt(len(clips)))) if len(clips) > 3 else len(clips)
+    last: list[Image8] = []
+    for pictures in zip_longest(*clips):
+        last = [new if new is not None else old for new, old in zip_longest(pictures, last)]
+        height = max(picture.shape[0] for picture in last)
+        padded = [np.pad(p, ((0, height - len(p)), (0, 0), (0, 0))) for p in last]
+        padded += [np.zeros_like(padded[0])] * (-len(padded) % columns)
+        rows = [padded[i : i + columns] for i in range(0, len(padded), columns)]
+        yield np.concatenate([np.concatenate(row, axis=1) for row in rows])
+
+
+def write_video(path: Path, frames: Iterable[Image8]) -> None:
+    """H.264 in yuv420p, which every browser plays; the last frame stays for a second."""
+    temporary = path.with_suffix(".tmp.mp4")
+    with imageio.get_writer(
+        temporary,
+        fps=FPS,
+        codec="libx264",
+        pixelformat="yuv420p",
+        macro_block_size=2,
+        output_params=["-preset", "veryfast"],
+    ) as writer:
+        frame: Image8 | None = None
+        for frame in frames:
+            writer.append_data(frame)
+        if frame is None:
+            raise ValueError(f"{path}: a video needs at least one frame")
+        for _ in range(FPS):
+            writer.append_data(frame)
+    temporary.replace(path)

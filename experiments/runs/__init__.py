@@ -1,0 +1,1 @@
+"""How a number is made: one episode loop, workers, results on disk, statistics."""

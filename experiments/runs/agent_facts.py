@@ -1,0 +1,60 @@
+"""What an agent sees and what it took to make: printed beside every score."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from agents.base import Agent, Training
+from experiments.runs.store import RunSpec
+from worldsim.checkpoint import SHIPPED
+
+HEADER = (
+    *("task", "agent", "tier", "sees", "goal", "parameters", "own environment steps"),
+    *("demonstrations", "offline frames", "training minutes"),
+)
+
+
+def made_of(agent: Agent, spec: RunSpec) -> dict[str, Any]:
+    """Inputs, form of the goal, size and training of an agent, as JSON."""
+    training: Training | None = getattr(agent, "training", None)
+    if training is None:
+        training = _of_world_model(agent, spec)
+    pictures = any(key.startswith("image_") for key in agent.observation_keys)
+    goal = "pictures" if pictures else "coordinates" if agent.observation_keys else "none"
+    return {"inputs": list(agent.observation_keys), "goal": goal, **asdict(training)}
+
+
+def _of_world_model(agent: Agent, spec: RunSpec) -> Training:
+    """Size of the agent's world model, if it has one, and what the model's card says."""
+    model = getattr(agent, "model", None)
+    if model is None:
+        return Training(spec.agent, 0)
+    name = str(spec.options.get("model", "tiny"))
+    cards = (place / "card.json" for place in (SHIPPED / name, Path(name)))
+    card = next((json.loads(path.read_text()) for path in cards if path.exists()), {})
+    return Training(
+        label=f"{spec.agent} ({model.config.recipe})",
+        parameters=sum(p.numel() for p in model.parameters()),
+        offline_frames=int(card.get("frames", 0)),
+        minutes=card.get("minutes_in_this_run"),
+    )
+
+
+def cells(summary: dict[str, Any]) -> tuple[str, ...]:
+    """One row of the table ``HEADER`` as text."""
+    facts = summary["made_of"]
+    return (
+        summary["task"],
+        facts["label"],
+        summary["tier"],
+        ", ".join(facts["inputs"]) or "nothing",
+        facts["goal"],
+        f"{facts['parameters']:,}",
+        f"{facts['environment_steps']:,}",
+        f"{facts['demonstrations']:,}",
+        f"{facts['offline_frames']:,}" if facts["offline_frames"] else "-",
+        "-" if facts["minutes"] is None else f"{facts['minutes']:.0f}",
+    )

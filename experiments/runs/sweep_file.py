@@ -1,0 +1,164 @@
+"""A sweep's YAML file: agents x tasks x goals x settings on the same seeds.
+
+agents:
+- random
+- agent: world-model
+planner: [default, proposal]      # every list is a choice to go through
+search: {samples: [32, 64]}       # the search's settings, by CEMConfig's names
+energy: {trust: 0.5}              # the energy's, by CostConfig's names
+tasks: [reach, grasp]
+goals: [subgoals]                     # subgoals, dense, final
+seeds: 200000:200050
+cameras: [left, wrist]
+variation: default
+threads: 1
+"""
+
+from __future__ import annotations
+
+import itertools
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from envs.spec import check_choice
+from experiments.runs.seeds import RANGES, parse_seeds
+from experiments.runs.specs import OPTIONS, checked_spec
+from experiments.runs.store import RunSpec
+
+DEFAULTS: dict[str, Any] = {
+    "agents": [],
+    "tasks": ["reach", "grasp", "pick-place"],
+    "goals": ["subgoals"],
+    "seeds": "",
+    "cameras": ["left", "wrist"],
+    "variation": "default",
+    "threads": 1,
+}
+_NOT_FOR_RESULTS = ("training", "development")
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a sweep runs: every spec on every seed."""
+
+    specs: tuple[RunSpec, ...]
+    seeds: tuple[int, ...]
+
+
+def read_plan(path: Path, overrides: tuple[str, ...] = (), force: bool = False) -> Plan:
+    """Read a sweep file.
+
+    Args:
+        path: of the YAML file.
+        overrides: ``KEY=VALUE`` in YAML, in place of the file's.
+        force: allow training and development seeds.
+
+    Raises:
+        ValueError: for an unknown key, an impossible choice, an empty product, a run that appears
+            twice, or seeds that are not for results.
+    """
+    values = DEFAULTS | _mapping(path, _load(path))
+    for text in overrides:
+        key, equals, value = text.partition("=")
+        if not equals:
+            raise ValueError(f"override {text!r}: KEY=VALUE is needed, as in tasks=[reach]")
+        check_choice("key", key, tuple(DEFAULTS))
+        values[key] = yaml.load(value, _Loader)
+    seeds = _seeds(values["seeds"], force)
+    specs = tuple(_specs(values))
+    if not specs:
+        raise ValueError(f"{path}: nothing to run, agents, tasks or goals are empty")
+    if len({spec.key for spec in specs}) < len(specs):
+        raise ValueError(f"{path}: the same run appears twice")
+    return Plan(specs, seeds)
+
+
+_INT = "tag:yaml.org,2002:int"
+
+
+class _Loader(yaml.SafeLoader):
+    """YAML 1.1 reads 5:7 as 307, in base sixty; here it is a range of seeds."""
+
+    yaml_implicit_resolvers = {  # noqa: RUF012 - yaml's own protocol
+        first: [(tag, pattern) for tag, pattern in found if tag != _INT]
+        for first, found in yaml.SafeLoader.yaml_implicit_resolvers.items()
+    }
+
+
+_Loader.add_implicit_resolver(_INT, re.compile(r"[-+]?[0-9]+$"), list("-+0123456789"))
+
+
+def _load(path: Path) -> Any:
+    try:
+        return yaml.load(path.read_text(), _Loader)
+    except OSError as error:
+        raise ValueError(f"{path}: no such sweep file can be read ({error.strerror})") from error
+    except yaml.YAMLError as error:
+        raise ValueError(f"{path} is not YAML: {' '.join(str(error).split())}") from error
+
+
+def _mapping(path: Path, found: Any) -> dict[str, Any]:
+    if not isinstance(found, dict):
+        raise ValueError(f"{path}: keys are needed, allowed are {', '.join(DEFAULTS)}")
+    for key in found:
+        check_choice("key", key, tuple(DEFAULTS))
+    return found
+
+
+def _seeds(text: Any, force: bool) -> tuple[int, ...]:
+    if isinstance(text, list):
+        text = ",".join(map(str, text))
+    seeds = parse_seeds(str(text))
+    for name in _NOT_FOR_RESULTS:
+        if not force and any(seed in RANGES[name] for seed in seeds):
+            reported = RANGES["reported"]
+            raise ValueError(
+                f"seeds {text} overlap the {name} seeds ({RANGES[name][0]} to {RANGES[name][-1]}): "
+                f"results come from {reported[0]} to {reported[-1]}; --force runs them all the same"
+            )
+    return seeds
+
+
+def _specs(values: Mapping[str, Any]) -> Iterator[RunSpec]:
+    cameras = tuple(_list(values["cameras"]))
+    for task, goal in itertools.product(_list(values["tasks"]), _list(values["goals"])):
+        for agent in _list(values["agents"]):
+            for name, options in _agents(agent):
+                yield checked_spec(
+                    name, task, goal, cameras, values["variation"], values["threads"], options
+                )
+
+
+def _agents(entry: Any) -> Iterator[tuple[str, dict[str, Any]]]:
+    """An agent's name and each of the combinations of its options."""
+    if isinstance(entry, str):
+        yield entry, {}
+        return
+    if not isinstance(entry, dict) or not isinstance(entry.get("agent"), str):
+        raise ValueError(f"agent {entry!r}: a name is needed, or 'agent: NAME' with its options")
+    options = {key: value for key, value in entry.items() if key != "agent"}
+    for key in options:
+        check_choice("option", key, tuple(OPTIONS))
+    for chosen in _choices(options):
+        yield entry["agent"], chosen
+
+
+def _choices(options: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    """Every combination of what lists leave open, at any depth."""
+    open_: list[list[Any]] = []
+    for value in options.values():
+        if isinstance(value, dict):
+            open_.append(list(_choices(value)))
+        else:
+            open_.append(_list(value))
+    for chosen in itertools.product(*open_):
+        yield dict(zip(options, chosen, strict=True))
+
+
+def _list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]

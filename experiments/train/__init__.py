@@ -1,0 +1,1 @@
+"""Everything that learns: one file each, and what they share."""

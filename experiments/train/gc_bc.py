@@ -1,0 +1,96 @@
+"""Train goal-conditioned behaviour cloning on the planner's frozen latents.
+
+    worldsim train gc-bc --data data/default --model tiny --out runs/gc-bc
+
+Same episodes, same encoder, same hindsight goals and same network as the world model's own goal
+head, which also learns how far a goal is, and to do with one camera. The same command resumes;
+``worldsim evaluate --agent gc-bc --model FOLDER`` takes the result.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import torch
+
+from agents.checkpoint import save_agent
+from agents.gc_bc import ALGORITHM, FILE
+from agents.latent import encoder_digest
+from experiments.runs.versions import versions
+from experiments.train.trainings import check_demonstrators, claim, data_card, episodes_of
+from experiments.train.world_model import load_arrays
+from worldsim import load_world_model
+from worldsim.data import TrajectoryDataset
+from worldsim.training.goal_head import GoalHeadConfig, train_goal_head
+from worldsim.training.loop import LoopConfig
+from worldsim.training.posttrain import encode_all
+
+
+@dataclass(frozen=True)
+class GcBcTraining:
+    """Options of ``worldsim train gc-bc``.
+
+    Attributes:
+        data: folder that ``worldsim collect`` wrote.
+        share: of its episodes that are learnt from, the first ones; in (0, 1].
+        model: world model whose encoder is used as it is: a shipped name or a folder.
+        out: folder for checkpoints and the finished policy.
+        steps: optimiser steps.
+        batch: pairs of frame and goal per step.
+        learning_rate: peak.
+        demonstrators: policies (by prefix) whose actions are imitated.
+        device: cpu, cuda, ...
+        threads: torch threads.
+        seed: of initial weights and batches.
+    """
+
+    data: str = "data/default"
+    share: float = 1.0
+    model: str = "tiny"
+    out: str = "runs/gc-bc"
+    steps: int = 3_000
+    batch: int = 256
+    learning_rate: float = 1e-3
+    demonstrators: tuple[str, ...] = ("expert",)
+    device: str = "cpu"
+    threads: int = 2
+    seed: int = 0
+
+
+def main(config: GcBcTraining) -> None:
+    """Encode once, train the policy, write it and its card."""
+    torch.set_num_threads(config.threads)
+    data, out = TrajectoryDataset(config.data), Path(config.out)
+    model = load_world_model(config.model)
+    episodes = episodes_of(data, config.share)
+    check_demonstrators(data, episodes, config.demonstrators)
+    if data.cameras != model.config.cameras:
+        raise ValueError(
+            f"{config.data} has the cameras {','.join(data.cameras)}: {config.model} needs "
+            f"{','.join(model.config.cameras)}"
+        )
+    encoder = encoder_digest(model)
+    claim(out, config, {"encoder": encoder})
+    started = time.time()
+    latents = encode_all(model.to(config.device), load_arrays(data, model.image_size, episodes))
+    part = GoalHeadConfig(
+        batch=config.batch, steps=0.0, single_view=0.0, demonstrators=config.demonstrators
+    )
+    loop = LoopConfig(config.steps, config.learning_rate, seed=config.seed, device=config.device)
+    losses = train_goal_head(model, latents, part, loop, out / f"{ALGORITHM}.pt")
+    card = {
+        "algorithm": ALGORITHM,
+        "world_model": config.model,
+        "encoder": encoder,
+        **data_card(data, episodes),
+        "parameters": sum(p.numel() for p in model.goal_head.parameters()),
+        "training": asdict(config) | {"data": Path(config.data).name, "out": out.name},
+        "minutes_in_this_run": round((time.time() - started) / 60, 1),
+        "losses": {"actions": losses["actions"]},
+        "versions": versions(),
+    }
+    weights = {name: tensor.half() for name, tensor in model.goal_head.state_dict().items()}
+    save_agent(out, card, weights, FILE)
+    print(f"wrote {out}")

@@ -1,0 +1,220 @@
+"""Train the baseline "Octo-like, from scratch, no OXE pretraining".
+
+    worldsim train octo-like --data data/default --out runs/octo-like
+
+Behaviour cloning of action chunks by diffusion, towards goal pictures from up to 20 steps later in
+the same episode (arXiv 2506.09985 tuned Octo so). Same episodes and same hindsight goals as the
+world model's goal head: half of them near, and at the goal the lesson is to hold still. The same
+command resumes; ``worldsim evaluate --agent octo-like --model FOLDER`` takes the result.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn import functional as F
+
+from agents.checkpoint import save_agent
+from agents.octo import ALGORITHM, FILE, describe
+from agents.octo_model import OctoConfig, OctoModel
+from experiments.runs.versions import versions
+from experiments.train.augment import augment
+from experiments.train.trainings import check_demonstrators, claim, data_card, episodes_of
+from experiments.train.world_model import load_arrays
+from worldsim.data import TrajectoryDataset
+from worldsim.states import encode_state
+from worldsim.training.batches import Arrays, gather
+from worldsim.training.hindsight import Hindsight, actions_towards
+from worldsim.training.loop import LoopConfig, run
+
+FARTHEST_GOAL = 20
+_SMALLEST_STD = 0.05
+
+
+@dataclass(frozen=True)
+class OctoTraining:
+    """Options of ``worldsim train octo-like``.
+
+    Attributes:
+        data: folder that ``worldsim collect`` wrote.
+        share: of its episodes that are learnt from, the first ones; in (0, 1].
+        out: folder for checkpoints and the finished policy.
+        steps: optimiser steps.
+        batch: windows per step.
+        learning_rate: peak.
+        augment: random crops and colours.
+        demonstrators: policies (by prefix) whose actions are imitated.
+        noises: diffusion samples per window; the head costs little beside the transformer.
+        pose: weight of the readout that says where the goal picture shows the gripper.
+        image_size: pixels per side; stored frames are averaged down.
+        width, depth, heads: of the transformer.
+        device: cpu, cuda, ...
+        threads: torch threads.
+        seed: of initial weights and batches.
+    """
+
+    data: str = "data/default"
+    share: float = 1.0
+    out: str = "runs/octo-like"
+    steps: int = 15_000
+    batch: int = 64
+    learning_rate: float = 5e-4
+    augment: bool = True
+    demonstrators: tuple[str, ...] = ("expert",)
+    noises: int = 4
+    pose: float = 1.0
+    image_size: int = 64
+    width: int = 128
+    depth: int = 4
+    heads: int = 4
+    device: str = "cpu"
+    threads: int = 2
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class Windows:
+    """What can be sampled: windows of the imitated episodes that end before their last frame.
+
+    Attributes:
+        now: (M,) frames to act in.
+        first: (F,) first frame of the episode each frame belongs to.
+        hindsight: where goals come from.
+    """
+
+    now: NDArray[np.int64]
+    first: NDArray[np.int64]
+    hindsight: Hindsight
+
+    @classmethod
+    def of(cls, arrays: Arrays, demonstrators: tuple[str, ...]) -> Windows:
+        """Index a data set."""
+        hindsight = Hindsight.of(arrays, demonstrators)
+        first = np.repeat(arrays.offsets, arrays.lengths)
+        return cls(hindsight.demonstrations(), first, hindsight)
+
+    def sample(
+        self, batch: int, window: int, rng: np.random.Generator
+    ) -> tuple[NDArray[np.int64], NDArray[np.bool_], NDArray[np.int64]]:
+        """Window rows (B, T), which of them are real (B, T), and goals (B,)."""
+        now = rng.choice(self.now, batch)
+        goals, _ = self.hindsight.sample(now, FARTHEST_GOAL, rng)
+        rows = now[:, None] + np.arange(1 - window, 1)
+        first = self.first[now][:, None]
+        return np.maximum(rows, first), rows >= first, goals
+
+
+def set_statistics(model: OctoModel, arrays: Arrays, windows: Windows, scale: Tensor) -> None:
+    """Mean and deviation of the imitated actions, except the gripper's."""
+    actions = torch.from_numpy(arrays.intended[windows.now]) / scale
+    model.action_mean[:6] = actions.mean(dim=0)[:6]
+    model.action_std[:6] = actions.std(dim=0)[:6].clamp(min=_SMALLEST_STD)
+
+
+def train(
+    model: OctoModel, arrays: Arrays, config: OctoTraining, scale: Tensor, folder: Path
+) -> dict[str, float]:
+    """Train a model in place.
+
+    Args:
+        model: updated in place.
+        arrays: frames (F, V, S, S, 3).
+        config: options.
+        scale: (7,) physical size of an action of one.
+        folder: where ``octo-like.pt`` is kept for resume.
+
+    Returns:
+        Running means of the losses.
+    """
+    windows, device = Windows.of(arrays, config.demonstrators), config.device
+    set_statistics(model, arrays, windows, scale)
+    model.to(device).train()
+
+    def losses(rng: np.random.Generator, step: int) -> dict[str, Tensor]:
+        rows, seen, goals = windows.sample(config.batch, model.config.window, rng)
+        pictures = np.concatenate([rows, goals[:, None]], axis=1)
+        frames = gather(arrays.frames, pictures).to(device).float() / 255.0
+        if config.augment:
+            frames = augment(frames, rng)
+        proprio = gather(arrays.proprio, pictures).to(device)
+        closedness = gather(arrays.target, rows)[..., 6].to(device)
+        real = torch.from_numpy(seen).to(device)
+        readouts, change = model(frames[:, :-1], frames[:, -1], proprio[:, :-1], closedness, real)
+
+        wanted = actions_towards(arrays, rows, goals[:, None], model.config.chunk)
+        wanted = model.normalise((wanted / scale).to(device))
+        noise = _noise_loss(model, readouts, wanted, real, config.noises, rng)
+
+        states = encode_state(proprio)
+        error = (change - (states[:, -1:] - states[:, :-1])).abs().mean(dim=-1)
+        return {"noise": noise, "pose": config.pose * (error * real).sum() / real.sum()}
+
+    warmup = min(500, config.steps // 10)
+    loop = LoopConfig(
+        config.steps, config.learning_rate, warmup, save_every=500, seed=config.seed, device=device
+    )
+    return run(ALGORITHM, {"model": model}, ("model",), losses, loop, folder / f"{ALGORITHM}.pt")
+
+
+def _noise_loss(
+    model: OctoModel,
+    readouts: Tensor,
+    wanted: Tensor,
+    seen: Tensor,
+    count: int,
+    rng: np.random.Generator,
+) -> Tensor:
+    """Mean square error of the predicted noise over the steps that are not padding.
+
+    Args:
+        model: whose head.
+        readouts: (B, T, D).
+        wanted: (B, T, H, 7) normalised actions.
+        seen: (B, T) False where a step is padding.
+        count: noises for each chunk.
+        rng: of this batch.
+    """
+    head = model.head
+    clean = wanted.flatten(2).flatten(0, 1).repeat(count, 1)  # (K, 7 H)
+    weight = seen.flatten().repeat(count)[:, None].expand_as(clean)
+    steps = torch.from_numpy(rng.integers(0, len(head.betas), len(clean))).to(clean.device)
+    noise = torch.from_numpy(rng.standard_normal(clean.shape, dtype=np.float32)).to(clean.device)
+    kept = head.kept[steps][:, None]
+    noisy = kept.sqrt() * clean + (1 - kept).sqrt() * noise
+    guess = head(readouts.flatten(0, 1).repeat(count, 1), noisy, steps)
+    squares: Tensor = F.mse_loss(guess.float(), noise, reduction="none") * weight
+    return squares.sum() / weight.sum().clamp(min=1)
+
+
+def main(config: OctoTraining) -> None:
+    """Train, then write the policy and its card."""
+    torch.set_num_threads(config.threads)
+    data, out = TrajectoryDataset(config.data), Path(config.out)
+    episodes = episodes_of(data, config.share)
+    check_demonstrators(data, episodes, config.demonstrators)
+    if "action_scale" not in data.meta:
+        raise ValueError(f"{config.data} does not say its action_scale in meta.json")
+    sizes = OctoConfig(data.cameras, config.image_size, config.width, config.depth, config.heads)
+    torch.manual_seed(config.seed)
+    model = OctoModel(sizes)
+    arrays = load_arrays(data, config.image_size, episodes)
+    claim(out, config)
+    started = time.time()
+    losses = train(model, arrays, config, torch.tensor(data.meta["action_scale"]), out)
+    card = {
+        **describe(model),
+        **data_card(data, episodes),
+        "training": asdict(config) | {"data": Path(config.data).name, "out": out.name},
+        "minutes_in_this_run": round((time.time() - started) / 60, 1),
+        "losses": losses,
+        "versions": versions(),
+    }
+    weights = {name: tensor.half() for name, tensor in model.state_dict().items()}
+    save_agent(out, card, weights, FILE)
+    print(f"wrote {out}")

@@ -1,0 +1,378 @@
+"""Train Stable-Baselines3 agents on the privileged state: SAC or TQC with hindsight, PPO.
+
+    worldsim train sac-her --task reach
+    worldsim train tqc-her --task pick-place --demonstrations 200
+    worldsim train ppo --task reach
+
+Hyper-parameters start from rl-zoo's (FetchReach, FetchPickAndPlace). SAC and TQC learn from the
+sparse reward with hindsight goals (arXiv 1707.01495), PPO from the dense one. Actions a task does
+not need are held at zero. The policy is chosen by success on development seeds, never by reward,
+and written as safetensors and JSON. The same command resumes, to the bit.
+
+With ``--demonstrations`` the scripted expert's episodes lie in the replay buffer beside the
+agent's own; that is another variant, and its card says so.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import asdict, dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+import torch
+from gymnasium import spaces
+from sb3_contrib import TQC
+from stable_baselines3 import PPO, SAC
+from stable_baselines3.common.base_class import BaseAlgorithm
+from stable_baselines3.common.off_policy_algorithm import OffPolicyAlgorithm
+from stable_baselines3.common.torch_layers import BaseFeaturesExtractor
+from stable_baselines3.common.vec_env import DummyVecEnv, SubprocVecEnv, VecEnv
+from stable_baselines3.her import HerReplayBuffer
+from torch import Tensor, nn
+from tqdm import tqdm
+
+import envs
+from agents.checkpoint import save_agent
+from agents.sb3 import ACTION_DIMS, FILE, KEYS, normalise
+from envs.experts import ScriptedExpert
+from envs.spec import check_choice
+from experiments.runs.seeds import RANGES
+from experiments.runs.versions import versions
+from experiments.train.rl_env import TrainingEnv, solve, start_statistics
+from experiments.train.rl_run import Curve, Supervisor, run
+from experiments.train.trainings import claim
+
+
+@dataclass(frozen=True)
+class RLTraining:
+    """Options of every RL training.
+
+    Attributes:
+        task: reach, grasp or pick-place.
+        steps: environment steps; default: by task. A longer run continues a shorter one.
+        out: folder for checkpoints, curve and policy; default: runs/ALGORITHM-TASK.
+        seed: of networks, exploration and the order of training episodes.
+        learning_rate: of Adam.
+        gamma: discount.
+        batch: transitions per gradient step.
+        hidden: widths of actor and critic.
+        envs: environments stepped together.
+        subprocesses: one process per environment, for machines with many cores.
+        eval_every: environment steps between two selections, each followed by a checkpoint.
+        eval_seeds: development episodes per selection.
+        device: cpu, cuda, ...
+        threads: torch threads.
+    """
+
+    algorithm: ClassVar[str]
+    default_steps: ClassVar[dict[str, int]]
+
+    task: str = "reach"
+    steps: int | None = None
+    out: str | None = None
+    seed: int = 0
+    learning_rate: float = 1e-3
+    gamma: float = 0.95
+    batch: int = 256
+    hidden: tuple[int, ...] = (256, 256)
+    envs: int = 4
+    subprocesses: bool = False
+    eval_every: int = 5_000
+    eval_seeds: int = 50
+    device: str = "cpu"
+    threads: int = 1
+
+
+@dataclass(frozen=True)
+class HerTraining(RLTraining):
+    """Options of trainings with hindsight goals.
+
+    Attributes:
+        gradient_steps: per step of all environments together.
+        tau: how fast target critics follow.
+        goals_per_step: hindsight goals per real one ("future").
+    """
+
+    gradient_steps: int = 4
+    tau: float = 0.02
+    goals_per_step: int = 4
+
+
+@dataclass(frozen=True)
+class StateHerTraining(HerTraining):
+    """Options of hindsight trainings on the privileged state.
+
+    Attributes:
+        demonstrations: episodes of the expert put into the replay buffer beforehand.
+    """
+
+    default_steps: ClassVar[dict[str, int]] = {
+        "reach": 20_000,
+        "grasp": 300_000,
+        "pick-place": 500_000,
+    }
+
+    hidden: tuple[int, ...] = (128, 128, 128)
+    gradient_steps: int = 2
+    demonstrations: int = 0
+
+
+@dataclass(frozen=True)
+class SacHerConfig(StateHerTraining):
+    """Options of ``worldsim train sac-her``."""
+
+    algorithm: ClassVar[str] = "sac-her"
+
+
+@dataclass(frozen=True)
+class TqcHerConfig(StateHerTraining):
+    """Options of ``worldsim train tqc-her``."""
+
+    algorithm: ClassVar[str] = "tqc-her"
+
+
+@dataclass(frozen=True)
+class PpoConfig(RLTraining):
+    """Options of ``worldsim train ppo``.
+
+    Attributes:
+        rollout: steps of each environment between two updates.
+        epochs: passes over each rollout.
+        entropy: weight of the entropy bonus.
+    """
+
+    algorithm: ClassVar[str] = "ppo"
+    default_steps: ClassVar[dict[str, int]] = {
+        "reach": 400_000,
+        "grasp": 1_000_000,
+        "pick-place": 2_000_000,
+    }
+
+    learning_rate: float = 3e-4
+    envs: int = 16
+    eval_every: int = 20_000
+    rollout: int = 128
+    epochs: int = 10
+    entropy: float = 0.0
+
+
+class Normalised(BaseFeaturesExtractor):
+    """The observation's vectors in the order of their keys, normalised by fixed statistics."""
+
+    mean: Tensor
+    std: Tensor
+
+    def __init__(self, observation_space: spaces.Dict, mean: Any, std: Any) -> None:
+        super().__init__(observation_space, len(mean))
+        self.register_buffer("mean", torch.as_tensor(mean))
+        self.register_buffer("std", torch.as_tensor(std))
+
+    def forward(self, observations: dict[str, Tensor]) -> Tensor:
+        """Key -> (B, n) vectors, as (B, sum of n)."""
+        return normalise(torch.cat([observations[k] for k in KEYS], dim=1), self.mean, self.std)
+
+
+def make_envs(config: RLTraining, env: type[TrainingEnv] = TrainingEnv, **options: Any) -> VecEnv:
+    """The environments a run practises in, each with its own share of the training seeds."""
+    makers = [
+        partial(env, config.task, config.seed, (i, config.envs), **options)
+        for i in range(config.envs)
+    ]
+    if config.subprocesses:
+        return SubprocVecEnv(makers, start_method="spawn")
+    return DummyVecEnv(makers)
+
+
+def her_options(config: HerTraining, steps: int) -> dict[str, Any]:
+    """What SAC and TQC share."""
+    episodes = getattr(config, "demonstrations", 0) + config.envs
+    kept = steps + episodes * envs.BUDGETS[config.task]
+    return {
+        "learning_rate": config.learning_rate,
+        "gamma": config.gamma,
+        "tau": config.tau,
+        "batch_size": config.batch,
+        "gradient_steps": config.gradient_steps,
+        "learning_starts": max(1_000, 2 * config.envs * envs.BUDGETS[config.task]),
+        "buffer_size": min(kept, 1_000_000),
+        "replay_buffer_class": HerReplayBuffer,
+        "replay_buffer_kwargs": {
+            "n_sampled_goal": config.goals_per_step,
+            "goal_selection_strategy": "future",
+        },
+        "seed": config.seed,
+        "device": config.device,
+    }
+
+
+def build(config: RLTraining, steps: int) -> BaseAlgorithm:
+    """The untrained algorithm with its environments."""
+    mean, std = start_statistics(config.task)
+    policy = {
+        "net_arch": list(config.hidden),
+        "features_extractor_class": Normalised,
+        "features_extractor_kwargs": {"mean": mean, "std": std},
+    }
+    if isinstance(config, StateHerTraining):
+        kind = {"sac-her": SAC, "tqc-her": TQC}[config.algorithm]
+        options = her_options(config, steps)
+        return kind("MultiInputPolicy", make_envs(config), policy_kwargs=policy, **options)
+    assert isinstance(config, PpoConfig)
+    return PPO(
+        "MultiInputPolicy",
+        # Values of order one: the critic's gradient then leaves room for the actor's.
+        make_envs(config, reward="dense", reward_scale=1.0 - config.gamma),
+        learning_rate=config.learning_rate,
+        gamma=config.gamma,
+        batch_size=config.batch,
+        n_steps=config.rollout,
+        n_epochs=config.epochs,
+        ent_coef=config.entropy,
+        policy_kwargs=policy | {"activation_fn": nn.Tanh, "log_std_init": -0.5},
+        seed=config.seed,
+        device=config.device,
+    )
+
+
+def demonstrate(model: OffPolicyAlgorithm, task: str, episodes: int) -> tuple[int, float]:
+    """Put episodes of the expert into the replay buffer.
+
+    Returns:
+        Transitions stored, and the share of the episodes that were solved.
+    """
+    assert model.env is not None
+    assert model.replay_buffer is not None
+    count, dims = model.env.num_envs, list(ACTION_DIMS[task])
+    model._last_obs = model.env.reset()
+    transitions, solved = 0, 0
+    rounds = math.ceil(episodes / count)
+    for _ in tqdm(range(rounds), desc="demonstrations"):
+        experts = [ScriptedExpert(task) for _ in range(count)]
+        done = np.zeros(count, dtype=bool)
+        success = np.zeros(count, dtype=bool)
+        while not done.all():
+            states: Any = model._last_obs["observation"]
+            actions = np.stack(
+                [e.act({"observation": s})[dims] for e, s in zip(experts, states, strict=True)]
+            )
+            actions = np.clip(actions, -1.0, 1.0).astype(np.float32)
+            seen, rewards, done, infos = model.env.step(actions)
+            model._store_transition(
+                model.replay_buffer,
+                actions,
+                seen,
+                rewards,
+                done,
+                infos,
+            )
+            success |= [info["is_success"] for info in infos]
+            transitions += count
+        solved += int(success.sum())
+    model._last_obs = None  # the agent's own first episode starts afresh
+    return transitions, solved / (rounds * count)
+
+
+def development_success(config: RLTraining, model: BaseAlgorithm, env: TrainingEnv) -> float:
+    """Share of development episodes solved without exploration."""
+
+    def act(observation: Any) -> Any:
+        return model.predict(observation, deterministic=True)[0]
+
+    seeds = RANGES["development"][: config.eval_seeds]
+    return sum(solve(env, seed, act) for seed in seeds) / len(seeds)
+
+
+def actor_layers(model: BaseAlgorithm) -> list[nn.Linear]:
+    """The linear layers from features to the mean action."""
+    policy: Any = model.policy
+    if isinstance(model, PPO):
+        parts = [*policy.mlp_extractor.policy_net, policy.action_net]
+    else:
+        parts = [*policy.actor.latent_pi, policy.actor.mu]
+    return [part for part in parts if isinstance(part, nn.Linear)]
+
+
+def export(
+    model: BaseAlgorithm, config: RLTraining, folder: Path, curve: Curve, facts: dict[str, Any]
+) -> None:
+    """Write the actor's mean network and its normalisation."""
+    layers = actor_layers(model)
+    extractor: Any = model.policy.features_extractor
+    if extractor is None:  # SAC gives each network its own
+        extractor = model.policy.actor.features_extractor
+    tensors = {"mean": extractor.mean, "std": extractor.std}
+    for index, layer in enumerate(layers):
+        # Index of the layer in agents.sb3.make_actor: an activation stands between any two.
+        tensors |= {f"{2 * index}.weight": layer.weight, f"{2 * index}.bias": layer.bias}
+    card = {
+        **run_card(config, curve, facts),
+        "inputs": layers[0].in_features,
+        "hidden": [layer.out_features for layer in layers[:-1]],
+        "activation": "tanh" if isinstance(model, PPO) else "relu",
+        "squash": not isinstance(model, PPO),
+        "normalised": True,
+        "keys": list(KEYS),
+        "parameters": sum(layer.weight.numel() + layer.bias.numel() for layer in layers),
+    }
+    save_agent(folder, card, tensors, FILE)
+
+
+def run_card(config: RLTraining, curve: Curve, facts: dict[str, Any]) -> dict[str, Any]:
+    """What any RL policy's card says about how it came to be."""
+    demonstrations = facts.get("demonstrations", 0)
+    variant = f"with {demonstrations} demonstrations" if demonstrations else "pure"
+    return {
+        "algorithm": config.algorithm,
+        "variant": variant,
+        "task": config.task,
+        "action_dims": list(ACTION_DIMS[config.task]),
+        "environment_steps": curve[-1]["steps"],
+        **facts,
+        "minutes": round(curve[-1]["seconds"] / 60, 1),
+        "training": asdict(config),
+        "curve": curve,
+        "versions": versions(),
+    }
+
+
+def check(config: RLTraining, facts: dict[str, Any] | None = None) -> tuple[int, Path]:
+    """Steps and folder of a run; a ValueError says what is wrong with its options."""
+    check_choice("task", config.task, tuple(envs.TASKS))
+    steps = config.default_steps[config.task] if config.steps is None else config.steps
+    if min(steps, config.envs, config.eval_every, config.eval_seeds) < 1:
+        raise ValueError("steps, envs, eval_every and eval_seeds must be at least 1")
+    if getattr(config, "demonstrations", 0) < 0:
+        raise ValueError("demonstrations must be at least 0")
+    folder = Path(config.out or f"runs/{config.algorithm}-{config.task}")
+    claim(folder, config, facts, free=("steps",))
+    return steps, folder
+
+
+def main(config: RLTraining) -> None:
+    """Train, choose, write."""
+    steps, folder = check(config)
+    torch.set_num_threads(config.threads)
+    model, env = build(config, steps), TrainingEnv(config.task)
+    facts: dict[str, Any] = {}
+
+    def prepare() -> None:
+        if isinstance(config, StateHerTraining) and config.demonstrations:
+            assert isinstance(model, OffPolicyAlgorithm)
+            stored, solved = demonstrate(model, config.task, config.demonstrations)
+            facts.update(demonstration_transitions=stored, demonstrations_solved=round(solved, 3))
+
+    if isinstance(config, StateHerTraining):
+        facts["demonstrations"] = config.demonstrations
+    supervisor = Supervisor(
+        folder,
+        f"{config.algorithm} {config.task}",
+        steps,
+        config.eval_every,
+        lambda trained: development_success(config, trained, env),
+        lambda trained, curve: export(trained, config, folder, curve, facts),
+        facts,
+    )
+    run(model, supervisor, steps, folder, prepare)

@@ -1,0 +1,214 @@
+"""Running Stable-Baselines3: selection by success, learning curve, checkpoints, exact resume."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from stable_baselines3.common.base_class import BaseAlgorithm
+from stable_baselines3.common.buffers import ReplayBuffer
+from stable_baselines3.common.callbacks import BaseCallback
+from stable_baselines3.common.off_policy_algorithm import OffPolicyAlgorithm
+from tqdm import tqdm
+
+from agents.checkpoint import amend_card
+from experiments.runs.store import write_atomically
+
+CHECKPOINT = "checkpoint.pt"
+Curve = list[dict[str, float]]
+
+
+class Supervisor(BaseCallback):
+    """Chooses by success, writes the curve, and saves; always between two rollouts.
+
+    Args:
+        folder: of the run.
+        title: of the progress bar.
+        steps: environment steps in all.
+        every: environment steps between two selections; each is followed by a checkpoint.
+        evaluate: success on development seeds.
+        export: writes the chosen policy, given the curve so far.
+        facts: about the run, kept with it: a resumed run finds in it what the first one put there.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        title: str,
+        steps: int,
+        every: int,
+        evaluate: Callable[[BaseAlgorithm], float],
+        export: Callable[[BaseAlgorithm, Curve], None],
+        facts: dict[str, Any],
+    ) -> None:
+        super().__init__()
+        self._folder, self._every, self._steps = folder, every, steps
+        self._evaluate, self._export, self._facts = evaluate, export, facts
+        self._bar = tqdm(total=steps, unit="step", desc=title, smoothing=0.05)
+        self.curve: Curve = []
+        self._best, self._due, self._seconds = -1.0, every, 0.0
+        self._since = time.perf_counter()
+
+    def state(self) -> dict[str, Any]:
+        """What a checkpoint keeps of this."""
+        seconds = self._seconds + time.perf_counter() - self._since
+        return {
+            "curve": self.curve,
+            "best": self._best,
+            "due": self._due,
+            "seconds": seconds,
+            "facts": self._facts,
+        }
+
+    def set_state(self, state: dict[str, Any]) -> None:
+        """Go on from ``state``."""
+        self.curve, self._best = state["curve"], state["best"]
+        self._due, self._seconds = state["due"], state["seconds"]
+        self._facts.update(state["facts"])
+
+    def _on_rollout_start(self) -> None:
+        self._look()
+
+    def _on_training_end(self) -> None:
+        self._look(last=True)
+        self._bar.close()
+
+    def _on_step(self) -> bool:
+        self._bar.update(self.num_timesteps - self._bar.n)
+        return True
+
+    def _look(self, last: bool = False) -> None:
+        """Select and save when it is time."""
+        known = bool(self.curve) and self.curve[-1]["steps"] == self.num_timesteps
+        if self.num_timesteps < self._due and (not last or known):
+            return
+        while self._due <= self.num_timesteps:
+            self._due += self._every
+        success = self._evaluate(self.model)
+        self.curve.append(
+            {
+                "steps": self.num_timesteps,
+                "success": success,
+                "seconds": round(self.state()["seconds"], 1),
+            }
+        )
+        if success >= self._best:
+            self._best = success
+            self._export(self.model, self.curve)
+        else:
+            amend_card(self._folder, curve=self.curve)
+        self._bar.set_postfix(success=f"{success:.2f}", best=f"{self._best:.2f}")
+        write_atomically(self._folder / "curve.json", json.dumps(self.curve, indent=1) + "\n")
+        save(self.model, self, self._folder / CHECKPOINT)
+
+
+def save(model: BaseAlgorithm, supervisor: Supervisor, path: Path) -> None:
+    """Write everything that the rest of the run depends on."""
+    assert model.env is not None
+    off_policy = isinstance(model, OffPolicyAlgorithm)
+    state = {
+        "parameters": model.get_parameters(),
+        "log_ent_coef": getattr(model, "log_ent_coef", None),
+        "counters": {name: getattr(model, name) for name in _COUNTERS},
+        "buffer": _filled(model.replay_buffer) if off_policy else None,
+        "envs": model.env.env_method("checkpoint"),
+        "supervisor": supervisor.state(),
+        "rng": {
+            "python": random.getstate(),
+            "numpy": np.random.get_state(),  # noqa: NPY002  (what Stable-Baselines3 draws from)
+            "torch": torch.get_rng_state(),
+            "actions": model.action_space.np_random.bit_generator.state,
+        },
+    }
+    temporary = path.with_suffix(".tmp")
+    torch.save(state, temporary)
+    os.replace(temporary, path)
+
+
+def _filled(buffer: ReplayBuffer) -> dict[str, Any]:
+    """What a replay buffer holds, without the room that is still empty."""
+    count = buffer.size()
+    found = {name: vars(buffer)[name] for name in _BUFFER if name in vars(buffer)}
+    for name, value in found.items():
+        if isinstance(value, dict):
+            found[name] = {key: array[:count] for key, array in value.items()}
+        elif name not in _MARKS:
+            found[name] = value[:count]
+    return found
+
+
+def _refill(buffer: ReplayBuffer, held: dict[str, Any]) -> None:
+    """Put back what ``_filled`` took, also into a larger buffer."""
+    for name, value in held.items():
+        if isinstance(value, dict):
+            for key, array in value.items():
+                getattr(buffer, name)[key][: len(array)] = array
+        elif name in _MARKS:
+            setattr(buffer, name, value)
+        else:
+            getattr(buffer, name)[: len(value)] = value
+
+
+_MARKS = ("pos", "full", "_current_ep_start")
+_BUFFER = (
+    *("observations", "next_observations", "actions", "rewards", "dones", "timeouts"),
+    *("ep_start", "ep_length", *_MARKS),
+)
+_COUNTERS = ("num_timesteps", "_episode_num", "_n_updates", "_last_obs", "_last_episode_starts")
+
+
+def restore(model: BaseAlgorithm, supervisor: Supervisor, path: Path) -> None:
+    """Bring a model that was built the same way to where ``save`` left it."""
+    state = torch.load(path, weights_only=False)  # our own file; the replay buffer is an object
+    model.set_parameters(state["parameters"])
+    if state["log_ent_coef"] is not None:
+        model.log_ent_coef.data.copy_(state["log_ent_coef"].data)
+    for name, value in state["counters"].items():
+        setattr(model, name, value)
+    assert model.env is not None
+    if isinstance(model, OffPolicyAlgorithm):
+        _refill(model.replay_buffer, state["buffer"])
+    for index, env in enumerate(state["envs"]):
+        model.env.env_method("restore", env, indices=index)
+    supervisor.set_state(state["supervisor"])
+    random.setstate(state["rng"]["python"])
+    np.random.set_state(state["rng"]["numpy"])  # noqa: NPY002
+    torch.set_rng_state(state["rng"]["torch"])
+    model.action_space.np_random.bit_generator.state = state["rng"]["actions"]
+
+
+def run(
+    model: BaseAlgorithm,
+    supervisor: Supervisor,
+    steps: int,
+    folder: Path,
+    prepare: Callable[[], None] | None = None,
+) -> None:
+    """Train until so many environment steps; the same call on the same folder resumes.
+
+    What was chosen is printed at the end.
+
+    Args:
+        model: built, untrained.
+        supervisor: chooses and saves.
+        steps: environment steps in all.
+        folder: of the run.
+        prepare: called before a run that starts from nothing.
+    """
+    if (folder / CHECKPOINT).exists():
+        restore(model, supervisor, folder / CHECKPOINT)
+    elif prepare is not None:
+        prepare()
+    left = steps - model.num_timesteps
+    if left > 0:
+        model.learn(left, callback=supervisor, reset_num_timesteps=False, log_interval=None)
+    # Of equals the last one, as the supervisor chooses.
+    best = max(supervisor.curve, key=lambda row: (row["success"], row["steps"]))
+    print(f"wrote {folder}: {best['success']:.0%} of development seeds at step {best['steps']}")

@@ -1,0 +1,219 @@
+"""Train the world model: joint latents, stage 2 on the frozen encoder, then the goal head anew.
+
+    worldsim train world-model --data data/default --out runs/tiny
+    worldsim train world-model --encoder runs/encoder --out runs/two-stage
+
+With ``--encoder`` the joint part is left out and what ``worldsim train encoder`` learnt is frozen;
+the model's recipe is then called "two-stage", otherwise "joint".
+
+The same command resumes; finished parts are not run again. The result is a folder that
+``worldsim evaluate --model FOLDER`` and ``worldsim.load_world_model`` take.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from experiments.runs.store import write_atomically
+from experiments.runs.versions import versions
+from experiments.train.trainings import check_demonstrators, data_card, episodes_of
+from worldsim.checkpoint import save_world_model
+from worldsim.data import TrajectoryDataset
+from worldsim.data.episode import digest
+from worldsim.training.batches import Arrays
+from worldsim.training.goal_head import GoalHeadConfig, train_goal_head
+from worldsim.training.joint import JointConfig, train_joint
+from worldsim.training.loop import LoopConfig
+from worldsim.training.posttrain import PosttrainConfig, encode_all, train_posttrain
+from worldsim.vjepa2 import ACPredictorConfig, Encoder, EncoderConfig
+from worldsim.vjepa2.checkpoints import read
+from worldsim.world_model import WorldModel, WorldModelConfig
+
+
+@dataclass(frozen=True)
+class WorldModelTraining:
+    """Options of ``worldsim train world-model``; the defaults rebuild the shipped ``tiny``.
+
+    Attributes:
+        data: folder that ``worldsim collect`` wrote.
+        share: of its episodes that are learnt from, the first ones; in (0, 1].
+        policies: learn from what these (by prefix) collected, and nothing else; default: all.
+        out: folder for checkpoints and the finished model.
+        encoder: folder of a trained encoder to freeze; the joint part is then left out, and the
+            sizes of the encoder are its own.
+        joint_steps, posttrain_steps, goal_head_steps: length of the three parts.
+        joint_rate, posttrain_rate, goal_head_rate: their peak learning rates.
+        image_size: pixels the encoder sees per side; stored frames are averaged down.
+        width, depth, heads, stem: of the encoder.
+        predictor_width, predictor_depth, predictor_heads: of the predictor.
+        joint, posttrain, goal_head: weights and batch sizes.
+        device: cpu, cuda, ...
+        threads: torch threads.
+        seed: of initial weights and batches.
+    """
+
+    data: str = "data/default"
+    share: float = 1.0
+    policies: tuple[str, ...] = ()
+    out: str = "runs/tiny"
+    encoder: str | None = None
+    joint_steps: int = 7000
+    posttrain_steps: int = 2000
+    goal_head_steps: int = 6000
+    joint_rate: float = 1.5e-3
+    posttrain_rate: float = 1e-3
+    goal_head_rate: float = 1e-3
+    image_size: int = 64
+    width: int = 128
+    depth: int = 6
+    heads: int = 4
+    stem: str = "conv"
+    predictor_width: int = 160
+    predictor_depth: int = 4
+    predictor_heads: int = 5
+    joint: JointConfig = field(default_factory=JointConfig)
+    posttrain: PosttrainConfig = field(default_factory=PosttrainConfig)
+    goal_head: GoalHeadConfig = field(default_factory=GoalHeadConfig)
+    device: str = "cpu"
+    threads: int = 2
+    seed: int = 0
+
+
+def load_arrays(data: TrajectoryDataset, image_size: int, episodes: NDArray[np.bool_]) -> Arrays:
+    """The chosen episodes (E,) of a data set as training arrays."""
+    rows = np.repeat(episodes, data.lengths)
+
+    def chosen(array: Any, mask: NDArray[np.bool_] = rows) -> Any:
+        return array if mask.all() else array[mask]
+
+    return Arrays(
+        frames=chosen(data.load_frames(data.cameras, image_size)),
+        proprio=chosen(data.load_vectors("proprio")),
+        target=chosen(data.load_vectors("target")),
+        commanded=chosen(data.load_vectors("commanded")),
+        intended=chosen(data.load_vectors("intended")),
+        lengths=data.lengths[episodes],
+        policies=data.column("policy")[episodes],
+    )
+
+
+def build(
+    config: WorldModelTraining, cameras: tuple[str, ...], encoder: Encoder | None = None
+) -> WorldModel:
+    """An untrained model of the configured size, or one around a trained encoder."""
+    sizes = EncoderConfig(
+        img_size=config.image_size,
+        embed_dim=config.width,
+        depth=config.depth,
+        num_heads=config.heads,
+        stem=config.stem,
+    )
+    if encoder is not None:
+        sizes = encoder.config
+    rows = sizes.img_size // sizes.patch_size
+    predictor = ACPredictorConfig(
+        grid=(rows * len(cameras), rows),
+        embed_dim=sizes.embed_dim,
+        predictor_embed_dim=config.predictor_width,
+        depth=config.predictor_depth,
+        num_heads=config.predictor_heads,
+        state_dim=10,
+    )
+    torch.manual_seed(config.seed)
+    recipe = "joint" if encoder is None else "two-stage"
+    model = WorldModel(WorldModelConfig(recipe, cameras, sizes, predictor, versions=versions()))
+    if encoder is not None:
+        model.encoder.load_state_dict(encoder.state_dict())
+    return model
+
+
+def read_encoder(folder: str) -> Encoder:
+    """A trained encoder to freeze.
+
+    Raises:
+        ValueError: when there is none, or it was trained jointly with a predictor of ours.
+    """
+    checkpoint = read(folder)
+    if checkpoint.layout == "worldsim" and "ac_predictor" in checkpoint.configs:
+        raise ValueError(
+            f"{folder} is a whole world model: --encoder takes what `worldsim train encoder` "
+            "wrote, or V-JEPA 2's released encoders"
+        )
+    encoder = checkpoint.module("encoder")
+    assert isinstance(encoder, Encoder)
+    return encoder
+
+
+def claim(out: Path, encoder: Encoder | None) -> None:
+    """Say in a folder which recipe runs there, so that none resumes another's checkpoints.
+
+    Raises:
+        ValueError: when another recipe, or one on another encoder, runs there.
+    """
+    weights = {} if encoder is None else encoder.state_dict()
+    wanted = {
+        "recipe": "joint" if encoder is None else "two-stage",
+        "encoder": digest(*(tensor.numpy() for tensor in weights.values())),
+    }
+    path, found = out / "recipe.json", wanted
+    if path.exists():
+        found = json.loads(path.read_text())
+    elif any((out / f"{part}.pt").exists() for part in ("joint", "posttrain", "pretrain")):
+        found = {"recipe": "pretrain" if (out / "pretrain.pt").exists() else "joint"}
+    if found["recipe"] != wanted["recipe"]:
+        raise ValueError(f"{out} holds a {found['recipe']} run: choose another folder")
+    if encoder is not None and found != wanted:
+        raise ValueError(f"{out} holds a run on another encoder: choose another folder")
+    write_atomically(path, json.dumps(wanted) + "\n")
+
+
+def main(config: WorldModelTraining) -> None:
+    """All parts, then the finished model and its card."""
+    torch.set_num_threads(config.threads)
+    data = TrajectoryDataset(config.data)
+    episodes = episodes_of(data, config.share, config.policies)
+    out = Path(config.out)
+    encoder = None if config.encoder is None else read_encoder(config.encoder)
+    if encoder is None:
+        check_demonstrators(data, episodes, config.joint.demonstrators)
+    for part in (config.posttrain, config.goal_head):
+        check_demonstrators(data, episodes, part.demonstrators)
+    claim(out, encoder)
+    model = build(config, data.cameras, encoder).to(config.device)
+    arrays = load_arrays(data, model.image_size, episodes)
+    started = time.time()
+
+    def loop(steps: int, rate: float) -> LoopConfig:
+        return LoopConfig(steps, rate, seed=config.seed, device=config.device)
+
+    first, second, third = (
+        loop(config.joint_steps, config.joint_rate),
+        loop(config.posttrain_steps, config.posttrain_rate),
+        loop(config.goal_head_steps, config.goal_head_rate),
+    )
+    losses = {}
+    if encoder is None:
+        losses["joint"] = train_joint(model, arrays, config.joint, first, out)
+    latents = encode_all(model, arrays)
+    losses["posttrain"] = train_posttrain(model, latents, config.posttrain, second, out)
+    path = out / "goal-head.pt"
+    losses["goal_head"] = train_goal_head(model, latents, config.goal_head, third, path)
+    save_world_model(model, out)
+    card = {
+        **data_card(data, episodes),
+        "recipe": model.config.recipe,
+        "training": asdict(config) | {"data": Path(config.data).name, "out": out.name},
+        "minutes_in_this_run": round((time.time() - started) / 60, 1),
+        "losses": losses,
+        "versions": versions(),
+    }
+    write_atomically(out / "card.json", json.dumps(card, indent=1) + "\n")
+    print(f"wrote {out}")
