@@ -1,6 +1,6 @@
 """How success grows with experience, and how far it depends on the training seed.
 
-    worldsim learning agents/weights docs/results/learning --out docs/images/learning
+    worldsim learning agents/weights results/learning --out docs/images/learning
 
 Reads what lies below the folders: cards of trained agents (``config.json`` with a learning curve on
 development seeds) and evaluations of agents that learnt from a data set. Draws one figure a task,
