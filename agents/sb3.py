@@ -21,12 +21,6 @@ from envs import EnvSpec
 from envs.goals import GoalSequence
 
 FILE = "actor.safetensors"
-# Dimensions of the action a task needs; the others are held at zero in training and in use.
-ACTION_DIMS: dict[str, tuple[int, ...]] = {
-    "reach": (0, 1, 2),
-    "grasp": (0, 1, 2, 5, 6),
-    "pick-place": (0, 1, 2, 5, 6),
-}
 # SB3's CombinedExtractor concatenates a Dict observation in the order of its sorted keys.
 KEYS = ("achieved_goal", "desired_goal", "observation")
 # Normalised inputs are clipped to this.

@@ -8,23 +8,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agents.base import Tier
-from envs import EnvSpec
-from envs.experts import ScriptedExpert
+from envs import EnvSpec, get_task
 from envs.goals import GoalSequence
 
 
 class ExpertAgent:
-    """Runs ``envs.experts.ScriptedExpert``; goals are not used."""
+    """Runs the task's own expert; goals are not used."""
 
     observation_keys = ("observation",)
     tier = Tier.A
 
     def __init__(self, spec: EnvSpec) -> None:
-        self._expert = ScriptedExpert(spec.task)
+        self._expert = get_task(spec.task).expert()
 
     def reset(self, goal: GoalSequence, rng: np.random.Generator) -> None:
         """Start over."""
-        self._expert.reset(rng)
+        self._expert.reset()
 
     def act(self, observation: Mapping[str, NDArray[np.generic]]) -> NDArray[np.float64]:
         """The expert's action, (7,) in [-1, 1]."""

@@ -16,7 +16,13 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
-from envs.scene import BASE_POS, GRIPPER_OPENING, HOME_QPOS, TABLE_TOP_Z
+from envs.geometry import (
+    BASE_POS,
+    GRIPPER_OPENING,
+    HOME_QPOS,
+    WORKSPACE_HIGH,
+    WORKSPACE_LOW,
+)
 from envs.spec import EnvSpec
 
 Array = NDArray[np.float64]
@@ -25,13 +31,6 @@ ARM_JOINTS = tuple(f"robot0_joint{i}" for i in range(1, 8))
 FINGER_JOINTS = ("gripper0_right_finger_joint1", "gripper0_right_finger_joint2")
 TOOL_SITE = "gripper0_right_grip_site"
 
-# Box of the tool centre in the robot-base frame. The lowest point keeps the finger tips, which
-# reach below the tool centre, off the table; the far and high corners, where the arm cannot keep
-# the gripper vertical, are left out.
-TOOL_CLEARANCE_M = 0.012
-TABLE_Z = float(TABLE_TOP_Z - BASE_POS[2])
-WORKSPACE_LOW = np.array([0.32, -0.30, TABLE_Z + TOOL_CLEARANCE_M])
-WORKSPACE_HIGH = np.array([0.70, 0.30, TABLE_Z + 0.36])
 DOWNWARD = Rotation.from_euler("x", np.pi)
 # Rotation vector away from straight down: tilt stays small, yaw is free over half a turn.
 ROTATION_LIMIT_RAD = np.array([0.5, 0.5, 1.6])

@@ -12,9 +12,10 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from envs.controller import WORKSPACE_HIGH, WORKSPACE_LOW
-from envs.experts import Reading, ScriptedExpert
+from envs.experts import Reading
+from envs.geometry import WORKSPACE_HIGH, WORKSPACE_LOW
 from envs.spec import TRANSLATION_SCALE_M
+from envs.tasks import get_task
 
 Array = NDArray[np.float64]
 
@@ -32,7 +33,7 @@ class Explorer(Protocol):
     finished: bool  # whether what would come next is not worth recording
 
     def act(self, vector: Array) -> tuple[Array, Array]:
-        """(taken, intended) actions (7,) for a privileged state vector (37,)."""
+        """(taken, intended) actions (7,) for a privileged state vector, see ``envs.state``."""
         ...
 
 
@@ -47,7 +48,7 @@ class NoisyExpert:
     def __init__(self, task: str, rng: np.random.Generator) -> None:
         self.level = float(rng.choice(NOISE_LEVELS))
         self.name = f"expert-{self.level:g}"
-        self._expert = ScriptedExpert(task)
+        self._expert = get_task(task).expert()
         self._rng = rng
         self._noise = np.zeros(7)
         self._burst_steps = 0
@@ -127,7 +128,7 @@ class ContactExplorer:
     finished = False
 
     def __init__(self, task: str, rng: np.random.Generator) -> None:
-        self._expert = ScriptedExpert(task)
+        self._expert = get_task(task).expert()
         self._rng = rng
         self._left = 0
         self._action = np.zeros(7)
@@ -164,7 +165,7 @@ def make_explorer(task: str, rng: np.random.Generator) -> Explorer:
     draw = rng.random()
     if draw < 0.75:
         return NoisyExpert(task, rng)
-    if draw < 0.87 and task != "reach":
+    if draw < 0.87 and get_task(task).objects:
         return ContactExplorer(task, rng)
     return Play(rng)
 

@@ -23,34 +23,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 import envs
-from envs.base import ManipulationEnv
-from envs.experts import ScriptedExpert
-from envs.spec import BUDGETS, check_choice
+from envs.env import ManipulationEnv
+from envs.rendering import renderer_name
+from envs.spec import check_choice
+from envs.task import GOAL_MODES
 
 T = TypeVar("T")
 
-MODES = ("subgoals", "dense", "final")
-# Budgets are control steps an agent on the fixed schedule spends on each picture.
-SCHEDULES: dict[tuple[str, str], dict[str, int]] = {
-    ("reach", "subgoals"): {"reached": 20},
-    ("grasp", "subgoals"): {"lifted": 30},
-    ("pick-place", "subgoals"): {"grasped": 14, "near": 14, "released": 12},
-    ("reach", "dense"): {"reached": 20},
-    ("grasp", "dense"): {"above": 9, "pre-grasp": 7, "grasped": 5, "lifted": 9},
-    ("pick-place", "dense"): {
-        "above": 7,
-        "pre-grasp": 6,
-        "grasped": 4,
-        "lifted": 4,
-        "near": 8,
-        "lowered": 4,
-        "released": 3,
-        "clear": 4,
-    },
-    ("reach", "final"): {"reached": 20},
-    ("grasp", "final"): {"lifted": 30},
-    ("pick-place", "final"): {"clear": 40},
-}
 _VERSION = 2  # of the cached files: raise when the expert or the scene changes
 
 
@@ -86,7 +65,7 @@ def make_goals(
     Raises:
         ValueError: for an unknown task, mode or option.
     """
-    check_choice("goal", mode, MODES)
+    check_choice("goal", mode, GOAL_MODES)
     options = {k: v for k, v in env_options.items() if k not in ("obs_mode", "render_mode")}
     env = _goal_env(task, json.dumps(options, sort_keys=True, default=list))
     _, info = env.reset(seed=seed)
@@ -121,11 +100,11 @@ def expert_looks(env: ManipulationEnv, mode: str, look: Callable[[], T]) -> dict
     Returns:
         Stage -> what was seen, in the protocol's order, or None where the expert fails.
     """
-    schedule = SCHEDULES[(env.task, mode)]
-    expert = ScriptedExpert(env.task)
+    schedule = env.task_spec.schedules[mode]
+    expert = env.task_spec.expert()
     seen: dict[str, T] = {}
     solved = False
-    for _ in range(BUDGETS[env.task]):
+    for _ in range(env.task_spec.budget):
         before = expert.stages.index(expert.stage) if expert.stage != "done" else None
         action = expert.act({"observation": env.state_vector()})
         after = expert.stages.index(expert.stage) if expert.stage != "done" else len(expert.stages)
@@ -144,11 +123,16 @@ def expert_looks(env: ManipulationEnv, mode: str, look: Callable[[], T]) -> dict
 def _record(env: ManipulationEnv, mode: str) -> GoalSequence | None:
     """Photograph the wanted stages."""
     cameras = env.env_spec.cameras
-    shots = expert_looks(env, mode, lambda: [env.frame(camera) for camera in cameras])
+
+    def look() -> list[NDArray[np.uint8]]:
+        with env.goal_look():
+            return [env.frame(camera) for camera in cameras]
+
+    shots = expert_looks(env, mode, look)
     if shots is None:
         return None
     images = {c: np.stack([shot[i] for shot in shots.values()]) for i, c in enumerate(cameras)}
-    budgets = np.array(list(SCHEDULES[(env.task, mode)].values()), dtype=np.int64)
+    budgets = np.array(list(env.task_spec.schedules[mode].values()), dtype=np.int64)
     return GoalSequence(images, tuple(shots), budgets)
 
 
@@ -158,8 +142,10 @@ def _record(env: ManipulationEnv, mode: str) -> GoalSequence | None:
 def _cache_path(env: ManipulationEnv, state_hash: str, mode: str) -> Path:
     root = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "worldsim" / "goals"
     spec = env.env_spec
-    key = f"{_VERSION}|{mujoco.__version__}|{os.environ.get('MUJOCO_GL')}|{state_hash}|{env.task}"
-    key += f"|{mode}|{spec.cameras}|{spec.image_size}|{spec.control_period}"
+    parts: list[Any] = [_VERSION, mujoco.__version__, renderer_name(), os.environ.get("MUJOCO_GL")]
+    parts += [env.task, mode, state_hash, env.variation.name, env.start.kinds, env.start.parameters]
+    parts += [spec.cameras, spec.image_size, spec.control_period]
+    key = json.dumps(parts, sort_keys=True)
     return root / f"{hashlib.sha256(key.encode()).hexdigest()[:32]}.npz"
 
 

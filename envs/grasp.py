@@ -2,63 +2,99 @@
 
 from __future__ import annotations
 
-from typing import Any
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from envs.base import Array, ManipulationEnv, Start
-from envs.placement import sample_object, sample_tool
-from envs.variations import sample_shape
+from envs.experts import GRASP_STAGES, ScriptedExpert
+from envs.start import ObjectStart, Start
+from envs.task import Task, TaskSpec
+
+if TYPE_CHECKING:
+    from envs.draws import Draws
+    from envs.scene import Scene
+
+Array = NDArray[np.float64]
 
 LIFT_M = 0.04
 GOAL_LIFT_M = 0.08
 TOLERANCE_M = 0.04
+NEAR_M = 0.04
 
 
-def grasp_terms(env: ManipulationEnv) -> dict[str, float]:
-    """Dense terms of getting hold of the object: near, held, lifted."""
-    distance = float(np.linalg.norm(env.object_position() - env.tool_position()))
-    held = bool(env.finger_contacts().all())
+def grasp_terms(scene: Scene) -> dict[str, float]:
+    """Dense terms of getting hold of the object: near, held, lifted, each in [0, 1]."""
+    distance = float(np.linalg.norm(scene.object_position() - scene.tool_position()))
+    held = bool(scene.finger_contacts().all())
     return {
         "near": 1.0 - float(np.tanh(5.0 * distance)),
         "held": float(held),
-        "lifted": float(np.clip(env.clearance() / GOAL_LIFT_M, 0.0, 1.0)) if held else 0.0,
+        "lifted": float(np.clip(scene.clearance() / GOAL_LIFT_M, 0.0, 1.0)) if held else 0.0,
     }
 
 
-class GraspEnv(ManipulationEnv):
+def grasp_stage(scene: Scene) -> str:
+    """How far a grasp is: none, reached (tool at the object), grasped or lifted."""
+    if scene.finger_contacts().all():
+        return "lifted" if scene.clearance() >= LIFT_M else "grasped"
+    near = np.linalg.norm(scene.object_position() - scene.tool_position()) < NEAR_M
+    return "reached" if near else "none"
+
+
+class Grasp(Task):
     """Goal: (4,) object centre in the air and 1 for "held by both fingers"."""
 
-    task = "grasp"
-    goal_size = 4
-    dwell_s = 0.5
-
-    def sample_start(self, rng: np.random.Generator, rgba: Array) -> Start:
+    def sample_start(self, draws: Draws) -> Start:
         """An object on the table, the gripper somewhere above."""
-        kind, half = sample_shape(self.variation, self.object, rng)
-        tool, yaw = sample_tool(rng)
-        place, turn = sample_object(rng, half[2])
+        kind, half = draws.object_shape()
+        tool, yaw = draws.tool()
+        place, turn = draws.object_pose(half[2])
         goal = np.append(place + np.array([0.0, 0.0, GOAL_LIFT_M]), 1.0)
-        return Start(kind, half, rgba, tool, yaw, place, turn, None, goal)
+        return Start(tool, yaw, goal, (ObjectStart(kind, half, place, turn),))
 
-    def achieved_goal(self) -> Array:
+    def achieved_goal(self, scene: Scene) -> Array:
         """(4,) object centre, and whether both fingers hold it."""
-        return np.append(self.object_position(), float(self.finger_contacts().all()))
+        return np.append(scene.object_position(), float(scene.finger_contacts().all()))
 
-    def sparse_reward(self, achieved_goal: Array, desired_goal: Array, info: Any) -> Any:
+    def sparse_reward(self, achieved_goal: Array, desired_goal: Array) -> Any:
         """0 where the object is held within 4 cm of its goal, which is then above the table."""
         offset = np.subtract(achieved_goal, desired_goal)
         near = np.linalg.norm(offset[..., :3], axis=-1) < TOLERANCE_M
         return np.where(near & (np.abs(offset[..., 3]) < 0.5), 0.0, -1.0)
 
-    def condition(self) -> bool:
+    def condition(self, scene: Scene, goal: Array) -> bool:
         """Lowest point 4 cm above the table, both fingers in contact."""
-        return self.clearance() >= LIFT_M and bool(self.finger_contacts().all())
+        return scene.clearance() >= LIFT_M and bool(scene.finger_contacts().all())
 
-    def distance(self) -> float:
+    def distance(self, scene: Scene, goal: Array) -> float:
         """Metres of lift still missing."""
-        return max(0.0, LIFT_M - self.clearance())
+        return max(0.0, LIFT_M - scene.clearance())
 
-    def reward_terms(self) -> dict[str, float]:
-        """``near`` + ``held`` + ``lifted``, each in [0, 1]."""
-        return grasp_terms(self)
+    def reward_terms(self, scene: Scene, goal: Array) -> dict[str, float]:
+        """``near`` + ``held`` + ``lifted``."""
+        return grasp_terms(scene)
+
+    def stage(self, scene: Scene) -> str:
+        """How far the grasp is."""
+        return grasp_stage(scene)
+
+
+SPEC = TaskSpec(
+    name="grasp",
+    id="worldsim/Grasp-v0",
+    task=Grasp,
+    expert=partial(ScriptedExpert, GRASP_STAGES),
+    budget=30,
+    goal_size=4,
+    objects=1,
+    solved_stage="lifted",
+    schedules={
+        "subgoals": {"lifted": 30},
+        "dense": {"above": 9, "pre-grasp": 7, "grasped": 5, "lifted": 9},
+        "final": {"lifted": 30},
+    },
+    action_dims=(0, 1, 2, 5, 6),
+    dwell_s=0.5,
+)

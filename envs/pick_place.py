@@ -2,67 +2,136 @@
 
 from __future__ import annotations
 
-from typing import Any
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from envs.base import PLATFORM_HEIGHT_M, Array, ManipulationEnv, Start
-from envs.controller import TABLE_Z
-from envs.grasp import grasp_terms
-from envs.placement import sample_object, sample_tool
-from envs.variations import sample_shape
+from envs.experts import GRASP_DEPTH_M, GRASP_STAGES, Pose, Reading, ScriptedExpert, Stage
+from envs.geometry import PLATFORM_HALF_SIZE, TABLE_Z
+from envs.grasp import grasp_stage, grasp_terms
+from envs.start import ObjectStart, Start
+from envs.task import Task, TaskSpec
+
+if TYPE_CHECKING:
+    from envs.draws import Draws
+    from envs.scene import Scene
+
+Array = NDArray[np.float64]
 
 TOLERANCE_M = 0.04
 STILL_M_PER_S = 0.02
 MIN_TRAVEL_M = 0.15
+CARRY_M = 0.06
+RETREAT_M = 0.07
 
 
-class PickPlaceEnv(ManipulationEnv):
+class PickPlace(Task):
     """Goal: (4,) object centre at rest on the platform and 0 for "released"."""
 
-    task = "pick-place"
-    goal_size = 4
-    dwell_s = 0.5
-
-    def sample_start(self, rng: np.random.Generator, rgba: Array) -> Start:
+    def sample_start(self, draws: Draws) -> Start:
         """Object and platform at least ``MIN_TRAVEL_M`` apart."""
-        kind, half = sample_shape(self.variation, self.object, rng)
-        tool, yaw = sample_tool(rng)
-        place, turn = sample_object(rng, half[2])
-        platform, _ = sample_object(rng, PLATFORM_HEIGHT_M / 2)
+        height = float(PLATFORM_HALF_SIZE[2])
+        kind, half = draws.object_shape()
+        tool, yaw = draws.tool()
+        place, turn = draws.object_pose(half[2])
+        platform, _ = draws.object_pose(height)
         while np.linalg.norm(platform[:2] - place[:2]) < MIN_TRAVEL_M:
-            platform, _ = sample_object(rng, PLATFORM_HEIGHT_M / 2)
-        centre = np.array([*platform[:2], TABLE_Z + PLATFORM_HEIGHT_M + half[2]])
-        return Start(kind, half, rgba, tool, yaw, place, turn, platform, np.append(centre, 0.0))
+            platform, _ = draws.object_pose(height)
+        goal = np.array([*platform[:2], TABLE_Z + 2 * height + half[2], 0.0])
+        return Start(tool, yaw, goal, (ObjectStart(kind, half, place, turn),), platform)
 
-    def achieved_goal(self) -> Array:
+    def achieved_goal(self, scene: Scene) -> Array:
         """(4,) object centre, and whether any finger still touches it."""
-        return np.append(self.object_position(), float(self.finger_contacts().any()))
+        return np.append(scene.object_position(), float(scene.finger_contacts().any()))
 
-    def sparse_reward(self, achieved_goal: Array, desired_goal: Array, info: Any) -> Any:
+    def sparse_reward(self, achieved_goal: Array, desired_goal: Array) -> Any:
         """0 where the released object is within 4 cm of its place, -1 elsewhere."""
         offset = np.subtract(achieved_goal, desired_goal)
         near = np.linalg.norm(offset[..., :3], axis=-1) < TOLERANCE_M
         return np.where(near & (np.abs(offset[..., 3]) < 0.5), 0.0, -1.0)
 
-    def condition(self) -> bool:
+    def condition(self, scene: Scene, goal: Array) -> bool:
         """On the platform within 4 cm of its centre, released and still."""
         return (
-            self.distance() < TOLERANCE_M
-            and self.on_platform()
-            and not self.finger_contacts().any()
-            and float(np.linalg.norm(self.object_velocity()[:3])) < STILL_M_PER_S
+            self.distance(scene, goal) < TOLERANCE_M
+            and scene.on_platform()
+            and not scene.finger_contacts().any()
+            and float(np.linalg.norm(scene.object_velocity()[:3])) < STILL_M_PER_S
         )
 
-    def distance(self) -> float:
+    def distance(self, scene: Scene, goal: Array) -> float:
         """Metres from the object's centre to its place on the platform."""
-        return float(np.linalg.norm(self.object_position() - self.start.goal[:3]))
+        return float(np.linalg.norm(scene.object_position() - goal[:3]))
 
-    def reward_terms(self) -> dict[str, float]:
+    def reward_terms(self, scene: Scene, goal: Array) -> dict[str, float]:
         """The terms of a grasp, then ``carried`` (towards the place) and ``released`` there."""
-        terms = grasp_terms(self)
-        if self.distance() < TOLERANCE_M and self.on_platform():
+        terms, distance = grasp_terms(scene), self.distance(scene, goal)
+        if distance < TOLERANCE_M and scene.on_platform():
             # Letting go must never cost what holding earned.
             terms = dict.fromkeys(terms, 1.0)
-        carried = 1.0 - float(np.tanh(5.0 * self.distance()))
-        return terms | {"carried": carried, "released": 5.0 * float(self.condition())}
+        carried = 1.0 - float(np.tanh(5.0 * distance))
+        return terms | {"carried": carried, "released": 5.0 * float(self.condition(scene, goal))}
+
+    def stage(self, scene: Scene) -> str:
+        """How far the grasp is; placing is what solves the task."""
+        return grasp_stage(scene)
+
+
+def _above_goal(reading: Reading, height_m: float) -> Pose:
+    """The tool keeps its offset to the held object, which is brought over its place."""
+    return reading.goal + (reading.tool - reading.place) + [0.0, 0.0, height_m], None
+
+
+def _clear_of_goal(reading: Reading) -> Pose:
+    """Above the object that was let go."""
+    top = reading.goal[2] + max(0.0, reading.half[2] - GRASP_DEPTH_M)
+    return np.array([*reading.goal[:2], top + RETREAT_M]), None
+
+
+def _stay(reading: Reading) -> Pose:
+    return reading.tool, None
+
+
+def _let_go(reading: Reading) -> bool:
+    return reading.closedness < 0.1 or (
+        not reading.contacts.any() and reading.target_closedness < 0.01
+    )
+
+
+PLACE_STAGES = (
+    Stage("near", partial(_above_goal, height_m=CARRY_M), grip=1.0, holding=True),
+    Stage(
+        "lowered", partial(_above_goal, height_m=0.004), grip=1.0, holding=True, tolerance_m=0.006
+    ),
+    Stage("released", _stay, done=_let_go),
+    Stage("clear", _clear_of_goal),
+)
+
+SPEC = TaskSpec(
+    name="pick-place",
+    id="worldsim/PickPlace-v0",
+    task=PickPlace,
+    expert=partial(ScriptedExpert, (*GRASP_STAGES, *PLACE_STAGES)),
+    budget=40,
+    goal_size=4,
+    objects=1,
+    solved_stage="placed",
+    schedules={
+        "subgoals": {"grasped": 14, "near": 14, "released": 12},
+        "dense": {
+            "above": 7,
+            "pre-grasp": 6,
+            "grasped": 4,
+            "lifted": 4,
+            "near": 8,
+            "lowered": 4,
+            "released": 3,
+            "clear": 4,
+        },
+        "final": {"clear": 40},
+    },
+    action_dims=(0, 1, 2, 5, 6),
+    dwell_s=0.5,
+)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from envs.controller import TABLE_Z
+from envs.geometry import TABLE_Z
 
 Array = NDArray[np.float64]
 

@@ -1,146 +1,249 @@
-"""The simulated scene: a Panda at a table, an object and a platform, as a compiled MuJoCo model.
+"""A scene that runs: model, state and controller, and what a task may ask about them.
 
-The scenes are composed once from robosuite's models (``envs/scene_build.py``) and shipped as
-self-contained MJCF plus light meshes in ``envs/assets/``, one file per kind of object. Loading one
-needs mujoco only. Rebuild the shipped files with
-
-    python -m envs.scene
-
-Names in every model: joints ``robot0_joint1..7`` and ``gripper0_right_finger_joint1/2`` with
-position actuators of the same names; site ``gripper0_right_grip_site`` (the tool centre); bodies
-``robot0_base``, ``platform`` and (except in ``none``) ``object`` with the free joint
-``object_joint``; geoms ``table_geom``, ``platform_geom`` and ``object_geom``; site ``goal``;
-cameras ``left``, ``right`` and ``wrist``. Colours are plain ``model.geom_rgba`` entries.
+One scene holds one list of objects. Positions are metres in the robot-base frame; where a method
+takes ``index``, that is the object's place in the list.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from pathlib import Path
-from types import MappingProxyType
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
 
 import mujoco
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import NDArray
+from scipy.spatial.transform import Rotation
 
-ASSETS = Path(__file__).resolve().parent / "assets"
+from envs.compose import load_model, object_name, resize_object
+from envs.controller import DOWNWARD, CartesianController
+from envs.errors import PhysicsError
+from envs.geometry import BASE_POS, PARKED_Z, TABLE_Z
+from envs.objects import get_object
+from envs.pristine import Pristine
+from envs.rendering import Renderer
+from envs.shapes import reach_below
+from envs.spec import EnvSpec
+from envs.start import Start
+from envs.state import STATE
+from envs.variations import Factor
 
-# World frame: origin on the floor below the table's centre, x away from the robot, z up.
-TABLE_TOP_Z = 0.8
-"""Height of the table top in the world frame, m (robosuite's Lift)."""
+Array = NDArray[np.float64]
 
-BASE_POS = np.array([-0.56, 0.0, 0.912])
-"""World position of the robot-base frame, m; its axes are parallel to the world's."""
-BASE_POS.flags.writeable = False
-
-HOME_QPOS = np.array([0.0, 0.24375, 0.0, -2.528157, 0.0, 2.771907, 0.785891])
-"""Home joint angles of the arm, rad: the tool is 20 cm above the table at world (-0.1, 0, 1) and
-points straight down, Euler (pi, 0, 0); every angle is within 10 degrees of robosuite's."""
-HOME_QPOS.flags.writeable = False
-
-FINGER_TRAVEL = 0.04
-"""Travel of one finger, m: joint1 runs from 0 (closed) to +0.04, joint2 from 0 to -0.04."""
-
-GRIPPER_OPENING = 2 * FINGER_TRAVEL
-"""Distance between the finger pads when fully open, m."""
-
-PLATFORM_HALF_SIZE = np.array([0.05, 0.05, 0.025])
-"""Half extents of the platform, m: it stands 5 cm high."""
-PLATFORM_HALF_SIZE.flags.writeable = False
-
-PARKED_Z = -1.0
-"""World z at which the platform waits, out of sight below the floor, m."""
-
-OBJECT_DENSITY = 1000.0
-"""Density of every object, kg/m^3 (robosuite's default)."""
-
-OBJECT_HALF_SIZES: Mapping[str, tuple[float, float, float]] = MappingProxyType(
-    {
-        "cube": (0.02, 0.02, 0.02),
-        "can": (0.024, 0.024, 0.045),
-        "bread": (0.035, 0.02, 0.02),
-        "milk": (0.02, 0.02, 0.05),
-    }
+FULL_STATE = mujoco.mjtState.mjSTATE_INTEGRATION
+LARGEST_VELOCITY = 20.0
+"""A knocked object's velocities are clipped to this in the state vector, m/s and rad/s."""
+_PARKED = np.array([0.0, 0.0, PARKED_Z])
+_DIVERGED = (
+    mujoco.mjtWarning.mjWARN_BADQPOS,
+    mujoco.mjtWarning.mjWARN_BADQVEL,
+    mujoco.mjtWarning.mjWARN_BADQACC,
+    mujoco.mjtWarning.mjWARN_BADCTRL,
 )
-"""Half extents (x, y, z) of each kind of object as shipped, m; the can is a cylinder along z."""
-
-OBJECT_KINDS: tuple[str, ...] = ("none", *OBJECT_HALF_SIZES)
-"""The kinds of scene :func:`load_model` knows; ``none`` holds no object."""
 
 
-def load_model(kind: str) -> mujoco.MjModel:
-    """Compile the shipped scene holding one kind of object.
+@dataclass(frozen=True)
+class _Object:
+    """Where one object is in model and state."""
 
-    Args:
-        kind: one of :data:`OBJECT_KINDS`.
-
-    Returns:
-        A new model, which the caller may change in place: sizes by :func:`resize_object`,
-        colours, lights, cameras and the platform's place directly. ``opt.timestep`` is not to be
-        raised: the grip's contact damping is tuned to it.
-
-    Raises:
-        ValueError: ``kind`` is not known.
-        FileNotFoundError: the shipped files are missing.
-    """
-    if kind not in OBJECT_KINDS:
-        raise ValueError(f"unknown object kind {kind!r}; allowed: {', '.join(OBJECT_KINDS)}")
-    path = ASSETS / f"{kind}.xml"
-    if not path.is_file():
-        raise FileNotFoundError(f"scene file {path} is missing; rebuild with: python -m envs.scene")
-    return mujoco.MjModel.from_xml_path(str(path))
+    body: int
+    geoms: frozenset[int]
+    qpos: slice
+    qvel: slice
 
 
-def resize_object(model: mujoco.MjModel, half_size: ArrayLike) -> None:
-    """Resize the object of ``model`` in place, at constant density.
-
-    The result equals a model compiled with that size: shape, bounds, mass and inertia, and what
-    MuJoCo derives from them. Any ``MjData`` of the model should be reset afterwards.
+class Scene:
+    """A Panda at a table with a list of objects.
 
     Args:
-        model: a model of :func:`load_model`.
-        half_size: (3,) half extents in the object's frame, m; a cylinder needs x = y.
+        kinds: of the objects, names in ``envs.objects.OBJECTS``.
+        spec: control period and action scales.
+        factors: what may vary; those that offer ``prepare`` add to the scene when it is composed.
 
-    Raises:
-        ValueError: the model has no object, or the size does not fit its shape.
+    Attributes:
+        model, data: MuJoCo's. An episode's start restores every field of ``model`` but meshes and
+            textures.
+        controller: moves the arm.
     """
-    size = np.asarray(half_size, dtype=np.float64)
-    if size.shape != (3,) or not np.all(np.isfinite(size)) or np.any(size <= 0):
-        raise ValueError(f"half_size must be three positive lengths in metres, got {half_size!r}")
-    if mujoco.mj_name2id(model, mujoco.mjtObj.mjOBJ_BODY, "object") < 0:
-        raise ValueError("this scene holds no object to resize")
-    body, geom = model.body("object"), model.geom("object_geom")
-    x, y, z = (2 * size).tolist()
-    if geom.type[0] == mujoco.mjtGeom.mjGEOM_CYLINDER:
-        if x != y:
-            raise ValueError(f"a cylinder needs equal x and y half extents, got {half_size!r}")
-        geom.size[:] = size[0], size[2], 0.0
-        mass = OBJECT_DENSITY * np.pi * size[0] ** 2 * z
-        side = mass * (3 * size[0] ** 2 + z**2) / 12
-        inertia = side, side, mass * size[0] ** 2 / 2
-        model.geom_rbound[geom.id] = np.hypot(size[0], size[2])
-    else:
-        geom.size[:] = size
-        mass = OBJECT_DENSITY * x * y * z
-        inertia = (
-            mass / 12 * (y * y + z * z),
-            mass / 12 * (x * x + z * z),
-            mass / 12 * (x * x + y * y),
+
+    def __init__(self, kinds: Sequence[str], spec: EnvSpec, factors: Iterable[Factor] = ()) -> None:
+        prepare = [f.prepare for f in factors if hasattr(f, "prepare")]
+        self.model = load_model(kinds, prepare)
+        self.data = mujoco.MjData(self.model)
+        self.controller = CartesianController(self.model, spec)
+        self._pristine, self._scratch = Pristine(self.model), mujoco.MjData(self.model)
+        self._kinds = [get_object(kind) for kind in kinds]
+        self._half_sizes = [np.asarray(kind.half_size) for kind in self._kinds]
+        self._objects = [_find_object(self.model, object_name(i)) for i in range(len(kinds))]
+        self._fingers = (_finger_geoms(self.model, "left"), _finger_geoms(self.model, "right"))
+        self._platform_body = self.model.body("platform").id
+        self._platform_geom = self.model.geom("platform_geom").id
+        self._renderers: dict[int, Renderer] = {}
+
+    # -- starting -------------------------------------------------------------------------------
+
+    def dress(self, start: Start, factors: Mapping[str, Factor]) -> None:
+        """Give the model the sizes, looks and furniture of a start; the state stays."""
+        model = self.model
+        self._pristine.restore()
+        self._half_sizes = [thing.half_size for thing in start.objects]
+        for index, (kind, half) in enumerate(zip(self._kinds, self._half_sizes, strict=True)):
+            resize_object(model, kind, half, object_name(index))
+        for name, factor in factors.items():
+            factor.apply(model, start.parameters[name])
+        mujoco.mj_setConst(model, self._scratch)
+        model.body_pos[self._platform_body] = (
+            _PARKED if start.platform is None else start.platform + BASE_POS
         )
-        model.geom_rbound[geom.id] = np.linalg.norm(size)
-    model.geom_aabb[geom.id, 3:] = size
-    model.bvh_aabb[model.body_bvhadr[body.id], 3:] = size
-    body.mass[:] = mass
-    body.inertia[:] = inertia
-    mujoco.mj_setConst(model, mujoco.MjData(model))
+
+    def settle(self, start: Start) -> None:
+        """Put arm and objects where a start says, and let them come to rest; time is then 0."""
+        model, data = self.model, self.data
+        mujoco.mj_resetData(model, data)
+        yaw = Rotation.from_euler("z", start.tool_yaw)
+        self.controller.place(data, start.tool_position, yaw * DOWNWARD)
+        for thing, where in zip(self._objects, start.objects, strict=True):
+            quat = Rotation.from_euler("z", where.yaw).as_quat()[[3, 0, 1, 2]]
+            data.qpos[thing.qpos] = np.concatenate([where.position + BASE_POS, quat])
+        mujoco.mj_forward(model, data)
+        self._advance()
+        data.time = 0.0
+
+    # -- moving ---------------------------------------------------------------------------------
+
+    def act(self, action: Array) -> None:
+        """One control period towards the target moved by an action (7,) in [-1, 1].
+
+        Raises:
+            PhysicsError: the simulation diverged.
+        """
+        self.controller.command(action)
+        self._advance()
+
+    def _advance(self) -> None:
+        warnings = self.data.warning
+        before = [warnings[kind].number for kind in _DIVERGED]
+        self.controller.advance(self.data)
+        # MuJoCo resets a state that is not finite, and counts.
+        if [warnings[kind].number for kind in _DIVERGED] != before:
+            raise PhysicsError(
+                f"the simulation diverged and was reset by MuJoCo (time {self.data.time:.3f} s)"
+            )
+
+    # -- saving and restoring -------------------------------------------------------------------
+
+    def physics_state(self) -> Array:
+        """(n,) MuJoCo's full integration state."""
+        state = np.empty(mujoco.mj_stateSize(self.model, FULL_STATE))
+        mujoco.mj_getState(self.model, self.data, state, FULL_STATE)
+        return state
+
+    def set_physics_state(self, state: Array) -> None:
+        """Return to a state that ``physics_state`` gave.
+
+        Raises:
+            ValueError: it is of a scene with other objects.
+        """
+        size = mujoco.mj_stateSize(self.model, FULL_STATE)
+        if state.shape != (size,):
+            raise ValueError(f"physics state has shape {state.shape}: this scene has ({size},)")
+        mujoco.mj_setState(self.model, self.data, state, FULL_STATE)
+        mujoco.mj_forward(self.model, self.data)
+        # mj_forward refreshes the warm start; the stored one is part of the state.
+        mujoco.mj_setState(self.model, self.data, state, FULL_STATE)
+
+    # -- reading --------------------------------------------------------------------------------
+
+    def picture(self, camera: str, size: int) -> NDArray[np.uint8]:
+        """(size, size, 3) what a camera sees now."""
+        if size not in self._renderers:
+            self._renderers[size] = Renderer(self.model, size)
+        return self._renderers[size].render(self.data, camera)
+
+    def tool_position(self) -> Array:
+        """(3,) tool centre."""
+        place: Array = self.data.site_xpos[self.controller.site] - BASE_POS
+        return place
+
+    def object_position(self, index: int = 0) -> Array:
+        """(3,) object centre; the tool's own where the scene has no object."""
+        if not self._objects:
+            return self.tool_position()
+        place: Array = self.data.xpos[self._objects[index].body] - BASE_POS
+        return place
+
+    def object_velocity(self, index: int = 0) -> Array:
+        """(6,) linear m/s and angular rad/s of the object."""
+        if not self._objects:
+            return np.zeros(6)
+        velocity: Array = self.data.qvel[self._objects[index].qvel].copy()
+        return velocity
+
+    def half_size(self, index: int = 0) -> Array:
+        """(3,) half extents of the object, m; zeros where the scene has none."""
+        return self._half_sizes[index] if self._objects else np.zeros(3)
+
+    def clearance(self, index: int = 0) -> float:
+        """Height of the object's lowest point above the table, metres."""
+        if not self._objects:
+            return 0.0
+        lowest = min(
+            self.data.geom_xpos[geom][2] - BASE_POS[2] - reach_below(self.model, self.data, geom)
+            for geom in self._objects[index].geoms
+        )
+        return float(lowest - TABLE_Z)
+
+    def finger_contacts(self, index: int = 0) -> Array:
+        """(2,) 1.0 where the left, the right finger touches the object."""
+        touching = self._touching(index)
+        return np.array([bool(touching & geoms) for geoms in self._fingers], dtype=float)
+
+    def on_platform(self, index: int = 0) -> bool:
+        """Whether the object touches the platform."""
+        return self._platform_geom in self._touching(index)
+
+    def _touching(self, index: int) -> set[int]:
+        """Geoms in contact with the object. A few pairs: plain Python beats NumPy here."""
+        if not self._objects:
+            return set()
+        mine = self._objects[index].geoms
+        pairs = self.data.contact.geom.tolist()
+        return {b for a, b in pairs if a in mine} | {a for a, b in pairs if b in mine}
+
+    def state_vector(self, goal: Array) -> Array:
+        """(STATE_SIZE,) privileged state; ``envs.state`` names its parts."""
+        position, place = self.tool_position(), self.object_position()
+        axes = self.data.site_xmat[self.controller.site].reshape(3, 3)
+        object_axes = (
+            self.data.xmat[self._objects[0].body].reshape(3, 3) if self._objects else np.eye(3)
+        )
+        parts: dict[str, Any] = {
+            "tool_position": position,
+            "tool_axes": axes[:, :2].T.ravel(),
+            "closedness": [self.controller.closedness(self.data)],
+            "target_closedness": [self.controller.target.closedness],
+            "object_position": place,
+            "object_axes": object_axes[:, :2].T.ravel(),
+            "tool_to_object": place - position,
+            "object_velocity": np.clip(self.object_velocity(), -LARGEST_VELOCITY, LARGEST_VELOCITY),
+            "contacts": self.finger_contacts(),
+            "half_size": self.half_size(),
+            "goal": goal[:3],
+        }
+        return np.concatenate([parts[name] for name in STATE])
 
 
-def main() -> None:
-    """Rebuild the shipped scenes; needs the build-time packages."""
-    from envs.scene_build import build  # robosuite is imported in there, and only there
+def _find_object(model: mujoco.MjModel, name: str) -> _Object:
+    body, joint = model.body(name).id, model.joint(f"{name}_joint")
+    qpos, qvel = joint.qposadr[0], joint.dofadr[0]
+    geoms = np.flatnonzero(model.geom_bodyid == body).tolist()
+    return _Object(body, frozenset(geoms), slice(qpos, qpos + 7), slice(qvel, qvel + 6))
 
-    build(ASSETS)
 
-
-if __name__ == "__main__":
-    main()
+def _finger_geoms(model: mujoco.MjModel, side: str) -> frozenset[int]:
+    """Collision geoms of the bodies of the left or right finger."""
+    tip = f"finger_joint{1 + (side == 'right')}_tip"
+    names = [model.body(body).name for body in range(model.nbody)]
+    bodies = [b for b, name in enumerate(names) if f"{side}finger" in name or tip in name]
+    solid = (model.geom_contype > 0) | (model.geom_conaffinity > 0)
+    return frozenset(np.flatnonzero(np.isin(model.geom_bodyid, bodies) & solid).tolist())

@@ -8,19 +8,6 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-TASKS: dict[str, str] = {
-    "reach": "worldsim/Reach-v0",
-    "grasp": "worldsim/Grasp-v0",
-    "pick-place": "worldsim/PickPlace-v0",
-}
-"""Command-line name of each task -> Gymnasium id."""
-
-BUDGETS: dict[str, int] = {"reach": 20, "grasp": 30, "pick-place": 40}
-"""Control steps an episode may take."""
-
-STAGES: tuple[str, ...] = ("none", "reached", "grasped", "lifted", "placed")
-"""How far an episode can get; ``info["stage"]`` is the furthest."""
-
 CAMERAS: tuple[str, ...] = ("left", "right", "wrist")
 OBS_MODES: tuple[str, ...] = ("pixels", "state", "all")
 REWARDS: tuple[str, ...] = ("sparse", "dense")
@@ -39,7 +26,7 @@ class EnvSpec:
     """The interface of one environment instance.
 
     Attributes:
-        task: one of ``TASKS``.
+        task: one of ``envs.TASKS``.
         cameras: names of the cameras rendered into each observation.
         image_size: height and width of a frame, in pixels.
         control_period: seconds between two actions.

@@ -38,19 +38,20 @@ def main(config: DoctorConfig) -> None:
 
 
 def _rendering() -> str:
+    from envs.compose import load_model
     from envs.rendering import Renderer, renderer_name
-    from envs.scene import load_model
 
-    Renderer(load_model("none"), 32)
+    Renderer(load_model(), 32)
     return f"{os.environ.get('MUJOCO_GL', 'automatic')}, {renderer_name()}"
 
 
 def _scenes() -> str:
-    from envs.scene import OBJECT_KINDS, load_model
+    from envs.compose import load_model
+    from envs.objects import OBJECTS
 
-    for kind in OBJECT_KINDS:
-        load_model(kind)
-    return f"{len(OBJECT_KINDS)} scenes load"
+    for kind in OBJECTS:
+        load_model([kind])
+    return f"scenes with {', '.join(OBJECTS)} load"
 
 
 def _torch() -> str:

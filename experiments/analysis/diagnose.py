@@ -29,10 +29,10 @@ from tqdm import tqdm
 import envs
 from agents.subgoals import arrived
 from agents.world_model import WorldModelAgent
-from envs.base import ManipulationEnv
-from envs.goals import MODES as GOALS
+from envs.env import ManipulationEnv
 from envs.goals import expert_looks, make_goals
 from envs.spec import check_choice
+from envs.task import GOAL_MODES
 from experiments.analysis.failures import failure_mode
 from experiments.report.frames import Look, StoredEpisode
 from experiments.report.video import render
@@ -131,14 +131,14 @@ class Patient(WorldModelAgent):
         if self.arm != "oracle-switching":
             return super()._arrived(index, latent, proprio)
         truth = self.truths[index]
-        moved = float(np.linalg.norm(self.live.object_position() - truth.place))
+        moved = float(np.linalg.norm(self.live.scene.object_position() - truth.place))
         return arrived(truth.pose, proprio) and moved < _ARRIVED_OBJECT_M
 
 
 def main(config: DiagnoseConfig) -> None:
     """Run every arm, print one line each, write the diagnosis and the videos."""
     check_choice("task", config.task, tuple(envs.TASKS))
-    check_choice("goal", config.goal, GOALS)
+    check_choice("goal", config.goal, GOAL_MODES)
     arms, seeds = config.arms.split(","), parse_seeds(config.seeds)
     for arm in arms:
         check_choice("arm", arm, ARMS)
@@ -180,7 +180,7 @@ def _run(env: Any, patient: Patient, store: RunStore, seeds: tuple[int, ...]) ->
 
 def _truth(env: ManipulationEnv) -> Truth:
     pose = np.asarray(env.observe()[0]["proprio"], dtype=np.float64)
-    return Truth(pose, env.object_position().copy())
+    return Truth(pose, env.scene.object_position())
 
 
 def _describe(

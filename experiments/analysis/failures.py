@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from envs.base import ManipulationEnv
+from envs.env import ManipulationEnv
 
 MODES = ("dropped", "not placed", "pushed away", "closed early", "missed", "timed out")
 
@@ -38,9 +38,9 @@ def failure_mode(env: ManipulationEnv, physics: NDArray[np.float64]) -> str:
     held = np.array([row["held"] for row in rows])
     air = held & (np.array([row["clearance"] for row in rows]) > _LIFTED_M)
     distance = np.array([row["distance"] for row in rows])
-    closed = np.array([row["commanded"] for row in rows]) > _CLOSED
+    closed = np.array([row["closedness"] for row in rows]) > _CLOSED
     place = np.stack([row["place"] for row in rows])
-    if env.task == "reach":
+    if not env.task_spec.objects:
         return "timed out"
     if air.any():
         return "not placed" if air[-2:].any() else "dropped"
@@ -53,11 +53,11 @@ def failure_mode(env: ManipulationEnv, physics: NDArray[np.float64]) -> str:
 
 def _measure(env: ManipulationEnv, state: NDArray[np.float64]) -> dict[str, Any]:
     with env.showing(state):
-        vector = env.state_vector()
+        scene, place = env.scene, env.scene.object_position()
         return {
-            "held": bool(env.finger_contacts().all()),
-            "clearance": env.clearance(),
-            "commanded": float(vector[9]),
-            "place": env.object_position().copy(),
-            "distance": float(np.linalg.norm(env.object_position() - env.tool_position())),
+            "held": bool(scene.finger_contacts().all()),
+            "clearance": scene.clearance(),
+            "closedness": scene.controller.closedness(scene.data),
+            "place": place,
+            "distance": float(np.linalg.norm(place - scene.tool_position())),
         }

@@ -28,8 +28,10 @@ import torch
 from numpy.typing import NDArray
 from tqdm import tqdm
 
+from envs.compose import load_model
 from envs.explorers import CONTACT_RANGE_M
-from envs.scene import BASE_POS, OBJECT_KINDS, load_model
+from envs.geometry import BASE_POS
+from envs.tasks import get_task
 from experiments.analysis.landscape_figures import Slices, draw_rollout, draw_slices, draw_strip
 from experiments.data.collect import collect_seed
 from experiments.runs.seeds import RANGES
@@ -161,9 +163,9 @@ def episodes(config: LandscapeConfig, cameras: tuple[str, ...]) -> Iterator[Epis
 
 def object_positions(episode: Episode) -> Floats | None:
     """(T, 3) metres in the robot-base frame, or None: read from the simulator's states."""
-    if episode.task == "reach":
+    if not get_task(episode.task).objects:
         return None
-    first = 1 + int(load_model(OBJECT_KINDS[1]).joint("object_joint").qposadr[0])  # time leads
+    first = 1 + int(load_model(["cube"]).joint("object_joint").qposadr[0])  # time leads
     places: Floats = episode.physics[:, first : first + 3] - BASE_POS
     return places
 

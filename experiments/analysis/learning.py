@@ -24,7 +24,7 @@ from matplotlib.ticker import EngFormatter, LogLocator, NullFormatter
 from tyro.conf import Positional
 
 from agents.checkpoint import training_of
-from envs.spec import TASKS
+from envs import TASKS
 from experiments.report.tables import table
 from experiments.runs.arms import Arm, load_arms
 from experiments.runs.statistics import iqm, stratified_bootstrap, wilson

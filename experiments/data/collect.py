@@ -22,6 +22,8 @@ from tqdm import tqdm
 
 import envs
 from envs.explorers import CONTACT_RANGE_M, contact_branches, make_explorer
+from envs.state import STATE
+from envs.task import STAGES
 from experiments.runs.versions import versions
 from worldsim import poses
 from worldsim.data import Episode, TrajectoryWriter
@@ -32,7 +34,6 @@ TASK_CYCLE = ("pick-place", "grasp", "pick-place", "pick-place", "grasp", "pick-
 EPISODE_STEPS = 30
 BRANCH_STEPS = 5
 BRANCHED_SHARE = 0.4
-STAGE_CODES = {"none": 0, "reached": 1, "grasped": 2, "lifted": 3, "placed": 4}
 
 
 @dataclass(frozen=True)
@@ -150,7 +151,7 @@ class _Recorder:
         self.rows["proprio"].append(observation["proprio"])
         self.rows["target"].append(observation["target"])
         self.rows["physics"].append(self.env.physics_state())
-        self.rows["stage"].append(STAGE_CODES[info["stage"]])
+        self.rows["stage"].append(STAGES.index(info["stage"]))
         for camera, frames in self.images.items():
             frames.append(observation[f"image_{camera}"])
         self.success |= bool(info["is_success"])
@@ -200,7 +201,8 @@ def collect_seed(seed: int, cameras: tuple[str, ...], image_size: int) -> list[E
     near: list[tuple[int, dict[str, Any]]] = []
     for step in range(EPISODE_STEPS):
         vector = env.state_vector()
-        if task != "reach" and np.linalg.norm(vector[20:23]) < CONTACT_RANGE_M:
+        distance = np.linalg.norm(vector[STATE["tool_to_object"]])
+        if env.task_spec.objects and distance < CONTACT_RANGE_M:
             near.append((step, env.get_state()))
         recorder.act(*explorer.act(vector))
         if explorer.finished:

@@ -20,7 +20,7 @@ from PIL import Image, ImageDraw
 
 import envs
 from envs.goals import GoalSequence, make_goals
-from envs.spec import STAGES
+from envs.task import STAGES
 from experiments.runs.arms import Arm
 from experiments.runs.specs import label
 from experiments.runs.store import RunSpec

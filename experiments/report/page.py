@@ -16,7 +16,7 @@ from pathlib import Path
 
 from tyro.conf import Positional
 
-from envs.spec import STAGES
+from envs.task import STAGES
 from experiments.report.tables import TIERS, paired_cells
 from experiments.runs.arms import Arm, Comparison, load_arms
 

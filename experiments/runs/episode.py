@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from agents.base import Agent
 from envs.goals import GoalSequence
-from envs.spec import STAGES
+from envs.task import STAGES
 
 
 @dataclass(frozen=True)

@@ -7,8 +7,8 @@ from typing import Any
 
 import envs
 from agents.base import AGENTS
-from envs.goals import MODES
 from envs.spec import CAMERAS, check_choice
+from envs.task import GOAL_MODES
 from envs.variations import VARIATIONS
 from experiments.runs.store import RunSpec
 
@@ -41,7 +41,7 @@ def checked_spec(
     """
     check_choice("agent", agent, tuple(AGENTS))
     check_choice("task", task, tuple(envs.TASKS))
-    check_choice("goal", goal, MODES)
+    check_choice("goal", goal, GOAL_MODES)
     check_choice("variation", variation, tuple(VARIATIONS))
     for camera in cameras:
         check_choice("camera", camera, CAMERAS)

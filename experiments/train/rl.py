@@ -36,8 +36,7 @@ from tqdm import tqdm
 
 import envs
 from agents.checkpoint import save_agent
-from agents.sb3 import ACTION_DIMS, FILE, KEYS, normalise
-from envs.experts import ScriptedExpert
+from agents.sb3 import FILE, KEYS, normalise
 from envs.spec import check_choice
 from experiments.runs.seeds import RANGES
 from experiments.runs.versions import versions
@@ -245,12 +244,12 @@ def demonstrate(model: OffPolicyAlgorithm, task: str, episodes: int) -> tuple[in
     """
     assert model.env is not None
     assert model.replay_buffer is not None
-    count, dims = model.env.num_envs, list(ACTION_DIMS[task])
+    count, dims = model.env.num_envs, list(envs.TASKS[task].action_dims)
     model._last_obs = model.env.reset()
     transitions, solved = 0, 0
     rounds = math.ceil(episodes / count)
     for _ in tqdm(range(rounds), desc="demonstrations"):
-        experts = [ScriptedExpert(task) for _ in range(count)]
+        experts = [envs.TASKS[task].expert() for _ in range(count)]
         done = np.zeros(count, dtype=bool)
         success = np.zeros(count, dtype=bool)
         while not done.all():
@@ -328,7 +327,7 @@ def run_card(config: RLTraining, curve: Curve, facts: dict[str, Any]) -> dict[st
         "algorithm": config.algorithm,
         "variant": variant,
         "task": config.task,
-        "action_dims": list(ACTION_DIMS[config.task]),
+        "action_dims": list(envs.TASKS[config.task].action_dims),
         "environment_steps": curve[-1]["steps"],
         **facts,
         "minutes": round(curve[-1]["seconds"] / 60, 1),

@@ -92,7 +92,7 @@ class LatentTrainingEnv(TrainingEnv):
     def make_space(self) -> spaces.Dict:
         """Latents of a picture and goal coordinates, twice; the robot's own state."""
         latents = self._model.tokens(len(self._model.config.cameras))
-        size = latents * self._model.config.encoder.embed_dim + self.base.goal_size
+        size = latents * self._model.config.encoder.embed_dim + self.base.task_spec.goal_size
         goal = spaces.Box(-np.inf, np.inf, (size,), np.float16)
         state = spaces.Box(-np.inf, np.inf, (11,), np.float32)
         return spaces.Dict({"achieved_goal": goal, "desired_goal": goal, "observation": state})
@@ -118,7 +118,7 @@ class LatentTrainingEnv(TrainingEnv):
 
     def compute_reward(self, achieved_goal: Any, desired_goal: Any, info: Any) -> Any:
         """The sparse reward, from the coordinates behind the latents."""
-        size = self.base.goal_size
+        size = self.base.task_spec.goal_size
         there, wanted = (
             np.asarray(g)[..., -size:].astype(float) for g in (achieved_goal, desired_goal)
         )

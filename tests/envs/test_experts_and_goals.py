@@ -6,14 +6,14 @@ import numpy as np
 import pytest
 
 import envs
-from envs.experts import STAGES, ScriptedExpert
-from envs.goals import SCHEDULES, make_goals
-from envs.spec import BUDGETS, TASKS
+from envs import BUDGETS, TASKS
+from envs.goals import make_goals
+from envs.task import GOAL_MODES
 
 
 @pytest.mark.parametrize("task", tuple(TASKS))
 def test_the_expert_solves_nearly_every_start(task):
-    env, expert, solved = envs.make(task, obs_mode="state"), ScriptedExpert(task), 0
+    env, expert, solved = envs.make(task, obs_mode="state"), TASKS[task].expert(), 0
     seeds = range(190_100, 190_125)
     for seed in seeds:
         observation, info = env.reset(seed=seed)
@@ -26,12 +26,13 @@ def test_the_expert_solves_nearly_every_start(task):
     assert solved >= len(seeds) - 1
 
 
-@pytest.mark.parametrize(("task", "mode"), list(SCHEDULES))
+@pytest.mark.parametrize("task", tuple(TASKS))
+@pytest.mark.parametrize("mode", GOAL_MODES)
 def test_goal_pictures_follow_the_protocol(task, mode):
     goals = make_goals(task, 190_007, mode, cameras=("left", "wrist"), image_size=64)
     assert goals is not None
-    assert goals.names == tuple(SCHEDULES[task, mode])
-    assert set(goals.names) <= set(STAGES[task])
+    assert goals.names == tuple(TASKS[task].schedules[mode])
+    assert set(goals.names) <= set(TASKS[task].expert().stages)
     assert goals.budgets.sum() == BUDGETS[task]
     for camera in ("left", "wrist"):
         assert goals.images[camera].shape == (len(goals), 64, 64, 3)

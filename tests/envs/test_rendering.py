@@ -15,18 +15,20 @@ import mujoco
 import numpy as np
 import pytest
 
-from envs import rendering, scene
+from envs import geometry, rendering
+from envs.compose import load_model, resize_object
+from envs.objects import OBJECTS
 from envs.rendering import Renderer
 
 CAMERAS = ("left", "right", "wrist")
 EXTERIOR = ("left", "right")
 
 
-def posed(kind: str = "cube") -> tuple[mujoco.MjModel, mujoco.MjData]:
-    """A scene with the arm at home, open, and the object at the origin."""
-    model = scene.load_model(kind)
+def posed(*kinds: str) -> tuple[mujoco.MjModel, mujoco.MjData]:
+    """A scene with the arm at home, open, and the objects (by default a cube) at the origin."""
+    model = load_model(kinds or ("cube",))
     data = mujoco.MjData(model)
-    data.qpos[:9] = [*scene.HOME_QPOS, 0.04, -0.04]
+    data.qpos[:9] = [*geometry.HOME_QPOS, 0.04, -0.04]
     mujoco.mj_forward(model, data)
     return model, data
 
@@ -84,7 +86,7 @@ def test_leaving_out_what_the_camera_cannot_see_changes_no_pixel(
     rng, hidden = np.random.default_rng(0), 0
     nothing = np.zeros(model.ngeom, dtype=bool)
     for _ in range(50):
-        data.qpos[:7] = scene.HOME_QPOS + rng.uniform(-0.5, 0.5, 7)
+        data.qpos[:7] = geometry.HOME_QPOS + rng.uniform(-0.5, 0.5, 7)
         mujoco.mj_forward(model, data)
         seen = culled.render(data, camera)
         hidden += int(culled._out_of_view(data, model.camera(camera).id).sum())
@@ -126,7 +128,7 @@ def test_colours_and_sizes_may_change_between_pictures() -> None:
     red = renderer.render(data, "left")
     model.geom("object_geom").rgba[:] = [0, 0, 1, 1]
     blue = renderer.render(data, "left")
-    scene.resize_object(model, (0.03, 0.03, 0.03))
+    resize_object(model, OBJECTS["cube"], (0.03, 0.03, 0.03))
     large = renderer.render(data, "left")
     model.geom("table_geom").rgba[:] = [0.2, 0.2, 0.2, 1]
     dark = renderer.render(data, "left")
@@ -171,7 +173,7 @@ def test_cube_spans_ten_pixels_anywhere_on_the_table(camera: str) -> None:
     mujoco.mj_forward(model, data)
     empty = renderer.render(data, camera)
     for x, y in itertools.product((-0.15, 0.0, 0.13), (-0.2, 0.0, 0.2)):
-        data.qpos[9:12] = [x, y, scene.TABLE_TOP_Z + 0.02]
+        data.qpos[9:12] = [x, y, geometry.TABLE_TOP_Z + 0.02]
         mujoco.mj_forward(model, data)
         rows, columns = changed(empty, renderer.render(data, camera))
         if rows.size > 60:  # not behind the arm
@@ -201,7 +203,7 @@ def test_exterior_cameras_look_at_right_angles() -> None:
 
 @pytest.mark.parametrize("opening", [0.0, 0.02, 0.04])
 def test_wrist_camera_sees_both_finger_tips(opening: float) -> None:
-    model, data = posed("none")
+    model, data = posed()
     data.qpos[7:9] = [opening, -opening]
     mujoco.mj_forward(model, data)
     camera = data.camera("wrist")
@@ -219,10 +221,11 @@ def test_wrist_camera_sees_both_finger_tips(opening: float) -> None:
 SCRIPT = """
 import hashlib, sys
 import mujoco
-from envs import rendering, scene
-model = scene.load_model("cube")
+from envs import geometry, rendering
+from envs.compose import load_model
+model = load_model(["cube"])
 data = mujoco.MjData(model)
-data.qpos[:9] = [*scene.HOME_QPOS, 0.04, -0.04]
+data.qpos[:9] = [*geometry.HOME_QPOS, 0.04, -0.04]
 mujoco.mj_forward(model, data)
 assert rendering._gl is None
 renderer = rendering.Renderer(model, 64)

@@ -9,7 +9,6 @@ import pytest
 import torch
 
 import envs
-from envs.experts import ScriptedExpert
 from envs.goals import expert_looks
 from experiments.analysis.diagnose import SimulatedImagination
 from experiments.analysis.failures import failure_mode
@@ -48,7 +47,7 @@ def close_in_the_air(_step, _vector):
 
 def expert_then(change, at):
     """The expert up to a step, then the same motion with another gripper command."""
-    expert = ScriptedExpert("grasp")
+    expert = envs.TASKS["grasp"].expert()
 
     def policy(step, vector):
         action = expert.act({"observation": vector})
@@ -99,7 +98,7 @@ def test_simulated_imagination_is_what_then_happens():
 
 def test_the_expert_is_looked_at_where_pictures_are_taken():
     env = grasp_env().unwrapped
-    seen = expert_looks(env, "dense", lambda: env.object_position()[2])
+    seen = expert_looks(env, "dense", lambda: env.scene.object_position()[2])
     assert list(seen) == ["above", "pre-grasp", "grasped", "lifted"]
     assert seen["lifted"] > seen["grasped"] + 0.03
 

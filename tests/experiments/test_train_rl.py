@@ -14,7 +14,7 @@ from gymnasium import spaces
 import envs
 from agents import make_agent
 from agents.checkpoint import training_of
-from agents.sb3 import ACTION_DIMS, KEYS
+from agents.sb3 import KEYS
 from experiments.train import rl as train_rl
 from experiments.train import rl_env
 from experiments.train.rl import PpoConfig, SacHerConfig, TqcHerConfig
@@ -150,7 +150,7 @@ def test_the_shipped_actor_acts_as_the_trained_one(kind, tmp_path, monkeypatch):
     assert agent.training.parameters > 45 * 16
     observation, action = seen[-1]
     acted = agent.act(observation)
-    np.testing.assert_allclose(acted[list(ACTION_DIMS["pick-place"])], action, atol=1e-5)
+    np.testing.assert_allclose(acted[list(envs.TASKS["pick-place"].action_dims)], action, atol=1e-5)
     assert (acted[[3, 4]] == 0).all()
 
 

@@ -1,0 +1,335 @@
+"""The Gymnasium environment of every task: control, observations, seeding, saving and restoring.
+
+What is simulated is the scene's (``envs/scene.py``), what is asked for the task's
+(``envs/task.py``). All positions are metres in the robot-base frame.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from copy import deepcopy
+from dataclasses import replace
+from typing import Any
+
+import gymnasium as gym
+import mujoco
+import numpy as np
+from gymnasium import spaces
+from numpy.typing import NDArray
+
+from envs.draws import Draws, factors_of
+from envs.objects import OBJECTS
+from envs.observations import Observer
+from envs.progress import Progress
+from envs.scene import Scene
+from envs.spec import CAMERAS, OBS_MODES, REWARDS, EnvSpec, check_choice
+from envs.start import Start
+from envs.task import STAGES
+from envs.tasks import get_task
+from envs.variations import get_variation
+from envs.vectors import VECTORS
+
+Array = NDArray[np.float64]
+
+# Compiled scenes an environment keeps; one is made of each list of object kinds it meets.
+_SCENES_KEPT = 8
+
+
+class ManipulationEnv(gym.Env[dict[str, Any], NDArray[np.float32]]):
+    """A Panda at a table, moved by 7-D Cartesian actions at a few hertz.
+
+    Args:
+        task: one of ``envs.TASKS``.
+        cameras: which of "left", "right", "wrist" to render.
+        image_size: height and width of each frame, pixels.
+        obs_mode: "pixels" (frames), "state" (GoalEnv vectors) or "all". ``proprio`` and
+            ``target`` are always there; frames are rendered only when asked for.
+        reward: "sparse" (0 at the goal, -1 elsewhere, a function of the goals alone) or "dense".
+        control_period: seconds per action.
+        variation: name of one of ``envs.variations``.
+        object: fix the object kind instead of drawing it.
+        vectors: further senses to observe, names in ``envs.vectors``.
+        render_mode: "rgb_array", "human" or None.
+
+    Raises:
+        ValueError: for an unknown option, naming what is allowed.
+    """
+
+    metadata = {  # noqa: RUF012  (Gymnasium declares it as an instance attribute)
+        "render_modes": ["rgb_array", "human"],
+        "render_fps": 4,
+    }
+
+    def __init__(
+        self,
+        task: str,
+        cameras: tuple[str, ...] = ("left",),
+        image_size: int = 128,
+        obs_mode: str = "pixels",
+        reward: str = "sparse",
+        control_period: float = 0.25,
+        variation: str = "default",
+        object: str | None = None,
+        vectors: tuple[str, ...] = (),
+        render_mode: str | None = None,
+    ) -> None:
+        self.task_spec = get_task(task)
+        if isinstance(cameras, str):
+            raise ValueError(f"cameras must be a tuple of names, not the string {cameras!r}")
+        for camera in cameras:
+            check_choice("camera", camera, CAMERAS)
+        for vector in vectors:
+            check_choice("vector", vector, tuple(VECTORS))
+        check_choice("obs_mode", obs_mode, OBS_MODES)
+        check_choice("reward", reward, REWARDS)
+        if object is not None:
+            check_choice("object", object, tuple(OBJECTS))
+        if render_mode is not None:
+            check_choice("render_mode", render_mode, tuple(self.metadata["render_modes"]))
+        if not 16 <= image_size <= 1024:
+            raise ValueError(f"image_size {image_size} is out of range: allowed are 16 to 1024")
+        self.render_mode = render_mode
+        self.obs_mode, self.reward = obs_mode, reward
+        self.variation, self.object = get_variation(variation), object
+        self.env_spec = EnvSpec(
+            task, tuple(cameras), image_size, control_period, self.task_spec.budget
+        )
+        self._task = self.task_spec.task()
+        self._factors = factors_of(self.variation)
+        self._observer = Observer(
+            self.task_spec, self.env_spec, obs_mode, {name: VECTORS[name] for name in vectors}
+        )
+        self._scenes: dict[tuple[str, ...], Scene] = {}
+        self._viewer: Any = None
+        self._start: Start | None = None
+        self._progress = Progress()
+        self.action_space = spaces.Box(-1.0, 1.0, (7,), np.float32)
+        self.observation_space = self._observer.space()
+        if obs_mode != "pixels":
+            # Stable-Baselines3 takes any env with this method for a GoalEnv.
+            self.compute_reward = self.sparse_reward
+        self.scene = self._scene_of((object or "cube",) * self.task_spec.objects)
+
+    # -- what others read -----------------------------------------------------------------------
+
+    @property
+    def task(self) -> str:
+        """Command-line name of the task."""
+        return self.task_spec.name
+
+    @property
+    def model(self) -> mujoco.MjModel:
+        """MuJoCo's model of the present scene; a reset undoes changes of it."""
+        return self.scene.model
+
+    @property
+    def data(self) -> mujoco.MjData:
+        """MuJoCo's state of the present scene."""
+        return self.scene.data
+
+    @property
+    def start(self) -> Start:
+        """What the present episode's seed decided.
+
+        Raises:
+            gymnasium.error.ResetNeeded: there is no present episode.
+        """
+        if self._start is None:
+            raise gym.error.ResetNeeded("there is no episode yet: call reset() first")
+        return self._start
+
+    # -- Gymnasium ------------------------------------------------------------------------------
+
+    def reset(
+        self, *, seed: int | None = None, options: dict[str, Any] | None = None
+    ) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Start an episode; the initial state is a function of the seed and the env's options.
+
+        ``info`` has ``initial_state_hash`` and ``variation``, the parameters of every factor.
+        """
+        super().reset(seed=seed)
+        episode_seed = int(self.np_random.integers(2**63)) if seed is None else int(seed)
+        draws = Draws(episode_seed, self.variation, self.object)
+        for _ in range(100):
+            start = self._task.sample_start(draws)
+            self._begin(replace(start, parameters=draws.parameters))
+            if not self._task.condition(self.scene, start.goal):
+                break
+        else:
+            raise RuntimeError(f"no unsolved start found for seed {episode_seed}")
+        self.initial_state_hash = self.start.fingerprint(
+            self.physics_state(), varied=self.variation.name != "default"
+        )
+        info = self._info()
+        info["initial_state_hash"] = self.initial_state_hash
+        info["variation"] = deepcopy(self.start.parameters)
+        return self._observation(), info
+
+    def step(
+        self, action: NDArray[np.floating[Any]]
+    ) -> tuple[dict[str, Any], float, bool, bool, dict[str, Any]]:
+        """Act for one control period. ``terminated`` and ``truncated`` are always False here.
+
+        Raises:
+            ValueError: the action is not seven finite numbers.
+            envs.errors.PhysicsError: the simulation diverged; the episode is over.
+            gymnasium.error.ResetNeeded: there is no present episode.
+        """
+        goal = self.start.goal
+        action = np.asarray(action, dtype=np.float64)
+        if action.shape != (7,):
+            raise ValueError(f"action has shape {action.shape}: allowed is (7,)")
+        if not np.isfinite(action).all():
+            raise ValueError(f"action {action} has NaN or infinite entries: allowed is [-1, 1]")
+        self.scene.act(np.clip(action, -1.0, 1.0))
+        self._progress = self._progress.after(self.task_spec, self._task, self.scene, goal)
+        info = self._info()
+        reward = (
+            float(sum(info["reward_terms"].values()))
+            if self.reward == "dense"
+            else float(self.sparse_reward(self._task.achieved_goal(self.scene), goal, info))
+        )
+        if self.render_mode == "human":
+            self.render()
+        return self._observation(), reward, False, False, info
+
+    def sparse_reward(self, achieved_goal: Array, desired_goal: Array, info: Any) -> Any:
+        """Vectorised over leading axes: 0 at the goal, -1 elsewhere.
+
+        It is ``compute_reward`` of a GoalEnv wherever goals are observed.
+        """
+        return self._task.sparse_reward(achieved_goal, desired_goal)
+
+    def observe(self) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Observation and info of the present state, without acting."""
+        return self._observation(), self._info()
+
+    def render(self) -> NDArray[np.uint8] | None:
+        """A frame of the first camera ("rgb_array"), or the interactive viewer ("human")."""
+        if self.render_mode == "human":
+            from envs.rendering import open_viewer
+
+            if self._viewer is None:
+                self._viewer = open_viewer(self.model, self.data)
+            self._viewer.sync()
+            return None
+        return self.frame((*self.env_spec.cameras, CAMERAS[0])[0])
+
+    def close(self) -> None:
+        """Free the viewer; renderers go with the process."""
+        if self._viewer is not None:
+            self._viewer.close()
+            self._viewer = None
+        super().close()
+
+    # -- saving and restoring -------------------------------------------------------------------
+
+    def physics_state(self) -> Array:
+        """(n,) MuJoCo's full integration state."""
+        return self.scene.physics_state()
+
+    def get_state(self) -> dict[str, Any]:
+        """Everything the future depends on; ``set_state`` and replay are bit-identical."""
+        return {
+            "start": self.start,
+            "initial_state_hash": self.initial_state_hash,
+            "physics": self.physics_state(),
+            "controller": self.scene.controller.get_state(),
+            "progress": self._progress,
+            "rng": self.np_random.bit_generator.state,
+        }
+
+    def set_state(self, state: dict[str, Any]) -> None:
+        """Return to a state that ``get_state`` of an env with the same options gave."""
+        self._dress(state["start"])
+        self.scene.set_physics_state(state["physics"])
+        self.scene.controller.set_state(state["controller"])
+        self.initial_state_hash = state["initial_state_hash"]
+        self._progress = state["progress"]
+        self.np_random.bit_generator.state = state["rng"]
+
+    def render_state(
+        self, physics: Array, camera: str = "left", size: int | None = None
+    ) -> NDArray[np.uint8]:
+        """Frame (size, size, 3) of a stored physics state of the current episode."""
+        with self.showing(physics):
+            return self.frame(camera, size)
+
+    @contextmanager
+    def showing(self, physics: Array) -> Iterator[None]:
+        """Measure in a stored physics state of the current episode, then return to the present."""
+        now = self.physics_state()
+        self.scene.set_physics_state(physics)
+        try:
+            yield
+        finally:
+            self.scene.set_physics_state(now)
+
+    # -- reading --------------------------------------------------------------------------------
+
+    def frame(self, camera: str, size: int | None = None) -> NDArray[np.uint8]:
+        """(size, size, 3) picture of the scene now."""
+        check_choice("camera", camera, CAMERAS)
+        picture = self.scene.picture(camera, size or self.env_spec.image_size)
+        image: Any = self._factors.get("image")
+        if image is None:
+            return picture
+        altered: NDArray[np.uint8] = image.alter(picture, self.start.parameters["image"])
+        return altered
+
+    @contextmanager
+    def goal_look(self) -> Iterator[None]:
+        """The scene as goal pictures show it, then as it was."""
+        if "goal-look" not in self._factors:
+            yield
+            return
+        now = self.physics_state()
+        self._dress(self.start, goal_look=True)
+        self.scene.set_physics_state(now)
+        try:
+            yield
+        finally:
+            self._dress(self.start)
+            self.scene.set_physics_state(now)
+
+    def state_vector(self) -> Array:
+        """(STATE_SIZE,) privileged state; ``envs.state`` names its parts."""
+        return self.scene.state_vector(self.start.goal)
+
+    # -- inside ---------------------------------------------------------------------------------
+
+    def _scene_of(self, kinds: tuple[str, ...]) -> Scene:
+        """The scene of a list of object kinds, composed where it is new."""
+        if kinds not in self._scenes:
+            if len(self._scenes) == _SCENES_KEPT:
+                del self._scenes[next(iter(self._scenes))]
+            self._scenes[kinds] = Scene(kinds, self.env_spec, self._factors.values())
+        return self._scenes[kinds]
+
+    def _dress(self, start: Start, goal_look: bool = False) -> None:
+        """Give a start's scene its sizes and looks."""
+        self._start = start
+        self.scene = self._scene_of(start.kinds)
+        unworn = {"image"} if goal_look else {"image", "goal-look"}
+        worn = {n: f for n, f in self._factors.items() if n in start.parameters and n not in unworn}
+        self.scene.dress(start, worn)
+
+    def _begin(self, start: Start) -> None:
+        """Put the scene into a start, settled and at rest."""
+        self._dress(start)
+        self.scene.settle(start)
+        self._progress = Progress()
+
+    def _info(self) -> dict[str, Any]:
+        task, scene, goal = self._task, self.scene, self.start.goal
+        return {
+            "is_success": self._progress.success,
+            "stage": STAGES[self._progress.stage],
+            "reward_terms": task.reward_terms(scene, goal),
+            "distance_m": task.distance(scene, goal),
+            **task.info(scene, goal),
+        }
+
+    def _observation(self) -> dict[str, Any]:
+        return self._observer.observe(self.scene, self._task, self.start.goal, self.frame)

@@ -1,0 +1,78 @@
+"""What is observed: one space, and one dictionary that fits it.
+
+``proprio`` and ``target`` always; ``image_<camera>`` where pixels are asked for; ``observation``,
+``achieved_goal`` and ``desired_goal`` (a GoalEnv's) where state is; further senses by name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+from gymnasium import spaces
+from numpy.typing import NDArray
+
+from envs.scene import LARGEST_VELOCITY, Scene
+from envs.spec import EnvSpec
+from envs.state import STATE_SIZE
+from envs.task import Task, TaskSpec
+from envs.vectors import Vector
+
+POSE_BOUND = 4.0
+"""Metres and radians stay inside."""
+
+
+class Observer:
+    """Observations of one environment.
+
+    Args:
+        task: declaration of the task.
+        spec: cameras and image size.
+        obs_mode: "pixels", "state" or "all".
+        vectors: further senses by name.
+    """
+
+    def __init__(
+        self, task: TaskSpec, spec: EnvSpec, obs_mode: str, vectors: Mapping[str, Vector]
+    ) -> None:
+        self._task, self._spec, self._vectors = task, spec, vectors
+        self._cameras = spec.cameras if obs_mode in ("pixels", "all") else ()
+        self._state = obs_mode in ("state", "all")
+
+    def space(self) -> spaces.Dict:
+        """The space of ``observe``."""
+        size, box = self._spec.image_size, spaces.Box
+        entries: dict[str, spaces.Space[Any]] = {
+            "proprio": box(-POSE_BOUND, POSE_BOUND, (7,), np.float32),
+            "target": box(-POSE_BOUND, POSE_BOUND, (7,), np.float32),
+        }
+        for name, vector in self._vectors.items():
+            entries[name] = box(vector.low, vector.high, (vector.size,), np.float32)
+        for camera in self._cameras:
+            entries[f"image_{camera}"] = box(0, 255, (size, size, 3), np.uint8)
+        if self._state:
+            goal = box(-POSE_BOUND, POSE_BOUND, (self._task.goal_size,), np.float64)
+            state = box(-LARGEST_VELOCITY, LARGEST_VELOCITY, (STATE_SIZE,), np.float64)
+            entries |= {"observation": state, "achieved_goal": goal, "desired_goal": goal}
+        return spaces.Dict(entries)
+
+    def observe(
+        self,
+        scene: Scene,
+        rules: Task,
+        goal: NDArray[np.float64],
+        frame: Callable[[str], NDArray[np.uint8]],
+    ) -> dict[str, Any]:
+        """New arrays of what there is to see; ``frame`` draws a camera's picture."""
+        seen: dict[str, Any] = {
+            "proprio": scene.controller.proprio(scene.data).astype(np.float32),
+            "target": scene.controller.target.vector().astype(np.float32),
+        }
+        seen |= {name: vector(scene) for name, vector in self._vectors.items()}
+        seen |= {f"image_{camera}": frame(camera) for camera in self._cameras}
+        if self._state:
+            seen["observation"] = scene.state_vector(goal)
+            seen["achieved_goal"] = rules.achieved_goal(scene)
+            seen["desired_goal"] = goal.copy()
+        return seen

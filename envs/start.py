@@ -1,0 +1,72 @@
+"""Where an episode starts: everything its seed decides."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[np.float64]
+Parameters = dict[str, dict[str, Any]]
+"""Factor name -> its parameters, all fit for JSON."""
+
+
+@dataclass(frozen=True)
+class ObjectStart:
+    """One object at rest.
+
+    Attributes:
+        kind: name in ``envs.objects.OBJECTS``.
+        half_size: (3,) metres.
+        position: (3,) its centre, robot-base frame.
+        yaw: radians.
+    """
+
+    kind: str
+    half_size: Array
+    position: Array
+    yaw: float
+
+
+@dataclass(frozen=True)
+class Start:
+    """Everything an episode seed decides.
+
+    Attributes:
+        tool_position, tool_yaw: where the gripper starts, open, pointing down.
+        goal: (G,) the task's desired goal.
+        objects: what stands on the table; the task's own object first.
+        platform: (3,) centre of the platform's box, or None where the task has none.
+        parameters: of every factor that varies.
+    """
+
+    tool_position: Array
+    tool_yaw: float
+    goal: Array
+    objects: tuple[ObjectStart, ...] = ()
+    platform: Array | None = None
+    parameters: Parameters = field(default_factory=dict)
+
+    @property
+    def kinds(self) -> tuple[str, ...]:
+        """Kind of each object: what the scene must be composed of."""
+        return tuple(thing.kind for thing in self.objects)
+
+    def fingerprint(self, physics: Array, varied: bool) -> str:
+        """Hash of everything an episode starts with.
+
+        Args:
+            physics: (n,) the settled state.
+            varied: whether there is more to tell than the default variation's draws.
+        """
+        sizes = [thing.half_size for thing in self.objects] or [np.zeros(3)]
+        digest = hashlib.sha256(physics.tobytes())
+        for part in (*sizes, self.parameters["colour"].get("rgba"), self.goal, self.platform):
+            digest.update(b"-" if part is None else np.asarray(part).tobytes())
+        if varied:
+            digest.update(json.dumps([self.kinds, self.parameters], sort_keys=True).encode())
+        return digest.hexdigest()

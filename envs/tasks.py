@@ -1,0 +1,52 @@
+"""The tasks there are, by name. A further one is its own file and a line here."""
+
+from __future__ import annotations
+
+import gymnasium as gym
+
+from envs import grasp, pick_place, reach
+from envs.spec import check_choice
+from envs.task import GOAL_MODES, STAGES, TaskSpec
+
+TASKS: dict[str, TaskSpec] = {}
+"""Command-line name of each task -> its declaration."""
+
+BUDGETS: dict[str, int] = {}
+"""Command-line name of each task -> control steps an episode may take."""
+
+
+def register_task(spec: TaskSpec) -> None:
+    """Make a task known under its name, and its id to Gymnasium.
+
+    Raises:
+        ValueError: another task has this name, or the declaration contradicts itself.
+    """
+    if TASKS.get(spec.name, spec) is not spec:
+        raise ValueError(f"there is another task {spec.name!r}")
+    check_choice("solved_stage", spec.solved_stage, STAGES)
+    for mode in GOAL_MODES:
+        if sum(spec.schedules.get(mode, {}).values()) != spec.budget:
+            raise ValueError(
+                f"the schedule {mode!r} of task {spec.name!r} must share out the budget of "
+                f"{spec.budget} steps, got {dict(spec.schedules.get(mode, {}))}"
+            )
+    TASKS[spec.name], BUDGETS[spec.name] = spec, spec.budget
+    if spec.id not in gym.registry:
+        gym.register(
+            spec.id,
+            entry_point="envs.env:ManipulationEnv",
+            max_episode_steps=spec.budget,
+            kwargs={"task": spec.name},
+        )
+
+
+def get_task(name: str) -> TaskSpec:
+    """The task of that name; a ValueError names the allowed ones."""
+    check_choice("task", name, tuple(TASKS))
+    return TASKS[name]
+
+
+def register() -> None:
+    """Register the tasks that ship (once)."""
+    for spec in (reach.SPEC, grasp.SPEC, pick_place.SPEC):
+        register_task(spec)
