@@ -15,16 +15,11 @@ from agents.subgoals import SubGoals, arrived
 from envs import EnvSpec
 from envs.goals import GoalSequence
 from worldsim import load_world_model
-from worldsim.data.episode import digest
+from worldsim.encoders import encoder_digest
 from worldsim.planning.cost import read_goal_pose
 from worldsim.world_model import WorldModel
 
 Array = NDArray[np.float64]
-
-
-def encoder_digest(model: WorldModel) -> str:
-    """Sixteen hex digits that name the encoder's weights."""
-    return digest(*(t.float().cpu().numpy() for t in model.encoder.state_dict().values()))
 
 
 def find_encoder(name: str, wanted: str, algorithm: str) -> WorldModel:
@@ -43,7 +38,7 @@ def find_encoder(name: str, wanted: str, algorithm: str) -> WorldModel:
             model = load_world_model(place)
         except ValueError:
             continue
-        if encoder_digest(model) == wanted:
+        if encoder_digest(model.encoder) == wanted:
             return model
     raise ValueError(
         f"these {algorithm} weights were trained on the latents of another encoder than that of "

@@ -78,7 +78,7 @@ class SacLatentAgent(LatentAgent):
         world = find_encoder(card["world_model"], card["encoder"], ALGORITHM)
         self._dims = list(card["action_dims"])
         self._features = LatentFeatures(
-            world.config.encoder.embed_dim, world.tokens(len(world.config.cameras))
+            world.encoder.width, world.tokens(len(world.config.cameras))
         )
         self._actor = make_actor(card["inputs"], card["hidden"], len(self._dims))
         both = nn.ModuleDict({"features": self._features, "actor": self._actor})

@@ -6,11 +6,13 @@ import json
 import os
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
+from worldsim.encoders import EncoderReference
 from worldsim.vjepa2 import (
     ACPredictor,
     ACPredictorConfig,
@@ -27,7 +29,10 @@ _FORMAT = "worldsim-world-model-1"
 
 
 def save_world_model(model: WorldModel, folder: Path, dtype: torch.dtype = torch.float16) -> None:
-    """Write ``model.safetensors`` and ``config.json``; a good model there is replaced at once."""
+    """Write ``model.safetensors`` and ``config.json``; a good model there is replaced at once.
+
+    An encoder that the configuration refers to is not written.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     weights = {k: v.detach().cpu().to(dtype).contiguous() for k, v in model.state_dict().items()}
     save_file(weights, folder / "model.safetensors.tmp", metadata={"format": _FORMAT})
@@ -43,6 +48,8 @@ def load_world_model(name_or_path: str | Path = "tiny") -> WorldModel:
     Released weights (arXiv 2506.09985) give the same interface: each frame is resized to the
     encoder's 256 px, repeated to fill the tubelet, and its features are layer-normed. They know one
     exterior camera and have no read-out and no goal head.
+
+    A model trained on a frozen encoder of somebody else's opens that one where it lies.
 
     Args:
         name_or_path: a shipped name ("tiny"), a folder ``save_world_model`` wrote, V-JEPA 2-AC's
@@ -99,15 +106,6 @@ def _load_released(path: Path) -> WorldModel:
     encoder, predictor = checkpoint.module("encoder"), checkpoint.module("ac_predictor")
     assert isinstance(encoder, Encoder)
     assert isinstance(predictor, ACPredictor)
-    side = encoder.config.img_size // encoder.config.patch_size
-    if predictor.config.grid != (side, side) or predictor.config.embed_dim != (
-        encoder.config.embed_dim
-    ):
-        raise CheckpointError(
-            f"{path}: a predictor for {predictor.config.grid} patches of width "
-            f"{predictor.config.embed_dim} does not fit its encoder's {(side, side)} of width "
-            f"{encoder.config.embed_dim}"
-        )
     config = WorldModelConfig(
         recipe="official",
         cameras=("left",),
@@ -115,10 +113,13 @@ def _load_released(path: Path) -> WorldModel:
         predictor=predictor.config,
         heads=False,
     )
-    with torch.device("meta"):
-        model = WorldModel(config)
-    # Only parameters live on the meta device by now; they come from the file.
-    model.encoder, model.predictor = encoder, predictor
+    try:
+        with torch.device("meta"):
+            model = WorldModel(config, encoder)
+    except ValueError as error:
+        raise CheckpointError(f"{path}: {error}") from error
+    # Only the predictor lives on the meta device by now; it comes from the file.
+    model.predictor = predictor
     model.action_scale = torch.tensor(config.action_scale)
     return model.eval()
 
@@ -133,10 +134,14 @@ def _read_config(path: Path) -> WorldModelConfig:
         return WorldModelConfig(
             recipe=raw.pop("recipe"),
             cameras=tuple(raw.pop("cameras")),
-            encoder=EncoderConfig(**raw.pop("encoder")),
+            encoder=_read_encoder(raw.pop("encoder")),
             predictor=ACPredictorConfig(**predictor),
             action_scale=tuple(raw.pop("action_scale")),
             **raw,
         )
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise CheckpointError(f"{path} is not a worldsim model's config: {error}") from error
+
+
+def _read_encoder(raw: dict[str, Any]) -> EncoderConfig | EncoderReference:
+    return EncoderReference(**raw) if "digest" in raw else EncoderConfig(**raw)

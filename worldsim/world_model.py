@@ -2,9 +2,9 @@
 
 Frames in, layer-normed patch latents out; actions in, next latents out. Several cameras are one
 tall picture: their patch grids are stacked, so the same predictor takes one view or two. Beside
-the two V-JEPA 2 parts there are a proprioceptive read-out and a goal head (``worldsim.heads``).
+encoder and predictor there are a proprioceptive read-out and a goal head (``worldsim.heads``).
 
-Shapes: B batch, T time steps, N = V * (size / patch)^2 tokens of V views, D latent width,
+Shapes: B batch, T time steps, N = V * rows * columns tokens of V views, D latent width,
 S candidates, H horizon.
 """
 
@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import torch
@@ -20,12 +21,11 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from worldsim import poses
+from worldsim.encoders import EncoderReference, FrameEncoder
 from worldsim.heads import GoalHead, TokenReader
 from worldsim.states import STATE_SIZE, check_poses, encode_state, relative_action
 from worldsim.vjepa2 import ACPredictor, ACPredictorConfig, Encoder, EncoderConfig
 
-_MEAN = (0.485, 0.456, 0.406)
-_STD = (0.229, 0.224, 0.225)
 _SHARPER = 4.0  # a gap of 5 cm becomes an input of one
 
 
@@ -37,7 +37,7 @@ class WorldModelConfig:
         recipe: how it was trained ("joint", "two-stage", "official"); results are credited to it.
         cameras: views it was trained on, in the order their grids are stacked. It also takes any
             leading part of them.
-        encoder: V-JEPA 2 encoder.
+        encoder: sizes of an encoder that is saved with the model, or where a frozen one lies.
         predictor: action-conditioned predictor.
         action_scale: (7,) physical size of an action of 1.
         context_frames: most frames a plan may look back on (never more than in training).
@@ -48,7 +48,7 @@ class WorldModelConfig:
 
     recipe: str
     cameras: tuple[str, ...]
-    encoder: EncoderConfig
+    encoder: EncoderConfig | EncoderReference
     predictor: ACPredictorConfig
     action_scale: tuple[float, ...] = (0.075, 0.075, 0.075, 0.15, 0.15, 0.15, 1.0)
     context_frames: int = 2
@@ -90,35 +90,63 @@ class Context:
 
 
 class WorldModel(nn.Module):
-    """Encoder, action-conditioned predictor and heads behind one interface."""
+    """Encoder, action-conditioned predictor and heads behind one interface.
 
+    Args:
+        config: sizes.
+        encoder: to see through; by default one of ``config.encoder``, untrained where the
+            configuration holds sizes.
+
+    Raises:
+        ValueError: the predictor does not fit the encoder.
+        CheckpointError: the encoder referred to is not there, or another one.
+    """
+
+    encoder: FrameEncoder
     action_scale: Tensor
 
-    def __init__(self, config: WorldModelConfig) -> None:
+    def __init__(self, config: WorldModelConfig, encoder: FrameEncoder | None = None) -> None:
         super().__init__()
         self.config = config
-        self.encoder = Encoder(config.encoder)
+        if encoder is None:
+            given = config.encoder
+            encoder = given.open() if isinstance(given, EncoderReference) else Encoder(given)
+        self.encoder = encoder
+        self._check_fit()
         self.predictor = ACPredictor(config.predictor)
         if config.heads:
             tokens = self.tokens(len(config.cameras))
-            self.readout = TokenReader(config.encoder.embed_dim, tokens, STATE_SIZE)
+            self.readout = TokenReader(encoder.width, tokens, STATE_SIZE)
             self.goal_head = self.new_goal_head()
         self.register_buffer("action_scale", torch.tensor(config.action_scale), persistent=False)
+        if isinstance(config.encoder, EncoderReference):
+            self.register_state_dict_post_hook(_leave_out_encoder)  # type: ignore[no-untyped-call]
+            self.register_load_state_dict_post_hook(_miss_no_encoder)  # type: ignore[no-untyped-call]
+
+    def _check_fit(self) -> None:
+        (rows, columns), cfg = self.encoder.grid, self.config.predictor
+        grid = (rows * len(self.config.cameras), columns)
+        if (cfg.grid, cfg.embed_dim) != (grid, self.encoder.width):
+            raise ValueError(
+                f"a predictor for {cfg.grid} patches of width {cfg.embed_dim} does not fit its "
+                f"encoder's {grid} of width {self.encoder.width}"
+            )
 
     def new_goal_head(self) -> GoalHead:
         """An untrained goal head for this model's latents; ``propose`` says what it is given."""
         cfg = self.config
-        tokens = self.tokens(len(cfg.cameras))
-        return GoalHead(cfg.encoder.embed_dim, tokens, 2 * STATE_SIZE + 1, cfg.chunk, cfg.max_steps)
+        tokens, extra = self.tokens(len(cfg.cameras)), 2 * STATE_SIZE + 1
+        return GoalHead(self.encoder.width, tokens, extra, cfg.chunk, cfg.max_steps)
 
     @property
     def image_size(self) -> int:
         """Pixels per side that the encoder sees."""
-        return self.config.encoder.img_size
+        return self.encoder.size
 
     def tokens(self, views: int) -> int:
         """Patch tokens of so many views."""
-        return views * (self.image_size // self.config.encoder.patch_size) ** 2
+        rows, columns = self.encoder.grid
+        return views * rows * columns
 
     # -- frames to latents ----------------------------------------------------------------------
 
@@ -150,16 +178,8 @@ class WorldModel(nn.Module):
 
     def encode_frames(self, frames: Tensor) -> Tensor:
         """(B, V, H, W, 3) uint8 -> (B, N, D): each view of each frame is encoded alone."""
-        batch, views = frames.shape[:2]
-        x = frames.flatten(0, 1).permute(0, 3, 1, 2).float() / 255.0  # (B V, 3, H, W)
-        if x.shape[-1] != self.image_size or x.shape[-2] != self.image_size:
-            size = (self.image_size, self.image_size)
-            x = F.interpolate(x, size, mode="bilinear", antialias=True)
-        x = (x - x.new_tensor(_MEAN)[:, None, None]) / x.new_tensor(_STD)[:, None, None]
-        # V-JEPA 2-AC: each frame alone, repeated to fill the tubelet.
-        video = x.unsqueeze(2).expand(-1, -1, self.config.encoder.tubelet_size, -1, -1)
-        tokens = self.encoder(video)  # (B V, P, D)
-        return self.normalise(tokens.unflatten(0, (batch, views)).flatten(1, 2))
+        tokens = self.encoder.encode(frames.flatten(0, 1))  # (B V, P, D)
+        return self.normalise(tokens.unflatten(0, frames.shape[:2]).flatten(1, 2))
 
     @staticmethod
     def normalise(tokens: Tensor) -> Tensor:
@@ -300,3 +320,17 @@ class WorldModel(nn.Module):
                 f"a model of the recipe {self.config.recipe!r} has no read-out and no goal head: "
                 "plan with the latent distance alone (planner vjepa2-ac)"
             )
+
+
+# A frozen encoder that is referred to stays out of the model's files and checkpoints.
+
+
+def _leave_out_encoder(
+    module: nn.Module, state: dict[str, Any], prefix: str, metadata: dict[str, Any]
+) -> None:
+    for name in [name for name in state if name.startswith(f"{prefix}encoder.")]:
+        del state[name]
+
+
+def _miss_no_encoder(module: nn.Module, keys: Any) -> None:
+    keys.missing_keys[:] = [name for name in keys.missing_keys if not name.startswith("encoder.")]

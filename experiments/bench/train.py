@@ -21,7 +21,7 @@ import torch
 from experiments.bench.results import show
 from experiments.train.encoder import EncoderTraining
 from experiments.train.encoder import build as build_parts
-from experiments.train.world_model import WorldModelTraining
+from experiments.train.world_model import SIZE, WorldModelTraining
 from experiments.train.world_model import build as build_model
 from worldsim.training.batches import Arrays
 from worldsim.training.goal_head import train_goal_head
@@ -78,7 +78,7 @@ def main(config: BenchTrainConfig) -> None:
 def arms(config: BenchTrainConfig) -> dict[str, tuple[int, Callable[[Path], object]]]:
     """Frames per step of each part, and how to train it in a folder."""
     encoding, training = EncoderTraining(device=config.device), WorldModelTraining()
-    arrays = made_up(training.image_size)
+    arrays = made_up(SIZE)
     loop = LoopConfig(config.steps, save_every=config.steps, device=config.device)
     pretrain, joint, posttrain = encoding.pretrain, training.joint, training.posttrain
     goal_head = training.goal_head

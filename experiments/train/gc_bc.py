@@ -17,12 +17,12 @@ import torch
 
 from agents.checkpoint import save_agent
 from agents.gc_bc import ALGORITHM, FILE
-from agents.latent import encoder_digest
 from experiments.runs.versions import versions
 from experiments.train.trainings import check_demonstrators, claim, data_card, episodes_of
-from experiments.train.world_model import load_arrays
+from experiments.train.world_model import load_arrays, readable_size
 from worldsim import load_world_model
 from worldsim.data import TrajectoryDataset
+from worldsim.encoders import encoder_digest
 from worldsim.training.goal_head import GoalHeadConfig, train_goal_head
 from worldsim.training.loop import LoopConfig
 from worldsim.training.posttrain import encode_all
@@ -71,10 +71,11 @@ def main(config: GcBcTraining) -> None:
             f"{config.data} has the cameras {','.join(data.cameras)}: {config.model} needs "
             f"{','.join(model.config.cameras)}"
         )
-    encoder = encoder_digest(model)
+    encoder = encoder_digest(model.encoder)
     claim(out, config, {"encoder": encoder})
     started = time.time()
-    latents = encode_all(model.to(config.device), load_arrays(data, model.image_size, episodes))
+    arrays = load_arrays(data, readable_size(data, model.image_size), episodes)
+    latents = encode_all(model.to(config.device), arrays)
     part = GoalHeadConfig(
         batch=config.batch, steps=0.0, single_view=0.0, demonstrators=config.demonstrators
     )

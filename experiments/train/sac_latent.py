@@ -26,7 +26,6 @@ from torch import Tensor
 
 import envs
 from agents.checkpoint import save_agent
-from agents.latent import encoder_digest
 from agents.sac_latent import ALGORITHM, FILE, INPUTS, LatentFeatures, robot_state
 from envs.goals import expert_looks
 from experiments.train.rl import (
@@ -41,6 +40,7 @@ from experiments.train.rl import (
 from experiments.train.rl_env import TrainingEnv
 from experiments.train.rl_run import Curve, Supervisor, run
 from worldsim import load_world_model
+from worldsim.encoders import encoder_digest
 from worldsim.world_model import WorldModel
 
 
@@ -92,7 +92,7 @@ class LatentTrainingEnv(TrainingEnv):
     def make_space(self) -> spaces.Dict:
         """Latents of a picture and goal coordinates, twice; the robot's own state."""
         latents = self._model.tokens(len(self._model.config.cameras))
-        size = latents * self._model.config.encoder.embed_dim + self.base.task_spec.goal_size
+        size = latents * self._model.encoder.width + self.base.task_spec.goal_size
         goal = spaces.Box(-np.inf, np.inf, (size,), np.float16)
         state = spaces.Box(-np.inf, np.inf, (11,), np.float32)
         return spaces.Dict({"achieved_goal": goal, "desired_goal": goal, "observation": state})
@@ -168,7 +168,7 @@ def build(config: SacLatentConfig, steps: int) -> SAC:
     """The untrained algorithm with its environments."""
     model = frozen(config.model)
     sizes = {
-        "dim": model.config.encoder.embed_dim,
+        "dim": model.encoder.width,
         "tokens": model.tokens(len(model.config.cameras)),
     }
     options = her_options(config, steps)
@@ -207,7 +207,7 @@ def export(
 
 def main(config: SacLatentConfig) -> None:
     """Train, choose, write."""
-    facts = {"world_model": config.model, "encoder": encoder_digest(frozen(config.model))}
+    facts = {"world_model": config.model, "encoder": encoder_digest(frozen(config.model).encoder)}
     steps, folder = check(config, facts)
     torch.set_num_threads(config.threads)
     model = build(config, steps)

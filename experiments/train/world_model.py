@@ -3,8 +3,10 @@
     worldsim train world-model --data data/default --out runs/tiny
     worldsim train world-model --encoder runs/encoder --out runs/two-stage
 
-With ``--encoder`` the joint part is left out and what ``worldsim train encoder`` learnt is frozen;
-the model's recipe is then called "two-stage", otherwise "joint".
+With ``--encoder`` the joint part is left out and that encoder is frozen: what ``worldsim train
+encoder`` learnt, V-JEPA 2 or 2.1, DINOv2 or DINOv3, or one's own (docs/add-an-encoder.md). The
+model's recipe is then called "two-stage", otherwise "joint". Ours is saved with the model; somebody
+else's is referred to, and its latents are kept in a file of the run's folder.
 
 The same command resumes; finished parts are not run again. The result is a folder that
 ``worldsim evaluate --model FOLDER`` and ``worldsim.load_world_model`` take.
@@ -27,7 +29,8 @@ from experiments.runs.versions import versions
 from experiments.train.trainings import check_demonstrators, data_card, episodes_of
 from worldsim.checkpoint import save_world_model
 from worldsim.data import TrajectoryDataset
-from worldsim.data.episode import digest
+from worldsim.encoders import EncoderReference, FrameEncoder, encoder_digest, open_encoder
+from worldsim.latents import estimate
 from worldsim.training.batches import Arrays
 from worldsim.training.goal_head import GoalHeadConfig, train_goal_head
 from worldsim.training.joint import JointConfig, train_joint
@@ -36,6 +39,9 @@ from worldsim.training.posttrain import PosttrainConfig, encode_all, train_postt
 from worldsim.vjepa2 import ACPredictorConfig, Encoder, EncoderConfig
 from worldsim.vjepa2.checkpoints import read
 from worldsim.world_model import WorldModel, WorldModelConfig
+
+SIZE = 64
+"""Pixels per side that an encoder of ours sees unless told otherwise."""
 
 
 @dataclass(frozen=True)
@@ -47,11 +53,12 @@ class WorldModelTraining:
         share: of its episodes that are learnt from, the first ones; in (0, 1].
         policies: learn from what these (by prefix) collected, and nothing else; default: all.
         out: folder for checkpoints and the finished model.
-        encoder: folder of a trained encoder to freeze; the joint part is then left out, and the
-            sizes of the encoder are its own.
+        encoder: file, folder or package.module:Class of a trained encoder to freeze; the joint
+            part is then left out, and the sizes of the encoder are its own.
         joint_steps, posttrain_steps, goal_head_steps: length of the three parts.
         joint_rate, posttrain_rate, goal_head_rate: their peak learning rates.
-        image_size: pixels the encoder sees per side; stored frames are averaged down.
+        image_size: pixels the encoder sees per side; by default 64, or what a frozen encoder was
+            trained on. Stored frames of any size are fitted to it.
         width, depth, heads, stem: of the encoder.
         predictor_width, predictor_depth, predictor_heads: of the predictor.
         joint, posttrain, goal_head: weights and batch sizes.
@@ -71,7 +78,7 @@ class WorldModelTraining:
     joint_rate: float = 1.5e-3
     posttrain_rate: float = 1e-3
     goal_head_rate: float = 1e-3
-    image_size: int = 64
+    image_size: int | None = None
     width: int = 128
     depth: int = 6
     heads: int = 4
@@ -87,15 +94,24 @@ class WorldModelTraining:
     seed: int = 0
 
 
-def load_arrays(data: TrajectoryDataset, image_size: int, episodes: NDArray[np.bool_]) -> Arrays:
-    """The chosen episodes (E,) of a data set as training arrays."""
+def load_arrays(
+    data: TrajectoryDataset,
+    image_size: int | None,
+    episodes: NDArray[np.bool_],
+    cache: Path | None = None,
+) -> Arrays:
+    """The chosen episodes (E,) of a data set as training arrays.
+
+    With a cache folder frames are mapped from there instead of held in memory.
+    """
     rows = np.repeat(episodes, data.lengths)
 
     def chosen(array: Any, mask: NDArray[np.bool_] = rows) -> Any:
-        return array if mask.all() else array[mask]
+        count = int(mask.sum())
+        return array[:count] if mask[:count].all() else array[mask]  # a view, where it can be
 
     return Arrays(
-        frames=chosen(data.load_frames(data.cameras, image_size)),
+        frames=chosen(data.load_frames(data.cameras, image_size, cache=cache)),
         proprio=chosen(data.load_vectors("proprio")),
         target=chosen(data.load_vectors("target")),
         commanded=chosen(data.load_vectors("commanded")),
@@ -105,63 +121,67 @@ def load_arrays(data: TrajectoryDataset, image_size: int, episodes: NDArray[np.b
     )
 
 
+def readable_size(data: TrajectoryDataset, image_size: int) -> int | None:
+    """At which size to read frames for an encoder; None, as stored, where it has to fit them."""
+    return image_size if int(data.meta["image_size"]) % image_size == 0 else None
+
+
 def build(
-    config: WorldModelTraining, cameras: tuple[str, ...], encoder: Encoder | None = None
+    config: WorldModelTraining, cameras: tuple[str, ...], encoder: FrameEncoder | None = None
 ) -> WorldModel:
     """An untrained model of the configured size, or one around a trained encoder."""
-    sizes = EncoderConfig(
-        img_size=config.image_size,
+    sizes: EncoderConfig | EncoderReference = EncoderConfig(
+        img_size=config.image_size or SIZE,
         embed_dim=config.width,
         depth=config.depth,
         num_heads=config.heads,
         stem=config.stem,
     )
-    if encoder is not None:
-        sizes = encoder.config
-    rows = sizes.img_size // sizes.patch_size
+    if config.encoder is not None and encoder is not None:
+        ours = is_ours(config.encoder)
+        sizes = encoder.config if ours else EncoderReference.to(encoder, config.encoder)
+    torch.manual_seed(config.seed)
+    seeing = encoder or Encoder(sizes)
+    rows, columns = seeing.grid
     predictor = ACPredictorConfig(
-        grid=(rows * len(cameras), rows),
-        embed_dim=sizes.embed_dim,
+        grid=(rows * len(cameras), columns),
+        embed_dim=seeing.width,
         predictor_embed_dim=config.predictor_width,
         depth=config.predictor_depth,
         num_heads=config.predictor_heads,
         state_dim=10,
     )
-    torch.manual_seed(config.seed)
     recipe = "joint" if encoder is None else "two-stage"
-    model = WorldModel(WorldModelConfig(recipe, cameras, sizes, predictor, versions=versions()))
-    if encoder is not None:
-        model.encoder.load_state_dict(encoder.state_dict())
-    return model
+    model = WorldModelConfig(recipe, cameras, sizes, predictor, versions=versions())
+    return WorldModel(model, seeing)
 
 
-def read_encoder(folder: str) -> Encoder:
-    """A trained encoder to freeze.
+def is_ours(path: str) -> bool:
+    """Whether an encoder is what ``worldsim train encoder`` wrote.
 
     Raises:
-        ValueError: when there is none, or it was trained jointly with a predictor of ours.
+        ValueError: when it was trained jointly with a predictor of ours.
     """
-    checkpoint = read(folder)
-    if checkpoint.layout == "worldsim" and "ac_predictor" in checkpoint.configs:
+    file = Path(path) / "config.json"
+    if not file.exists() or "format" not in json.loads(file.read_text()):
+        return False
+    if "ac_predictor" in read(path).configs:
         raise ValueError(
-            f"{folder} is a whole world model: --encoder takes what `worldsim train encoder` "
-            "wrote, or V-JEPA 2's released encoders"
+            f"{path} is a whole world model: --encoder takes what `worldsim train encoder` "
+            "wrote, or released encoders"
         )
-    encoder = checkpoint.module("encoder")
-    assert isinstance(encoder, Encoder)
-    return encoder
+    return True
 
 
-def claim(out: Path, encoder: Encoder | None) -> None:
+def claim(out: Path, encoder: FrameEncoder | None) -> None:
     """Say in a folder which recipe runs there, so that none resumes another's checkpoints.
 
     Raises:
         ValueError: when another recipe, or one on another encoder, runs there.
     """
-    weights = {} if encoder is None else encoder.state_dict()
     wanted = {
         "recipe": "joint" if encoder is None else "two-stage",
-        "encoder": digest(*(tensor.numpy() for tensor in weights.values())),
+        "encoder": "" if encoder is None else encoder_digest(encoder),
     }
     path, found = out / "recipe.json", wanted
     if path.exists():
@@ -181,14 +201,19 @@ def main(config: WorldModelTraining) -> None:
     data = TrajectoryDataset(config.data)
     episodes = episodes_of(data, config.share, config.policies)
     out = Path(config.out)
-    encoder = None if config.encoder is None else read_encoder(config.encoder)
-    if encoder is None:
+    encoder = None
+    if config.encoder is not None:
+        is_ours(config.encoder)  # refuses a whole world model
+        encoder = open_encoder(config.encoder, config.image_size)
+    else:
         check_demonstrators(data, episodes, config.joint.demonstrators)
     for part in (config.posttrain, config.goal_head):
         check_demonstrators(data, episodes, part.demonstrators)
     claim(out, encoder)
     model = build(config, data.cameras, encoder).to(config.device)
-    arrays = load_arrays(data, model.image_size, episodes)
+    foreign = isinstance(model.config.encoder, EncoderReference)
+    size = model.image_size if encoder is None else readable_size(data, model.image_size)
+    arrays = load_arrays(data, size, episodes, out if foreign else None)
     started = time.time()
 
     def loop(steps: int, rate: float) -> LoopConfig:
@@ -202,10 +227,17 @@ def main(config: WorldModelTraining) -> None:
     losses = {}
     if encoder is None:
         losses["joint"] = train_joint(model, arrays, config.joint, first, out)
-    latents = encode_all(model, arrays)
+    path = out / "latents.bf16" if foreign else None
+    if path is not None:
+        told = estimate(model, np.asanyarray(arrays.frames))
+        print(
+            f"encoding {len(arrays.frames):,} frames takes about {told.hours:.1f} h on "
+            f"{config.device} and {told.gib:.1f} GiB in {path}"
+        )
+    latents = encode_all(model, arrays, path)
     losses["posttrain"] = train_posttrain(model, latents, config.posttrain, second, out)
-    path = out / "goal-head.pt"
-    losses["goal_head"] = train_goal_head(model, latents, config.goal_head, third, path)
+    head = out / "goal-head.pt"
+    losses["goal_head"] = train_goal_head(model, latents, config.goal_head, third, head)
     save_world_model(model, out)
     card = {
         **data_card(data, episodes),

@@ -7,6 +7,7 @@ import json
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import load_file
 
 from experiments.train.encoder import EncoderTraining
 from experiments.train.encoder import main as train_encoder
@@ -19,7 +20,8 @@ from worldsim.training.goal_head import GoalHeadConfig
 from worldsim.training.joint import JointConfig
 from worldsim.training.posttrain import PosttrainConfig
 from worldsim.training.pretrain import PretrainConfig
-from worldsim.vjepa2.checkpoints import read
+from worldsim.vjepa2 import Encoder, EncoderConfig
+from worldsim.vjepa2.checkpoints import Checkpoint, read, write
 
 SIZES = {"image_size": 32, "width": 24, "depth": 1, "heads": 2, "threads": 1}
 PREDICTORS = {"predictor_width": 24, "predictor_depth": 1, "predictor_heads": 2}
@@ -57,7 +59,7 @@ def model_run(data, out, encoder=None, **changes):
 
 def test_stage_two_freezes_stage_ones_encoder_and_says_so(data, tmp_path):
     encoder_run(data, tmp_path / "encoder")
-    model_run(data, tmp_path / "model", tmp_path / "encoder", width=48, image_size=64)
+    model_run(data, tmp_path / "model", tmp_path / "encoder", width=48, image_size=None)
     model = load_world_model(tmp_path / "model")
     assert model.config.recipe == "two-stage"
     assert json.loads((tmp_path / "model" / "card.json").read_text())["recipe"] == "two-stage"
@@ -66,6 +68,23 @@ def test_stage_two_freezes_stage_ones_encoder_and_says_so(data, tmp_path):
     assert model.config.encoder == trained.config  # and not what the options said
     for name, weights in trained.state_dict().items():
         torch.testing.assert_close(model.encoder.state_dict()[name], weights.half().float())
+
+
+def test_a_foreign_encoder_is_frozen_referred_to_and_resumed(data, tmp_path, capsys):
+    encoder = Encoder(EncoderConfig(img_size=48, embed_dim=24, depth=1, num_heads=2))
+    write(Checkpoint.of({"encoder": encoder}), tmp_path / "vit.pt", "official")
+    out = tmp_path / "model"
+    model_run(data, out, tmp_path / "vit.pt", image_size=None)  # stored frames have 32 px
+    assert "encoding 36 frames takes about" in capsys.readouterr().out
+    assert (out / "latents.bf16").stat().st_size == 36 * 2 * 9 * 24 * 2
+    model = load_world_model(out)
+    assert (model.image_size, model.tokens(2)) == (48, 18)
+    weights = load_file(out / "model.safetensors")
+    assert weights
+    assert not [name for name in weights if name.startswith("encoder.")]
+    before = (out / "latents.bf16").stat().st_mtime_ns
+    model_run(data, out, tmp_path / "vit.pt", image_size=None)
+    assert (out / "latents.bf16").stat().st_mtime_ns == before
 
 
 def test_recipes_do_not_share_a_folder_or_an_encoder(data, tmp_path):

@@ -52,9 +52,7 @@ def test_coordinates_reach_the_reward_and_not_the_policy(world):
     assert env.compute_reward(goal[None], goal[None], None).tolist() == [0.0]
     assert env.compute_reward(observation["achieved_goal"], goal, None) == -1.0
     model = env._model
-    features = Features(
-        env.observation_space, model.config.encoder.embed_dim, model.tokens(len(CAMERAS))
-    )
+    features = Features(env.observation_space, model.encoder.width, model.tokens(len(CAMERAS)))
     batch = {key: torch.from_numpy(value)[None] for key, value in observation.items()}
     before = features(batch)
     batch["desired_goal"] = batch["desired_goal"].clone()

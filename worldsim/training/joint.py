@@ -87,7 +87,7 @@ def train_joint(
     Returns:
         Running means of the losses.
     """
-    dim, patch = model.config.encoder.embed_dim, model.config.encoder.patch_size
+    dim, patch = model.encoder.width, model.image_size // model.encoder.grid[0]
     decoder = nn.Linear(dim, patch * patch * 3)
     inverse = TokenReader(dim, model.tokens(len(model.config.cameras)), 7, pictures=2)
     modules = {"model": model, "decoder": decoder, "inverse": inverse}

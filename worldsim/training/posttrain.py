@@ -1,9 +1,9 @@
 """Stage 2 (arXiv 2506.09985, 3.1): frozen encoder, action-conditioned predictor, heads.
 
-Every frame is encoded once and kept in memory, so a step costs only the predictor. Losses: teacher
-forcing and a two-step rollout (L1 on layer-normed latents, equal weight); the proprioceptive
-read-out, on real and on imagined latents; and the goal head by hindsight, which also sees both, so
-that it can judge what the planner imagines.
+Every frame is encoded once (``worldsim.latents``), so a step costs only the predictor. Losses:
+teacher forcing and a two-step rollout (L1 on layer-normed latents, equal weight); the
+proprioceptive read-out, on real and on imagined latents; and the goal head by hindsight, which also
+sees both, so that it can judge what the planner imagines.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
-from tqdm import tqdm
 
+from worldsim.latents import encode_set
 from worldsim.states import encode_state
 from worldsim.training.batches import Arrays, gather, gather_tokens
 from worldsim.training.hindsight import Hindsight, goal_losses
@@ -50,16 +50,9 @@ class PosttrainConfig:
     demonstrators: tuple[str, ...] = ("expert",)
 
 
-@torch.inference_mode()
-def encode_all(model: WorldModel, arrays: Arrays, batch: int = 256) -> Arrays:
-    """Replace frames (F, V, S, S, 3) by their latents (F, N, D) in bfloat16."""
-    frames = arrays.frames
-    parts = []
-    for start in tqdm(range(0, len(frames), batch), desc="encode"):
-        images = torch.as_tensor(frames[start : start + batch]).to(model.action_scale.device)
-        with torch.autocast(images.device.type, dtype=torch.bfloat16):
-            parts.append(model.encode_frames(images).to(torch.bfloat16).cpu())
-    return replace(arrays, frames=torch.cat(parts).clone())
+def encode_all(model: WorldModel, arrays: Arrays, path: Path | None = None) -> Arrays:
+    """Replace frames (F, V, S, S, 3) by their latents (F, N, D), kept in memory or in a file."""
+    return replace(arrays, frames=encode_set(model, np.asanyarray(arrays.frames), path))
 
 
 def train_posttrain(

@@ -181,11 +181,10 @@ def _read_folder(folder: Path) -> Checkpoint:
             return Checkpoint("hugging-face", *from_hugging_face(config, weights))
         if name == _FORMAT:
             sections = {kind: (f"{kind}.", part) for kind, part in config["parts"].items()}
-        else:  # a whole world model: its two V-JEPA 2 parts
-            sections = {
-                "encoder": ("encoder.", config["encoder"]),
-                "ac_predictor": ("predictor.", config["predictor"]),
-            }
+        else:  # a whole world model: its V-JEPA 2 parts
+            sections = {"ac_predictor": ("predictor.", config["predictor"])}
+            if "digest" not in config["encoder"]:  # otherwise it lies elsewhere
+                sections["encoder"] = ("encoder.", config["encoder"])
         return Checkpoint("worldsim", *_split(sections, weights))
     except (OSError, AttributeError, KeyError, TypeError, json.JSONDecodeError) as error:
         raise CheckpointError(f"{file} is damaged or incomplete: {error}") from error

@@ -8,6 +8,7 @@ from itertools import pairwise
 import torch
 from torch import Tensor, nn
 
+from worldsim.pixels import prepare
 from worldsim.vjepa2.layers import (
     NORM_EPS,
     grid_table,
@@ -105,6 +106,31 @@ class Encoder(nn.Module):
         )
         self.norm = nn.LayerNorm(config.embed_dim, eps=NORM_EPS)
         initialise(self, self.blocks)
+
+    @property
+    def size(self) -> int:
+        """Pixels per side that ``encode`` resizes frames to."""
+        return self.config.img_size
+
+    @property
+    def grid(self) -> tuple[int, int]:
+        """(rows, columns) of patches of one frame."""
+        side = self.config.img_size // self.config.patch_size
+        return side, side
+
+    @property
+    def width(self) -> int:
+        """Latent width D."""
+        return self.config.embed_dim
+
+    def encode(self, frames: Tensor) -> Tensor:
+        """(B, H, W, 3) uint8 frames -> (B, P, D): each alone, repeated to fill the tubelet.
+
+        So does V-JEPA 2-AC (arXiv 2506.09985, 3.1).
+        """
+        x = prepare(frames, self.size).unsqueeze(2)  # (B, 3, 1, S, S)
+        out: Tensor = self(x.expand(-1, -1, self.config.tubelet_size, -1, -1))
+        return out
 
     def forward(self, video: Tensor, mask: Tensor | None = None) -> Tensor:
         """Encode all tokens, or only those a mask names; the others are never seen.
