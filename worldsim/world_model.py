@@ -24,7 +24,8 @@ from worldsim import poses
 from worldsim.encoders import EncoderReference, FrameEncoder
 from worldsim.heads import GoalHead, TokenReader
 from worldsim.states import STATE_SIZE, check_poses, encode_state, relative_action
-from worldsim.vjepa2 import ACPredictor, ACPredictorConfig, Encoder, EncoderConfig
+from worldsim.vjepa2 import ACPredictor, ACPredictorConfig, EncoderConfig
+from worldsim.vjepa2.official import new_module
 
 _SHARPER = 4.0  # a gap of 5 cm becomes an input of one
 
@@ -110,7 +111,7 @@ class WorldModel(nn.Module):
         self.config = config
         if encoder is None:
             given = config.encoder
-            encoder = given.open() if isinstance(given, EncoderReference) else Encoder(given)
+            encoder = given.open() if isinstance(given, EncoderReference) else new_module(given)
         self.encoder = encoder
         self._check_fit()
         self.predictor = ACPredictor(config.predictor)

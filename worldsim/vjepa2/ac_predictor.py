@@ -82,7 +82,7 @@ def _step_table(
 ) -> Tensor:
     """Rotary table (2, steps * (extra + P), head_dim) of time steps ``first`` onwards."""
     last = first + steps
-    patches = grid_table(last, *grid, head_dim, device, width_step)  # (2, last * P, d)
+    patches = grid_table(last, *grid, head_dim, device, (1.0, width_step))  # (2, last * P, d)
     with torch.inference_mode(False):
         patches = patches.unflatten(1, (last, -1))[:, first:]  # (2, T, P, d)
         # The first patch of a step has row and column 0, hence is turned by time alone.

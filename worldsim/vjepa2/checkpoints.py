@@ -35,12 +35,12 @@ from worldsim.vjepa2.official import (
     build,
     name_some,
 )
-from worldsim.vjepa2.official_file import official_entries, read_official
+from worldsim.vjepa2.official_file import PUBLISHED_DEPTHS, official_entries, read_official
 from worldsim.vjepa2.predictor import PredictorConfig
 
 Layout = Literal["official", "hugging-face", "worldsim"]
 LAYOUTS: tuple[Layout, ...] = get_args(Layout)
-PUBLISHED = ("vitl.pt", "vith.pt", "vitg.pt", "vitg-384.pt", "vjepa2-ac-vitg.pt")
+PUBLISHED = tuple(f"{name}.pt" for name in PUBLISHED_DEPTHS)
 SOURCE = "https://dl.fbaipublicfiles.com/vjepa2/"
 
 _FORMAT = "worldsim-vjepa2-1"
@@ -99,6 +99,7 @@ def read(
         path: an official ``.pt`` file, or a folder with ``config.json`` and safetensors.
         encoder_entry: which encoder of an official file to take: the trained one, which upstream's
             own loader takes, or its moving average. The other one is taken where there is only one.
+            Of a V-JEPA 2.1 file it is always the moving average, as upstream does.
         configs: upstream's constructor arguments by kind, for official files of unreleased sizes.
 
     Raises:

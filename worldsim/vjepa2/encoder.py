@@ -19,6 +19,7 @@ from worldsim.vjepa2.layers import (
 )
 
 STEMS = ("patch", "conv")
+VERSIONS = ("2", "2.1")
 
 
 @dataclass(frozen=True)
@@ -35,6 +36,7 @@ class EncoderConfig:
         mlp_ratio: hidden width over D.
         stem: "patch" is V-JEPA 2's one linear map per tubelet; "conv" reaches the same grid by
             strided convolutions, which small encoders learn places from much sooner.
+        version: of V-JEPA, see ``worldsim.vjepa2.version_2_1``.
     """
 
     img_size: int = 256
@@ -45,8 +47,11 @@ class EncoderConfig:
     num_heads: int = 16
     mlp_ratio: float = 4.0
     stem: str = "patch"
+    version: str = "2"
 
     def __post_init__(self) -> None:
+        if self.version not in VERSIONS:
+            raise ValueError(f"no V-JEPA {self.version!r}: allowed are {', '.join(VERSIONS)}")
         if self.stem not in STEMS:
             raise ValueError(f"unknown stem {self.stem!r}: allowed are {', '.join(STEMS)}")
 
@@ -54,9 +59,9 @@ class EncoderConfig:
 class PatchEmbed3D(nn.Module):
     """Non-overlapping tubelets to vectors."""
 
-    def __init__(self, config: EncoderConfig) -> None:
+    def __init__(self, config: EncoderConfig, tubelet_size: int) -> None:
         super().__init__()
-        size = (config.tubelet_size, config.patch_size, config.patch_size)
+        size = (tubelet_size, config.patch_size, config.patch_size)
         self.proj = nn.Conv3d(3, config.embed_dim, kernel_size=size, stride=size)
 
     def forward(self, video: Tensor) -> Tensor:
@@ -100,12 +105,19 @@ class Encoder(nn.Module):
     def __init__(self, config: EncoderConfig) -> None:
         super().__init__()
         self.config = config
-        self.patch_embed = PatchEmbed3D(config) if config.stem == "patch" else ConvStem(config)
+        if config.stem == "patch":
+            self.patch_embed: nn.Module = PatchEmbed3D(config, config.tubelet_size)
+        else:
+            self.patch_embed = ConvStem(config)
         self.blocks = make_blocks(
             config.depth, config.embed_dim, config.num_heads, config.mlp_ratio
         )
-        self.norm = nn.LayerNorm(config.embed_dim, eps=NORM_EPS)
+        self._make_rest()
         initialise(self, self.blocks)
+
+    def _make_rest(self) -> None:
+        """What differs between versions."""
+        self.norm = nn.LayerNorm(self.config.embed_dim, eps=NORM_EPS)
 
     @property
     def size(self) -> int:
@@ -145,28 +157,47 @@ class Encoder(nn.Module):
         Raises:
             ValueError: when the frames do not divide into tubelets and patches.
         """
-        self._check(video)
-        x = self.patch_embed(video)  # (B, D, T', H', W')
-        steps, rows, columns = x.shape[2:]
-        x = x.flatten(2).transpose(1, 2)  # (B, N, D)
-        head_dim = self.config.embed_dim // self.config.num_heads
-        if mask is None:
-            table = grid_table(steps, rows, columns, head_dim, x.device)  # (2, N, d)
-        else:
-            x = torch.gather(x, 1, mask.unsqueeze(-1).expand(-1, -1, x.shape[-1]))  # (B, K, D)
-            table = rotary_table(*token_positions(mask, rows, columns), head_dim)  # (2, B, K, d)
-            table = table.unsqueeze(2)  # (2, B, 1, K, d): the same for all heads
+        x, table = self._tokens(video, mask)
         for block in self.blocks:
             x = block(x, table)
         out: Tensor = self.norm(x)
         return out
+
+    def _tokens(self, video: Tensor, mask: Tensor | None) -> tuple[Tensor, Tensor]:
+        """Tokens (B, N or K, D) and their rotary table."""
+        self._check(video)
+        x = self._embed(video)  # (B, D, T', H', W')
+        steps, rows, columns = x.shape[2:]
+        x = x.flatten(2).transpose(1, 2)  # (B, N, D)
+        head_dim = self.config.embed_dim // self.config.num_heads
+        (down, across), interleave = self._positions(rows, columns)
+        if mask is None:
+            spacing = (down, across)
+            return x, grid_table(steps, rows, columns, head_dim, x.device, spacing, interleave)
+        x = torch.gather(x, 1, mask.unsqueeze(-1).expand(-1, -1, x.shape[-1]))  # (B, K, D)
+        time, height, width = token_positions(mask, rows, columns)
+        table = rotary_table(time, height * down, width * across, head_dim, interleave)
+        return x, table.unsqueeze(2)  # (2, B, 1, K, d): the same for all heads
+
+    def _embed(self, video: Tensor) -> Tensor:
+        """(B, 3, T, H, W) -> (B, D, T', H', W')."""
+        out: Tensor = self.patch_embed(video)
+        return out
+
+    def _positions(self, rows: int, columns: int) -> tuple[tuple[float, float], bool]:
+        """Spacing of rows and columns, and whether frequencies are interleaved."""
+        return (1.0, 1.0), False
+
+    def _whole(self, frames: int) -> bool:
+        """Whether so many frames make whole tubelets."""
+        return frames > 0 and frames % self.config.tubelet_size == 0
 
     def _check(self, video: Tensor) -> None:
         cfg = self.config
         if video.dim() != 5 or video.shape[1] != 3:
             raise ValueError(f"a video has shape (B, 3, T, H, W), got {tuple(video.shape)}")
         frames, height, width = video.shape[2:]
-        if frames % cfg.tubelet_size or not frames:
+        if not self._whole(frames):
             raise ValueError(f"{frames} frames do not divide into tubelets of {cfg.tubelet_size}")
         if height % cfg.patch_size or width % cfg.patch_size:
             raise ValueError(

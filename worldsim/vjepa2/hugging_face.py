@@ -106,6 +106,8 @@ def to_hugging_face(
             f"the Hugging Face layout holds an encoder and at most a masked predictor, not: "
             f"{', '.join(configs)}"
         )
+    if getattr(configs["encoder"], "version", "2") != "2":
+        raise CheckpointError("the Hugging Face layout knows V-JEPA 2, not 2.1")
     if getattr(configs["encoder"], "stem", "patch") != "patch":
         raise CheckpointError("the Hugging Face layout knows no conv stem")
     written: dict[str, Any] = {"architectures": ["VJEPA2Model"], "model_type": "vjepa2", **_FIXED}

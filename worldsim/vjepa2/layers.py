@@ -7,7 +7,8 @@ The rotary table of a token holds time in the first dimensions of a head, then h
 what is left over is not turned. V-JEPA 2.0 pairs neighbouring dimensions but repeats its
 frequencies block-wise (``repeat``, not ``repeat_interleave``; upstream pull request #15). Its
 weights were trained that way, so it is kept. It follows that attention depends on where a token
-is, not only on how far apart two tokens are: plan at positions that training has seen.
+is, not only on how far apart two tokens are: plan at positions that training has seen. V-JEPA 2.1
+turns both dimensions of a pair alike (``interleave``).
 """
 
 from __future__ import annotations
@@ -37,7 +38,9 @@ def token_positions(ids: Tensor, rows: int, columns: int) -> tuple[Tensor, Tenso
     return ids // (rows * columns), ids // columns % rows, ids % columns
 
 
-def rotary_table(time: Tensor, height: Tensor, width: Tensor, head_dim: int) -> Tensor:
+def rotary_table(
+    time: Tensor, height: Tensor, width: Tensor, head_dim: int, interleave: bool = False
+) -> Tensor:
     """Cosines and signed sines (2, ..., head_dim) of token positions (...).
 
     The minus sign of a rotation matrix's upper sine is folded into the table.
@@ -45,7 +48,10 @@ def rotary_table(time: Tensor, height: Tensor, width: Tensor, head_dim: int) -> 
     size = axis_size(head_dim)
     omega = 10000.0 ** -(torch.arange(size // 2, device=time.device) / (size / 2))  # (size / 2,)
     halves = [axis.unsqueeze(-1) * omega for axis in (time, height, width)]  # (..., size / 2) each
-    angles = torch.cat([half for half in halves for _ in range(2)], dim=-1)  # (..., 3 * size)
+    if interleave:
+        angles = torch.cat(halves, dim=-1).repeat_interleave(2, dim=-1)  # (..., 3 * size)
+    else:
+        angles = torch.cat([half for half in halves for _ in range(2)], dim=-1)
     angles = F.pad(angles, (0, head_dim - 3 * size))  # (..., head_dim)
     sign = torch.tensor([-1.0, 1.0], device=time.device).repeat(head_dim // 2)
     return torch.stack([angles.cos(), angles.sin() * sign])
@@ -58,14 +64,19 @@ def grid_table(
     columns: int,
     head_dim: int,
     device: torch.device,
-    width_step: float = 1.0,
+    spacing: tuple[float, float] = (1.0, 1.0),
+    interleave: bool = False,
 ) -> Tensor:
-    """Table (2, steps * rows * columns, head_dim) of all tokens of a grid."""
+    """Table (2, steps * rows * columns, head_dim) of all tokens of a grid.
+
+    ``spacing`` is the distance between rows and between columns.
+    """
     # A tensor made in inference mode could not be used in training later.
     with torch.inference_mode(False):
         ids = torch.arange(steps * rows * columns, device=device)
         time, height, width = token_positions(ids, rows, columns)
-        return rotary_table(time, height, width * width_step, head_dim)
+        down, across = spacing
+        return rotary_table(time, height * down, width * across, head_dim, interleave)
 
 
 def rotate(x: Tensor, table: Tensor) -> Tensor:

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from worldsim.vjepa2.ac_predictor import ACPredictor, ACPredictorConfig
 from worldsim.vjepa2.encoder import Encoder, EncoderConfig
 from worldsim.vjepa2.predictor import Predictor, PredictorConfig
+from worldsim.vjepa2.version_2_1 import LEVELS, Encoder21, Predictor21
 
 Kind = Literal["encoder", "predictor", "ac_predictor"]
 KINDS: tuple[Kind, ...] = ("encoder", "predictor", "ac_predictor")
@@ -67,6 +68,7 @@ def from_official(kind: str, config: Mapping[str, Any], weights: Mapping[str, Te
     Args:
         kind: "encoder", "predictor" or "ac_predictor".
         config: upstream's constructor arguments; what does not change the model is ignored.
+            ``version="2.1"`` (not one of theirs) means the classes of V-JEPA 2.1.
         weights: upstream's names to tensors, with or without ``module.`` and ``backbone.``.
 
     Returns:
@@ -98,12 +100,18 @@ def translate(kind: str, config: Mapping[str, Any]) -> Config:
     patch = int(given["patch_size"])
     height, width = _pair(given["img_size"])
     rows, columns = height // patch, width // patch
+    version = str(given.get("version", "2"))
     if kind == "encoder":
-        return EncoderConfig(height, patch, int(given["tubelet_size"]), **size)
+        return EncoderConfig(height, patch, int(given["tubelet_size"]), **size, version=version)
     size["predictor_embed_dim"] = given["predictor_embed_dim"]
     if kind == "predictor":
-        tokens = int(given["num_mask_tokens"])
-        return PredictorConfig((rows, columns), num_mask_tokens=tokens, **size)
+        size |= {"num_mask_tokens": int(given["num_mask_tokens"]), "version": version}
+        if version == "2.1":
+            levels = int(given.get("n_output_distillation", LEVELS))
+            teacher = given.get("teacher_embed_dim")
+            target = None if teacher is None else int(teacher) // levels
+            size |= {"levels": levels, "target_dim": target}
+        return PredictorConfig((rows, columns), **size)
     return ACPredictorConfig(
         (rows, columns),
         action_dim=int(given["action_embed_dim"]),
@@ -127,12 +135,19 @@ def arguments(config: Config, patch_size: int = 16) -> dict[str, Any]:
         if config.stem != "patch":
             raise CheckpointError(f"the official layout knows no {config.stem} stem")
         given |= {"patch_size": config.patch_size, "tubelet_size": config.tubelet_size}
-        return given | {"img_size": config.img_size, "use_rope": True}
+        given |= {"img_size": config.img_size, "use_rope": True}
+        return given | ({"version": config.version} if config.version != "2" else {})
     rows, columns = config.grid
     given |= {"img_size": [rows * patch_size, columns * patch_size], "patch_size": patch_size}
     given |= {"predictor_embed_dim": config.predictor_embed_dim, "use_rope": True}
     if isinstance(config, PredictorConfig):
-        return given | {"use_mask_tokens": True, "num_mask_tokens": config.num_mask_tokens}
+        given |= {"use_mask_tokens": True, "num_mask_tokens": config.num_mask_tokens}
+        if config.version == "2":
+            return given
+        target = config.target_dim
+        teacher = None if target is None else target * config.levels
+        given |= {"n_output_distillation": config.levels, "teacher_embed_dim": teacher}
+        return given | {"version": config.version}
     if config.state_dim != config.action_dim or config.width_step != rows / columns:
         raise CheckpointError(
             "the official layout has one size for actions and states and square grids: this "
@@ -144,6 +159,19 @@ def arguments(config: Config, patch_size: int = 16) -> dict[str, Any]:
     }
 
 
+@overload
+def new_module(config: EncoderConfig) -> Encoder: ...
+@overload
+def new_module(config: Config) -> nn.Module: ...
+def new_module(config: Config) -> nn.Module:
+    """An untrained module of a configuration, of its version."""
+    if isinstance(config, EncoderConfig):
+        return Encoder(config) if config.version == "2" else Encoder21(config)
+    if isinstance(config, PredictorConfig):
+        return Predictor(config) if config.version == "2" else Predictor21(config)
+    return ACPredictor(config)
+
+
 def build(
     config: Config, weights: Mapping[str, Tensor], dtype: torch.dtype = torch.float32
 ) -> nn.Module:
@@ -153,12 +181,7 @@ def build(
         CheckpointError: names or shapes do not fit; the first ones are named.
     """
     with torch.device("meta"):
-        if isinstance(config, EncoderConfig):
-            module: nn.Module = Encoder(config)
-        elif isinstance(config, PredictorConfig):
-            module = Predictor(config)
-        else:
-            module = ACPredictor(config)
+        module = new_module(config)
     expected = {name: tensor.shape for name, tensor in module.state_dict().items()}
     given = {name: tensor for name, tensor in weights.items() if name not in _UNUSED}
     name = type(module).__name__

@@ -1,5 +1,6 @@
 """Upstream's ``.pt`` files: a pickle of ``encoder``, ``target_encoder`` and ``predictor`` entries.
 
+V-JEPA 2.1 keeps the moving average under ``ema_encoder`` (ViT-B and ViT-L) or ``target_encoder``.
 Names carry the prefixes of wrappers, and a trainer's entries lie beside them. The number of heads
 and the picture's size are in no shape, so they come from the released sizes, from a ``config``
 entry (ours; upstream ignores it), or from the caller. Nothing in a file is run.
@@ -32,10 +33,23 @@ from worldsim.vjepa2.official import (
 
 # Attention heads of the released widths.
 _HEADS: dict[Kind, dict[int, int]] = {
-    "encoder": {1024: 16, 1280: 16, 1408: 22},
+    "encoder": {768: 12, 1024: 16, 1280: 16, 1408: 22, 1664: 26},
     "predictor": {384: 12},
     "ac_predictor": {1024: 16},
 }
+
+PUBLISHED_DEPTHS = {
+    "vitl": (24, 12),
+    "vith": (32, 12),
+    "vitg": (40, 12),
+    "vitg-384": (40, 12),
+    "vjepa2-ac-vitg": (40, 24),
+    "vjepa2_1_vitb_dist_vitG_384": (12, 12),
+    "vjepa2_1_vitl_dist_vitG_384": (24, 12),
+    "vjepa2_1_vitg_384": (40, 24),
+    "vjepa2_1_vitG_384": (48, 24),
+}
+"""Blocks of encoder and predictor in each released file."""
 
 
 def read_official(path: Path, encoder_entry: str, given: Mapping[str, Mapping[str, Any]]) -> Parts:
@@ -45,7 +59,10 @@ def read_official(path: Path, encoder_entry: str, given: Mapping[str, Mapping[st
         CheckpointError: damaged, unsafe or no V-JEPA 2.
     """
     entries = _unpickle(path)
-    present = [name for name in (encoder_entry, "encoder", "target_encoder") if name in entries]
+    names = (encoder_entry, "encoder", "target_encoder", "ema_encoder")
+    present = [name for name in names if name in entries]
+    if present and _is_2_1(_tensors(path, entries, present[-1])):
+        present = present[-1:]
     sources = {"encoder": present[0]} if present else {}
     if "predictor" in entries:
         conditioned = any("action_encoder" in name for name in _tensors(path, entries, "predictor"))
@@ -53,7 +70,7 @@ def read_official(path: Path, encoder_entry: str, given: Mapping[str, Mapping[st
     if not sources:
         raise CheckpointError(
             f"{path} is not a V-JEPA 2 checkpoint: it holds {name_some(entries)}, but neither "
-            "encoder, target_encoder nor predictor"
+            "encoder, target_encoder, ema_encoder nor predictor"
         )
     own = entries.get("config")
     known = {**(own if isinstance(own, dict) else {}), **given}
@@ -66,6 +83,7 @@ def read_official(path: Path, encoder_entry: str, given: Mapping[str, Mapping[st
                 configs[kind] = translate(kind, known[kind])
             else:
                 configs[kind] = _infer(path, kind, weights[kind])
+    _check_depths(path, configs)
     ignored = tuple(name for name in entries if name not in {*sources.values(), "config"})
     return Parts(configs, weights, ignored)
 
@@ -83,8 +101,9 @@ def official_entries(
     entries: dict[str, Any] = {"config": {k: arguments(c) for k, c in configs.items()}}
     for kind, part in weights.items():
         named = {f"module.backbone.{name}": tensor for name, tensor in part.items()}
-        # Upstream reads one or the other; they share their storage in the file.
-        for entry in ("encoder", "target_encoder") if kind == "encoder" else ("predictor",):
+        # Upstream reads one or another; they share their storage in the file.
+        eyes = ("encoder", "target_encoder", "ema_encoder")
+        for entry in eyes if kind == "encoder" else ("predictor",):
             entries[entry] = named
     return entries
 
@@ -115,20 +134,38 @@ def _tensors(path: Path, entries: Mapping[str, Any], name: str) -> dict[str, Ten
     return part
 
 
+def _is_2_1(weights: Mapping[str, Tensor]) -> bool:
+    """Whether an encoder or a masked predictor is one of V-JEPA 2.1."""
+    return any("norms_block." in name or "predictor_proj_context." in name for name in weights)
+
+
+def _check_depths(path: Path, configs: Mapping[Kind, Config]) -> None:
+    """Refuse a released file of which a part is missing: too few blocks fit any depth.
+
+    Raises:
+        CheckpointError: naming how many blocks there are and how many there should be.
+    """
+    if path.stem not in PUBLISHED_DEPTHS:
+        return
+    for kind, config in configs.items():
+        wanted = PUBLISHED_DEPTHS[path.stem][kind != "encoder"]
+        if config.depth != wanted:
+            raise CheckpointError(
+                f"{path} has {config.depth} blocks in its {kind}, the released one {wanted}: "
+                "a part of it is missing"
+            )
+
+
 def _infer(path: Path, kind: Kind, weights: Weights) -> Config:
     """Configuration of a released model, from the shapes of its weights and its file's name."""
-    side = 384 if "384" in path.stem else 256
-    blocks, first = ("blocks", "") if kind == "encoder" else ("predictor_blocks", "predictor_")
+    newer = _is_2_1(weights)
+    side = 384 if newer or "384" in path.stem else 256
+    blocks = "blocks" if kind == "encoder" else "predictor_blocks"
     try:
         hidden, width = weights[f"{blocks}.0.mlp.fc1.weight"].shape
-        if kind == "encoder":
-            _, _, tubelet, patch, _ = weights["patch_embed.proj.weight"].shape
-            extra: dict[str, Any] = {"tubelet_size": tubelet, "patch_size": patch}
-        else:
-            inner, outer = weights[f"{first}embed.weight"].shape
-            extra = {"predictor_embed_dim": inner, "embed_dim": outer}
-        if kind == "ac_predictor":
-            extra["action_embed_dim"] = weights["action_encoder.weight"].shape[1]
+        extra = {"encoder": _of_encoder, "predictor": _of_predictor, "ac_predictor": _of_ac}[kind](
+            weights
+        )
     except (KeyError, ValueError) as error:
         raise CheckpointError(
             f"{path} is not a V-JEPA 2 checkpoint: its {kind} has other layers"
@@ -139,7 +176,6 @@ def _infer(path: Path, kind: Kind, weights: Weights) -> Config:
             f"attention heads is unknown (released: {name_some(_HEADS[kind])})"
         )
     numbers = [int(m.group(1)) for n in weights if (m := re.match(rf"{blocks}\.(\d+)\.", n))]
-    tokens = sum(name.startswith("mask_tokens.") for name in weights)
     return translate(
         kind,
         {
@@ -148,7 +184,38 @@ def _infer(path: Path, kind: Kind, weights: Weights) -> Config:
             "depth": max(numbers) + 1,
             "num_heads": _HEADS[kind][width],
             "mlp_ratio": hidden / width,
-            "num_mask_tokens": tokens,
+            "version": "2.1" if newer else "2",
             **extra,
         },
     )
+
+
+# Upstream's arguments that the shapes of a part tell.
+
+
+def _of_encoder(weights: Weights) -> dict[str, Any]:
+    _, _, tubelet, patch, _ = weights["patch_embed.proj.weight"].shape
+    return {"tubelet_size": tubelet, "patch_size": patch}
+
+
+def _of_ac(weights: Weights) -> dict[str, Any]:
+    inner, outer = weights["predictor_embed.weight"].shape
+    actions = weights["action_encoder.weight"].shape[1]
+    return {"predictor_embed_dim": inner, "embed_dim": outer, "action_embed_dim": actions}
+
+
+def _of_predictor(weights: Weights) -> dict[str, Any]:
+    tokens = sum(name.startswith("mask_tokens.") for name in weights)
+    given: dict[str, Any] = {"num_mask_tokens": tokens}
+    if "predictor_embed.weight" in weights:
+        inner, outer = weights["predictor_embed.weight"].shape
+        levels = 1
+    else:  # Linear, GELU, Linear over several depths
+        inner, outer = weights["predictor_embed.2.weight"].shape
+        levels = weights["predictor_embed.0.weight"].shape[1] // outer
+    given |= {"predictor_embed_dim": inner, "embed_dim": outer}
+    if not _is_2_1(weights):
+        return given
+    predicted = weights["predictor_proj.weight"].shape[0]
+    teacher = None if predicted == levels * outer else predicted
+    return given | {"n_output_distillation": levels, "teacher_embed_dim": teacher}

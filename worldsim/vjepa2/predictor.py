@@ -32,6 +32,9 @@ class PredictorConfig:
         num_heads: attention heads.
         num_mask_tokens: learned mask tokens, one per kind of mask.
         mlp_ratio: hidden width over C.
+        version: of V-JEPA, see ``worldsim.vjepa2.version_2_1``; what follows is for 2.1 alone.
+        levels: depths of the encoder whose latents come in side by side: 1 or 4.
+        target_dim: width of the latents predicted for each level; None is D.
     """
 
     grid: tuple[int, int] = (16, 16)
@@ -41,6 +44,9 @@ class PredictorConfig:
     num_heads: int = 12
     num_mask_tokens: int = 10
     mlp_ratio: float = 4.0
+    version: str = "2"
+    levels: int = 1
+    target_dim: int | None = None
 
 
 class Predictor(nn.Module):
@@ -50,15 +56,23 @@ class Predictor(nn.Module):
         super().__init__()
         self.config = config
         width = config.predictor_embed_dim
-        self.predictor_embed = nn.Linear(config.embed_dim, width)
+        self.predictor_embed = self._make_embed()
         # Zero at the start, as in the released configurations.
         self.mask_tokens = nn.ParameterList(
             nn.Parameter(torch.zeros(1, 1, width)) for _ in range(config.num_mask_tokens)
         )
         self.predictor_blocks = make_blocks(config.depth, width, config.num_heads, config.mlp_ratio)
         self.predictor_norm = nn.LayerNorm(width, eps=NORM_EPS)
-        self.predictor_proj = nn.Linear(width, config.embed_dim)
+        self._make_projections()
         initialise(self, self.predictor_blocks)
+
+    # What differs between versions.
+
+    def _make_embed(self) -> nn.Module:
+        return nn.Linear(self.config.embed_dim, self.config.predictor_embed_dim)
+
+    def _make_projections(self) -> None:
+        self.predictor_proj = nn.Linear(self.config.predictor_embed_dim, self.config.embed_dim)
 
     def forward(
         self, context: Tensor, mask_context: Tensor, mask_predict: Tensor, mask_index: int = 1
@@ -77,6 +91,14 @@ class Predictor(nn.Module):
         Raises:
             ValueError: when the masks do not fit the context.
         """
+        x = self._read(context, mask_context, mask_predict, mask_index)
+        out: Tensor = self.predictor_proj(x[:, mask_context.shape[1] :])  # (B, Kp, D)
+        return out
+
+    def _read(
+        self, context: Tensor, mask_context: Tensor, mask_predict: Tensor, mask_index: int
+    ) -> Tensor:
+        """Normalised tokens (B, Kc + Kp, C): those of the context, then those of hidden places."""
         if context.shape[:2] != mask_context.shape or len(context) != len(mask_predict):
             raise ValueError(
                 f"context {tuple(context.shape)}, its mask {tuple(mask_context.shape)} and the "
@@ -86,14 +108,18 @@ class Predictor(nn.Module):
         cfg = self.config
         blank = self.mask_tokens[mask_index % cfg.num_mask_tokens]
         hidden = blank.expand(*mask_predict.shape, -1)  # (B, Kp, C)
-        x = torch.cat([self.predictor_embed(context), hidden], dim=1)
+        x = self._mark(torch.cat([self.predictor_embed(context), hidden], dim=1))
         # Every token carries its own position, so their order does not matter (upstream sorts).
         places = torch.cat([mask_context, mask_predict], dim=1)  # (B, Kc + Kp)
         head_dim = cfg.predictor_embed_dim // cfg.num_heads
-        table = rotary_table(*token_positions(places, *cfg.grid), head_dim)
+        positions = token_positions(places, *cfg.grid)
+        table = rotary_table(*positions, head_dim, interleave=cfg.version == "2.1")
         table = table.unsqueeze(2)  # (2, B, 1, Kc + Kp, d): the same for all heads
         for block in self.predictor_blocks:
             x = block(x, table)
-        x = x[:, mask_context.shape[1] :]  # (B, Kp, C)
-        out: Tensor = self.predictor_proj(self.predictor_norm(x))
+        out: Tensor = self.predictor_norm(x)
         return out
+
+    def _mark(self, tokens: Tensor) -> Tensor:
+        """Tokens with what says where they come from."""
+        return tokens
