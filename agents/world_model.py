@@ -7,8 +7,9 @@ Tier C: it sees pictures and the robot's own state, and learnt from offline data
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from typing import Any, TypeVar
 
 import numpy as np
@@ -22,18 +23,17 @@ from envs import EnvSpec
 from envs.goals import GoalSequence
 from envs.spec import check_choice
 from worldsim import load_world_model, poses
-from worldsim.planning.cem import CEM, CEMConfig, Plan, shift
+from worldsim.planning.cem import CEM
 from worldsim.planning.cost import CostConfig, Imagine, LatentGoalCost, read_goal_pose
+from worldsim.planning.planner import WIDE, Plan, Planner, shift
+from worldsim.planning.vjepa2_ac import VJEPA2AC
 from worldsim.states import relative_action
 from worldsim.world_model import Context, WorldModel
 
 MODES = ("plan", "proposal", "servo")
 
 
-# Chosen on development seeds: a narrow search around the proposal, four steps ahead.
-_SEARCH = CEMConfig(
-    samples=32, elites=6, horizon=4, initial_std=(0.2, 0.2, 0.2, 0.0, 0.0, 0.2, 0.2)
-)
+# Chosen on development seeds, as are CEM's own: a narrow search around the proposal.
 _ENERGY = CostConfig(latent=1.0, pose=0.2, closedness=0.1, steps=0.05, trust=0.5, near=2.0)
 
 
@@ -51,7 +51,7 @@ class AgentConfig:
         mode: "plan", or a floor: "proposal" (the goal head alone), "servo" (no imagination).
     """
 
-    planner: CEMConfig = _SEARCH
+    planner: Planner = field(default_factory=CEM)
     cost: CostConfig = _ENERGY
     propose: bool = True
     advance: str = "arrival"
@@ -73,45 +73,29 @@ class AgentConfig:
                 raise ValueError(f"unknown {what} {given!r}: allowed are {', '.join(allowed)}")
 
 
-# The paper's planner: 800 samples, 10 refits to 10 elites, one step ahead, the box of 7.5 cm.
-VJEPA2_AC = AgentConfig(
-    planner=CEMConfig(
-        samples=800,
-        iterations=10,
-        elites=10,
-        horizon=1,
-        initial_std=(1.0, 1.0, 1.0, 0.0, 0.0, 0.0, 1.0),
-        minimum_std=0.0,
-        momentum=0.15,
-        momentum_std=0.75,
-        gripper_limit=0.75,
-        gripper_dead_zone=0.25,
-        answer="mean",
-    ),
-    cost=CostConfig(),
-    propose=False,
-    advance="schedule",
-)
+VJEPA2_AC = AgentConfig(VJEPA2AC(), CostConfig(), propose=False, advance="schedule")
 PLANNERS = {
     "default": AgentConfig(),
     "vjepa2-ac": VJEPA2_AC,
-    "search": AgentConfig(CEMConfig(horizon=4), replace(_ENERGY, trust=0.0), propose=False),
+    "search": AgentConfig(
+        CEM(samples=64, elites=8, spread=WIDE), replace(_ENERGY, trust=0.0), propose=False
+    ),
     **{mode: AgentConfig(mode=mode) for mode in ("proposal", "servo")},
 }
 
 
-Settings = TypeVar("Settings", CEMConfig, CostConfig)
+Settings = TypeVar("Settings", Planner, CostConfig)
 
 
 def _changed(settings: Settings, changes: Mapping[str, Any] | None) -> Settings:
     """Settings with some of them replaced; lists stand for tuples."""
-    known = [field.name for field in fields(settings)]
+    known = [one.name for one in fields(settings)]  # type: ignore[arg-type]
     for name in changes or {}:
         check_choice("planner setting", name, tuple(known))
     values: dict[str, Any] = {
         k: tuple(v) if isinstance(v, list) else v for k, v in (changes or {}).items()
     }
-    return replace(settings, **values)
+    return replace(settings, **values)  # type: ignore[type-var]
 
 
 class WorldModelAgent:
@@ -124,7 +108,7 @@ class WorldModelAgent:
         planner: one of ``PLANNERS``, in place of a config: our default, the paper's "vjepa2-ac",
             our "search" without proposals, or a floor without imagination.
         advance: overrides the config's.
-        search: overrides of the search, by ``CEMConfig``'s names (``{"samples": 64}``).
+        search: overrides of the search, by the planner's names (``{"samples": 64}``).
         energy: overrides of the energy, by ``CostConfig``'s names.
 
     Raises:
@@ -169,7 +153,7 @@ class WorldModelAgent:
                 f"a model of the recipe {self.model.config.recipe!r} has no read-out and no goal "
                 "head: plan with planner vjepa2-ac"
             )
-        self.planner = CEM(self.config.planner)
+        self.planner = self.config.planner
         self._views = views
         self._imagine: Imagine = self.model.rollout
 
@@ -178,7 +162,7 @@ class WorldModelAgent:
         self._rng = rng
         self._goals = self._encode({c: goal.images[c] for c in self._views})  # (K, N, D)
         self._subgoals = SubGoals(goal.budgets, self.config.advance)
-        self._mean: NDArray[np.float32] | None = None
+        self._mean: Tensor | None = None
         self._latents: list[Tensor] = []
         self._proprio: list[NDArray[np.float64]] = []
         self._actions: list[NDArray[np.float64]] = []
@@ -255,7 +239,7 @@ class WorldModelAgent:
             chunk, steps = self._propose(latent, goal, proprio, target)
             self._diagnostics["steps_to_go"] = steps
             if self.config.mode == "proposal":
-                return np.asarray(chunk[0], dtype=np.float64)
+                return chunk[0].double().numpy()
         context = Context(
             torch.stack(self._latents),
             np.array(self._actions).reshape(-1, 7),
@@ -267,14 +251,18 @@ class WorldModelAgent:
             self.model, context, goal, goal_pose, self.config.cost, self._imagine, chunk, steps
         )
         plan = self._search(cost, chunk)
+        energy = float(plan.cost)
+        if not math.isfinite(energy):
+            raise ValueError("no candidate has a finite energy: the model's latents are not finite")
         self._mean = shift(plan.mean)
-        self._diagnostics |= {"energy": plan.cost, "plan": plan.actions}
-        return np.asarray(plan.actions[0], dtype=np.float64)
+        self._diagnostics |= {"energy": energy, "plan": plan.actions.numpy()}
+        return plan.actions[0].double().numpy()
 
-    def _search(self, cost: LatentGoalCost, chunk: NDArray[np.float32] | None) -> Plan:
+    def _search(self, cost: LatentGoalCost, chunk: Tensor | None) -> Plan:
         """Around the proposal, if there is one; the rest of the last plan is a candidate, too."""
         if chunk is None:
-            return self.planner.plan(cost, self._rng, self._mean)
+            nothing = torch.zeros(self.planner.horizon, 7)
+            return self.planner.plan(cost, self._rng, nothing if self._mean is None else self._mean)
         last = None if self._mean is None else self._mean[None]
         return self.planner.plan(cost, self._rng, chunk, last)
 
@@ -285,7 +273,7 @@ class WorldModelAgent:
         goal: Tensor,
         proprio: NDArray[np.float64],
         target: NDArray[np.float64],
-    ) -> tuple[NDArray[np.float32], float]:
+    ) -> tuple[Tensor, float]:
         """The goal head's chunk (H, 7), fitted to the planner's horizon, and steps to go."""
         actions, steps = self.model.propose(
             latent[None],
@@ -293,10 +281,10 @@ class WorldModelAgent:
             torch.as_tensor(proprio[None], dtype=torch.float32),
             torch.as_tensor(target[6:7], dtype=torch.float32),
         )
-        chunk = actions[0].float().numpy()
-        horizon = self.config.planner.horizon
-        repeat = np.repeat(chunk[-1:], max(0, horizon - len(chunk)), axis=0)
-        return np.concatenate([chunk, repeat])[:horizon], float(steps[0])
+        chunk = actions[0].float()
+        horizon = self.planner.horizon
+        repeat = chunk[-1:].expand(max(0, horizon - len(chunk)), -1)
+        return torch.cat([chunk, repeat])[:horizon], float(steps[0])
 
     def _servo(
         self,

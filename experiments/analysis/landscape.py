@@ -41,7 +41,7 @@ from worldsim import load_world_model
 from worldsim.data import Episode, TrajectoryDataset
 from worldsim.imagination import Recording, imagine, nearest, open_loop_errors
 from worldsim.planning.cost import CostConfig, LatentGoalCost, read_goal_pose
-from worldsim.planning.landscape import energies, minimum
+from worldsim.planning.landscape import energies, minimum, score
 from worldsim.probes import probe
 from worldsim.world_model import WorldModel
 
@@ -234,7 +234,7 @@ def ranking(model: WorldModel, config: CostConfig, seen: list[Seen]) -> dict[str
             continue
         if closed.risen() > RISE_M > opened.risen():
             actions = np.stack([closed.recording.actions, opened.recording.actions])
-            close, open_ = energy(model, config, (closed, 0), actions.shape[1])(actions)
+            close, open_ = score(energy(model, config, (closed, 0), actions.shape[1]), actions)
             states, right = states + 1, right + int(close < open_)
     return {"states": states, "right": right}
 

@@ -16,10 +16,10 @@ from envs.goals import make_goals
 from experiments.runs.episode import run_episode
 from tests.worldsim.test_world_model import released_file, small_model
 from worldsim import load_world_model
-from worldsim.planning.cem import CEMConfig
+from worldsim.planning.cem import CEM
 
 CAMERAS = ("left", "wrist")
-QUICK = CEMConfig(samples=8, iterations=1, elites=2, horizon=2)
+QUICK = CEM(samples=8, iterations=1, elites=2, horizon=2)
 
 
 @pytest.mark.parametrize(

@@ -37,9 +37,9 @@ def test_the_minimum_is_the_action_that_was_taken():
 def test_a_deeper_well_beyond_a_nearer_one_is_found():
     def wells(actions):
         move = actions[:, 0, :3]
-        near = np.linalg.norm(move - [0.1, 0.1, 0.1], axis=1)
-        deep = np.linalg.norm(move - [-0.9, 0.8, -0.7], axis=1) - 0.2
-        return np.minimum(near, deep).astype(np.float32)
+        near = (move - torch.tensor([0.1, 0.1, 0.1])).norm(dim=1)
+        deep = (move - torch.tensor([-0.9, 0.8, -0.7])).norm(dim=1) - 0.2
+        return torch.minimum(near, deep)
 
     np.testing.assert_allclose(minimum(wells, TRUE), [-0.9, 0.8, -0.7], atol=0.005)
 

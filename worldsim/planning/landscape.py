@@ -10,8 +10,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+import torch
+from numpy.typing import NDArray
 
-from worldsim.planning.cem import Array, Cost
+from worldsim.planning.planner import Cost
+
+Array = NDArray[np.float32]
 
 TRANSLATION = (0, 1, 2)
 
@@ -23,11 +27,17 @@ def candidates(action: Array, axes: Sequence[int], values: Array) -> Array:
     return found
 
 
+def score(cost: Cost, actions: Array) -> Array:
+    """Energies (S,) of actions (S, H, A)."""
+    found: Array = cost(torch.from_numpy(actions)).cpu().numpy()
+    return found
+
+
 def energies(cost: Cost, action: Array, axes: tuple[int, int], points: int = 25) -> Array:
     """Energies (points, points) over two axes from -1 to 1; the first axis is the first index."""
     ticks = np.linspace(-1.0, 1.0, points, dtype=np.float32)
     values = np.stack(np.meshgrid(ticks, ticks, indexing="ij"), axis=-1).reshape(-1, 2)
-    return cost(candidates(action, axes, values)).reshape(points, points)
+    return score(cost, candidates(action, axes, values)).reshape(points, points)
 
 
 def minimum(cost: Cost, action: Array, points: int = 7, rounds: int = 5) -> Array:
@@ -46,6 +56,6 @@ def minimum(cost: Cost, action: Array, points: int = 7, rounds: int = 5) -> Arra
     best, reach = np.zeros(3, dtype=np.float32), 1.0
     for _ in range(rounds):
         values = np.clip(best + reach * cube, -1.0, 1.0)
-        best = values[np.argmin(cost(candidates(action, TRANSLATION, values)))]
+        best = values[np.argmin(score(cost, candidates(action, TRANSLATION, values)))]
         reach *= 2.0 / (points - 1)
     return best
