@@ -106,8 +106,9 @@ class ManipulationEnv(gym.Env[dict[str, Any], NDArray[np.float32]]):
         self._progress = Progress()
         self.action_space = spaces.Box(-1.0, 1.0, (7,), np.float32)
         self.observation_space = self._observer.space()
-        if obs_mode != "pixels":
-            # Stable-Baselines3 takes any env with this method for a GoalEnv.
+        if obs_mode != "pixels" and reward == "sparse":
+            # Stable-Baselines3 takes any env with this method for a GoalEnv. A dense reward is no
+            # function of the goals: hindsight could only contradict it.
             self.compute_reward = self.sparse_reward
         self.scene = self._scene_of((object or "cube",) * self.task_spec.objects)
 
@@ -197,7 +198,7 @@ class ManipulationEnv(gym.Env[dict[str, Any], NDArray[np.float32]]):
     def sparse_reward(self, achieved_goal: Array, desired_goal: Array, info: Any) -> Any:
         """Vectorised over leading axes: 0 at the goal, -1 elsewhere.
 
-        It is ``compute_reward`` of a GoalEnv wherever goals are observed.
+        It is ``compute_reward`` of a GoalEnv wherever goals are observed and rewards are sparse.
         """
         return self._task.sparse_reward(achieved_goal, desired_goal)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gymnasium as gym
+from gymnasium.envs.registration import WrapperSpec
 
 from envs import grasp, pick_place, reach
 from envs.spec import check_choice
@@ -37,6 +38,7 @@ def register_task(spec: TaskSpec) -> None:
             entry_point="envs.env:ManipulationEnv",
             max_episode_steps=spec.budget,
             kwargs={"task": spec.name},
+            additional_wrappers=(WrapperSpec("GoalReward", "envs.goal_env:GoalReward", kwargs={}),),
         )
 
 

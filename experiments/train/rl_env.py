@@ -92,8 +92,8 @@ class TrainingEnv(gym.Env[dict[str, NDArray[np.float32]], NDArray[np.float32]]):
     def compute_reward(
         self, achieved_goal: NDArray[np.floating[Any]], desired_goal: Any, info: Any
     ) -> Any:
-        """The sparse reward of other goals, for hindsight."""
-        return self.base.sparse_reward(achieved_goal, desired_goal, info)
+        """The reward of other goals, for hindsight; only sparse rewards have one."""
+        return self.base.compute_reward(achieved_goal, desired_goal, info) * self._scale
 
     def checkpoint(self) -> dict[str, Any]:
         """Everything the rest of the training depends on."""
