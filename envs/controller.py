@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
+from envs.divergence import bad_numbers, check_finite
 from envs.geometry import (
     BASE_POS,
     GRIPPER_OPENING,
@@ -139,11 +140,15 @@ class CartesianController:
         return delta
 
     def advance(self, data: mujoco.MjData) -> None:
-        """One control period of physics towards the target."""
+        """One control period of physics towards the target.
+
+        Raises:
+            PhysicsError: the simulation diverged.
+        """
         start, goal = self.joint_target, self.inverse_kinematics(self.joint_target)
         finger_start = data.ctrl[self.finger_ctrl].copy()
         finger_goal = self._finger_open * (1.0 - self.target.closedness)
-        done = 0
+        done, before = 0, bad_numbers(data)
         for stage in range(1, INTERPOLATION_STAGES + 1):
             share = min(1.0, stage / (INTERPOLATION_STAGES * RAMP_SHARE))
             data.ctrl[self.arm_ctrl] = start + share * (goal - start)
@@ -151,6 +156,7 @@ class CartesianController:
             count = self.steps * stage // INTERPOLATION_STAGES - done
             mujoco.mj_step(self.model, data, nstep=count)
             done += count
+        check_finite(data, before)
         self.joint_target = goal
         # mj_step leaves positions of the last step's start in the derived quantities.
         mujoco.mj_forward(self.model, data)
