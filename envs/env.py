@@ -151,6 +151,9 @@ class ManipulationEnv(gym.Env[dict[str, Any], NDArray[np.float32]]):
     ) -> tuple[dict[str, Any], float, bool, bool, dict[str, Any]]:
         """Act for one control period. ``terminated`` and ``truncated`` are always False here.
 
+        Actions beyond [-1, 1] are clipped, and all are rounded to float32: what is executed can be
+        stored, and executed again.
+
         Raises:
             ValueError: the action is not seven finite numbers.
             envs.errors.PhysicsError: the simulation diverged; the episode is over.
@@ -163,7 +166,7 @@ class ManipulationEnv(gym.Env[dict[str, Any], NDArray[np.float32]]):
         if not np.isfinite(action).all():
             raise ValueError(f"action {action} has NaN or infinite entries: allowed is [-1, 1]")
         try:
-            self.scene.act(np.clip(action, -1.0, 1.0))
+            self.scene.act(np.clip(action, -1.0, 1.0).astype(np.float32))
         except PhysicsError:
             self._start = None
             raise
