@@ -26,10 +26,13 @@ def register_task(spec: TaskSpec) -> None:
         raise ValueError(f"there is another task {spec.name!r}")
     check_choice("solved_stage", spec.solved_stage, STAGES)
     for mode in GOAL_MODES:
-        if sum(spec.schedules.get(mode, {}).values()) != spec.budget:
+        schedule = spec.schedules.get(mode, {})
+        for stage in schedule:
+            check_choice("stage of the expert", stage, spec.expert().stages)
+        if sum(schedule.values()) != spec.budget:
             raise ValueError(
                 f"the schedule {mode!r} of task {spec.name!r} must share out the budget of "
-                f"{spec.budget} steps, got {dict(spec.schedules.get(mode, {}))}"
+                f"{spec.budget} steps, got {dict(schedule)}"
             )
     TASKS[spec.name], BUDGETS[spec.name] = spec, spec.budget
     if spec.id not in gym.registry:
