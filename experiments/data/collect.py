@@ -87,6 +87,7 @@ def main(config: CollectConfig) -> None:
         "image_size": config.image_size,
         "control_period": 0.25,
         "action_scale": envs.EnvSpec("grasp", (), 128, 0.25, 30).action_scale.tolist(),
+        "stages": list(STAGES),
         "recipe": "explorers-4",
     }
     with TrajectoryWriter(Path(config.out), meta) as writer:

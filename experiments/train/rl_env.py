@@ -40,7 +40,7 @@ class TrainingEnv(gym.Env[dict[str, NDArray[np.float32]], NDArray[np.float32]]):
         **options: Any,
     ) -> None:
         self.base: Any = envs.make(task, **{"obs_mode": "state"} | options).unwrapped
-        self._dims, self._scale = list(self.base.task_spec.action_dims), reward_scale
+        self._dims, self._scale = list(envs.TASKS[task].action_dims), reward_scale
         self._budget = self.base.env_spec.budget
         self._next, self._stride = (10_000 * seed + share[0]) % TRAINING_SEEDS, share[1]
         self._steps = 0
