@@ -10,6 +10,7 @@ from typing import Any
 
 import gymnasium as gym
 
+from envs.backend import requested_backend
 from envs.spec import CAMERAS, EnvSpec
 from envs.tasks import BUDGETS, TASKS, get_task, register, register_task
 
@@ -33,8 +34,10 @@ def make(task: str, **options: Any) -> gym.Env[Any, Any]:
         **options: see ``envs.env.ManipulationEnv``.
 
     Raises:
-        ValueError: for an unknown task or option, naming what is allowed.
+        ValueError: for an unknown task or option, or a ``MUJOCO_GL`` that is not offered, naming
+            what is allowed.
     """
+    requested_backend()
     return gym.make(get_task(task).id, **options)
 
 

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
+from envs.divergence import bad_numbers, check_finite
 from envs.geometry import (
     BASE_POS,
     GRIPPER_OPENING,
@@ -126,8 +127,13 @@ class CartesianController:
         data.ctrl[self.finger_ctrl] = self._finger_open
 
     def command(self, action: Array) -> Array:
-        """Move the target by an action in [-1, 1]; returns the (7,) action in physical units."""
-        delta = action * self.scale
+        """Move the target by an action (7,) in [-1, 1], float32.
+
+        Returns:
+            (7,) what is executed, in physical units: numbers that float32 holds, so that a data set
+            can. Divided by the scales they are an action again, and that is executed alike.
+        """
+        delta: Array = (action * self.scale).astype(np.float32).astype(np.float64)
         position = np.clip(self.target.position + delta[:3], WORKSPACE_LOW, WORKSPACE_HIGH)
         rotation = Rotation.from_euler("xyz", delta[3:6]) * self.target.rotation
         tilt = (rotation * DOWNWARD.inv()).as_rotvec()
@@ -139,11 +145,15 @@ class CartesianController:
         return delta
 
     def advance(self, data: mujoco.MjData) -> None:
-        """One control period of physics towards the target."""
+        """One control period of physics towards the target.
+
+        Raises:
+            PhysicsError: the simulation diverged.
+        """
         start, goal = self.joint_target, self.inverse_kinematics(self.joint_target)
         finger_start = data.ctrl[self.finger_ctrl].copy()
         finger_goal = self._finger_open * (1.0 - self.target.closedness)
-        done = 0
+        done, before = 0, bad_numbers(data)
         for stage in range(1, INTERPOLATION_STAGES + 1):
             share = min(1.0, stage / (INTERPOLATION_STAGES * RAMP_SHARE))
             data.ctrl[self.arm_ctrl] = start + share * (goal - start)
@@ -151,6 +161,7 @@ class CartesianController:
             count = self.steps * stage // INTERPOLATION_STAGES - done
             mujoco.mj_step(self.model, data, nstep=count)
             done += count
+        check_finite(data, before)
         self.joint_target = goal
         # mj_step leaves positions of the last step's start in the derived quantities.
         mujoco.mj_forward(self.model, data)

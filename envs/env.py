@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from copy import deepcopy
-from dataclasses import replace
+from dataclasses import fields, replace
 from typing import Any
 
 import gymnasium as gym
@@ -19,11 +19,12 @@ from gymnasium import spaces
 from numpy.typing import NDArray
 
 from envs.draws import Draws, factors_of
-from envs.objects import OBJECTS
+from envs.errors import PhysicsError
 from envs.observations import Observer
+from envs.options import EnvOptions
 from envs.progress import Progress
 from envs.scene import Scene
-from envs.spec import CAMERAS, OBS_MODES, REWARDS, EnvSpec, check_choice
+from envs.spec import CAMERAS, RENDER_MODES, EnvSpec, check_choice
 from envs.start import Start
 from envs.task import STAGES
 from envs.tasks import get_task
@@ -39,77 +40,51 @@ _SCENES_KEPT = 8
 class ManipulationEnv(gym.Env[dict[str, Any], NDArray[np.float32]]):
     """A Panda at a table, moved by 7-D Cartesian actions at a few hertz.
 
+    A copy, and what is unpickled, is at the same point of the same episode; changes made by hand to
+    its model stay behind.
+
     Args:
         task: one of ``envs.TASKS``.
-        cameras: which of "left", "right", "wrist" to render.
-        image_size: height and width of each frame, pixels.
-        obs_mode: "pixels" (frames), "state" (GoalEnv vectors) or "all". ``proprio`` and
-            ``target`` are always there; frames are rendered only when asked for.
-        reward: "sparse" (0 at the goal, -1 elsewhere, a function of the goals alone) or "dense".
-        control_period: seconds per action.
-        variation: name of one of ``envs.variations``.
-        object: fix the object kind instead of drawing it.
-        vectors: further senses to observe, names in ``envs.vectors``.
-        render_mode: "rgb_array", "human" or None.
+        **options: the other fields of ``envs.options.EnvOptions``.
 
     Raises:
-        ValueError: for an unknown option, naming what is allowed.
+        ValueError: for an unknown option, or a value that is not allowed.
     """
 
     metadata = {  # noqa: RUF012  (Gymnasium declares it as an instance attribute)
-        "render_modes": ["rgb_array", "human"],
+        "render_modes": list(RENDER_MODES),
         "render_fps": 4,
     }
 
-    def __init__(
-        self,
-        task: str,
-        cameras: tuple[str, ...] = ("left",),
-        image_size: int = 128,
-        obs_mode: str = "pixels",
-        reward: str = "sparse",
-        control_period: float = 0.25,
-        variation: str = "default",
-        object: str | None = None,
-        vectors: tuple[str, ...] = (),
-        render_mode: str | None = None,
-    ) -> None:
+    def __init__(self, task: str, **options: Any) -> None:
+        for name in options:
+            check_choice("option", name, tuple(field.name for field in fields(EnvOptions)))
+        self.options = chosen = EnvOptions(task, **options)
         self.task_spec = get_task(task)
-        if isinstance(cameras, str):
-            raise ValueError(f"cameras must be a tuple of names, not the string {cameras!r}")
-        for camera in cameras:
-            check_choice("camera", camera, CAMERAS)
-        for vector in vectors:
-            check_choice("vector", vector, tuple(VECTORS))
-        check_choice("obs_mode", obs_mode, OBS_MODES)
-        check_choice("reward", reward, REWARDS)
-        if object is not None:
-            check_choice("object", object, tuple(OBJECTS))
-        if render_mode is not None:
-            check_choice("render_mode", render_mode, tuple(self.metadata["render_modes"]))
-        if not 16 <= image_size <= 1024:
-            raise ValueError(f"image_size {image_size} is out of range: allowed are 16 to 1024")
-        self.render_mode = render_mode
-        self.obs_mode, self.reward = obs_mode, reward
-        self.variation, self.object = get_variation(variation), object
+        self.render_mode = chosen.render_mode
+        self.variation = get_variation(chosen.variation)
         self.env_spec = EnvSpec(
-            task, tuple(cameras), image_size, control_period, self.task_spec.budget
+            task,
+            tuple(chosen.cameras),
+            chosen.image_size,
+            chosen.control_period,
+            self.task_spec.budget,
         )
-        self._task = self.task_spec.task()
+        self._rules = self.task_spec.task()
         self._factors = factors_of(self.variation)
-        self._observer = Observer(
-            self.task_spec, self.env_spec, obs_mode, {name: VECTORS[name] for name in vectors}
-        )
+        vectors = {name: VECTORS[name] for name in chosen.vectors}
+        self._observer = Observer(self.task_spec, self.env_spec, chosen.obs_mode, vectors)
         self._scenes: dict[tuple[str, ...], Scene] = {}
         self._viewer: Any = None
         self._start: Start | None = None
         self._progress = Progress()
         self.action_space = spaces.Box(-1.0, 1.0, (7,), np.float32)
         self.observation_space = self._observer.space()
-        if obs_mode != "pixels":
-            # Stable-Baselines3 takes any env with this method for a GoalEnv.
+        if chosen.obs_mode != "pixels" and chosen.reward == "sparse":
+            # Stable-Baselines3 takes any env with this method for a GoalEnv. A dense reward is no
+            # function of the goals: hindsight could only contradict it.
             self.compute_reward = self.sparse_reward
-        self.scene = self._scene_of((object or "cube",) * self.task_spec.objects)
+        self.scene = self._scene_of((chosen.object or "cube",) * self.task_spec.objects)
 
     # -- what others read -----------------------------------------------------------------------
 
@@ -147,14 +122,19 @@ class ManipulationEnv(gym.Env[dict[str, Any], NDArray[np.float32]]):
         """Start an episode; the initial state is a function of the seed and the env's options.
 
         ``info`` has ``initial_state_hash`` and ``variation``, the parameters of every factor.
+
+        Raises:
+            ValueError: ``options`` are given: there are none.
         """
+        if options:
+            raise ValueError(f"reset takes no options, got {', '.join(map(repr, options))}")
         super().reset(seed=seed)
         episode_seed = int(self.np_random.integers(2**63)) if seed is None else int(seed)
-        draws = Draws(episode_seed, self.variation, self.object)
+        draws = Draws(episode_seed, self.variation, self.options.object)
         for _ in range(100):
-            start = self._task.sample_start(draws)
+            start = self._rules.sample_start(draws)
             self._begin(replace(start, parameters=draws.parameters))
-            if not self._task.condition(self.scene, start.goal):
+            if not self._rules.condition(self.scene, start.goal):
                 break
         else:
             raise RuntimeError(f"no unsolved start found for seed {episode_seed}")
@@ -171,6 +151,9 @@ class ManipulationEnv(gym.Env[dict[str, Any], NDArray[np.float32]]):
     ) -> tuple[dict[str, Any], float, bool, bool, dict[str, Any]]:
         """Act for one control period. ``terminated`` and ``truncated`` are always False here.
 
+        Actions beyond [-1, 1] are clipped, and all are rounded to float32: what is executed can be
+        stored, and executed again.
+
         Raises:
             ValueError: the action is not seven finite numbers.
             envs.errors.PhysicsError: the simulation diverged; the episode is over.
@@ -182,13 +165,17 @@ class ManipulationEnv(gym.Env[dict[str, Any], NDArray[np.float32]]):
             raise ValueError(f"action has shape {action.shape}: allowed is (7,)")
         if not np.isfinite(action).all():
             raise ValueError(f"action {action} has NaN or infinite entries: allowed is [-1, 1]")
-        self.scene.act(np.clip(action, -1.0, 1.0))
-        self._progress = self._progress.after(self.task_spec, self._task, self.scene, goal)
+        try:
+            self.scene.act(np.clip(action, -1.0, 1.0).astype(np.float32))
+        except PhysicsError:
+            self._start = None
+            raise
+        self._progress = self._progress.after(self.task_spec, self._rules, self.scene, goal)
         info = self._info()
         reward = (
             float(sum(info["reward_terms"].values()))
-            if self.reward == "dense"
-            else float(self.sparse_reward(self._task.achieved_goal(self.scene), goal, info))
+            if self.options.reward == "dense"
+            else float(self.sparse_reward(self._rules.achieved_goal(self.scene), goal, info))
         )
         if self.render_mode == "human":
             self.render()
@@ -197,9 +184,9 @@ class ManipulationEnv(gym.Env[dict[str, Any], NDArray[np.float32]]):
     def sparse_reward(self, achieved_goal: Array, desired_goal: Array, info: Any) -> Any:
         """Vectorised over leading axes: 0 at the goal, -1 elsewhere.
 
-        It is ``compute_reward`` of a GoalEnv wherever goals are observed.
+        It is ``compute_reward`` of a GoalEnv wherever goals are observed and rewards are sparse.
         """
-        return self._task.sparse_reward(achieved_goal, desired_goal)
+        return self._rules.sparse_reward(achieved_goal, desired_goal)
 
     def observe(self) -> tuple[dict[str, Any], dict[str, Any]]:
         """Observation and info of the present state, without acting."""
@@ -232,6 +219,8 @@ class ManipulationEnv(gym.Env[dict[str, Any], NDArray[np.float32]]):
     def get_state(self) -> dict[str, Any]:
         """Everything the future depends on; ``set_state`` and replay are bit-identical."""
         return {
+            "task": self.task,
+            "variation": self.variation.name,
             "start": self.start,
             "initial_state_hash": self.initial_state_hash,
             "physics": self.physics_state(),
@@ -241,13 +230,35 @@ class ManipulationEnv(gym.Env[dict[str, Any], NDArray[np.float32]]):
         }
 
     def set_state(self, state: dict[str, Any]) -> None:
-        """Return to a state that ``get_state`` of an env with the same options gave."""
+        """Return to a state that ``get_state`` of an env with the same options gave.
+
+        Raises:
+            ValueError: it is of another task or variation.
+        """
+        for what, own in (("task", self.task), ("variation", self.variation.name)):
+            if state[what] != own:
+                raise ValueError(f"a state of {what} {state[what]!r} given: this one is {own!r}")
         self._dress(state["start"])
         self.scene.set_physics_state(state["physics"])
         self.scene.controller.set_state(state["controller"])
         self.initial_state_hash = state["initial_state_hash"]
         self._progress = state["progress"]
         self.np_random.bit_generator.state = state["rng"]
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Options and state: renderers and viewer are opened anew."""
+        return {
+            "options": self.options,
+            "spec": self.spec,
+            "seed": self._np_random_seed,
+            "state": None if self._start is None else self.get_state(),
+        }
+
+    def __setstate__(self, saved: dict[str, Any]) -> None:
+        self.__init__(**vars(saved["options"]))  # type: ignore[misc]
+        self.spec, self._np_random_seed = saved["spec"], saved["seed"]
+        if saved["state"] is not None:
+            self.set_state(saved["state"])
 
     def render_state(
         self, physics: Array, camera: str = "left", size: int | None = None
@@ -322,14 +333,14 @@ class ManipulationEnv(gym.Env[dict[str, Any], NDArray[np.float32]]):
         self._progress = Progress()
 
     def _info(self) -> dict[str, Any]:
-        task, scene, goal = self._task, self.scene, self.start.goal
+        rules, scene, goal = self._rules, self.scene, self.start.goal
         return {
             "is_success": self._progress.success,
             "stage": STAGES[self._progress.stage],
-            "reward_terms": task.reward_terms(scene, goal),
-            "distance_m": task.distance(scene, goal),
-            **task.info(scene, goal),
+            "reward_terms": rules.reward_terms(scene, goal),
+            "distance_m": rules.distance(scene, goal),
+            **rules.info(scene, goal),
         }
 
     def _observation(self) -> dict[str, Any]:
-        return self._observer.observe(self.scene, self._task, self.start.goal, self.frame)
+        return self._observer.observe(self.scene, self._rules, self.start.goal, self.frame)

@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 
 import envs
 from envs.env import ManipulationEnv
+from envs.errors import PhysicsError
 from envs.rendering import renderer_name
 from envs.spec import check_choice
 from envs.task import GOAL_MODES
@@ -111,7 +112,10 @@ def expert_looks(env: ManipulationEnv, mode: str, look: Callable[[], T]) -> dict
         if before is not None:
             # A stage passed again after a slip is looked at again: the last time counts.
             seen.update({name: look() for name in expert.stages[before:after] if name in schedule})
-        _, _, _, _, info = env.step(action)
+        try:
+            _, _, _, _, info = env.step(action)
+        except PhysicsError:
+            return None
         solved = solved or info["is_success"]
         if solved and expert.stage == "done":
             break

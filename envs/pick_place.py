@@ -28,7 +28,7 @@ RETREAT_M = 0.07
 
 
 class PickPlace(Task):
-    """Goal: (4,) object centre at rest on the platform and 0 for "released"."""
+    """Goal: (4,) object centre on the platform and 0 for "left alone"."""
 
     def sample_start(self, draws: Draws) -> Start:
         """Object and platform at least ``MIN_TRAVEL_M`` apart."""
@@ -43,23 +43,20 @@ class PickPlace(Task):
         return Start(tool, yaw, goal, (ObjectStart(kind, half, place, turn),), platform)
 
     def achieved_goal(self, scene: Scene) -> Array:
-        """(4,) object centre, and whether any finger still touches it."""
-        return np.append(scene.object_position(), float(scene.finger_contacts().any()))
+        """(4,) object centre, and whether a finger touches it or it moves."""
+        moves = float(np.linalg.norm(scene.object_velocity()[:3])) >= STILL_M_PER_S
+        busy = moves or bool(scene.finger_contacts().any())
+        return np.append(scene.object_position(), float(busy))
 
     def sparse_reward(self, achieved_goal: Array, desired_goal: Array) -> Any:
-        """0 where the released object is within 4 cm of its place, -1 elsewhere."""
+        """0 where the object is within 4 cm of its place and left alone, -1 elsewhere."""
         offset = np.subtract(achieved_goal, desired_goal)
         near = np.linalg.norm(offset[..., :3], axis=-1) < TOLERANCE_M
         return np.where(near & (np.abs(offset[..., 3]) < 0.5), 0.0, -1.0)
 
     def condition(self, scene: Scene, goal: Array) -> bool:
         """On the platform within 4 cm of its centre, released and still."""
-        return (
-            self.distance(scene, goal) < TOLERANCE_M
-            and scene.on_platform()
-            and not scene.finger_contacts().any()
-            and float(np.linalg.norm(scene.object_velocity()[:3])) < STILL_M_PER_S
-        )
+        return super().condition(scene, goal) and scene.on_platform()
 
     def distance(self, scene: Scene, goal: Array) -> float:
         """Metres from the object's centre to its place on the platform."""

@@ -46,10 +46,6 @@ class Reach(Task):
         distance = np.linalg.norm(np.subtract(achieved_goal, desired_goal), axis=-1)
         return np.where(distance < TOLERANCE_M, 0.0, -1.0)
 
-    def condition(self, scene: Scene, goal: Array) -> bool:
-        """Within 2 cm."""
-        return self.distance(scene, goal) < TOLERANCE_M
-
     def distance(self, scene: Scene, goal: Array) -> float:
         """Metres from tool centre to goal."""
         return float(np.linalg.norm(scene.tool_position() - goal))

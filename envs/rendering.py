@@ -25,6 +25,8 @@ import mujoco
 import numpy as np
 from numpy.typing import NDArray
 
+from envs.backend import BACKENDS, requested_backend
+
 VISIBLE_GROUPS = (0, 1, 2)
 """Geom groups that are drawn; collision-only shapes live in group 3."""
 
@@ -37,7 +39,6 @@ _HIDDEN = (
     mujoco.mjtRndFlag.mjRND_HAZE,
     mujoco.mjtRndFlag.mjRND_FOG,
 )
-_BACKENDS = {"egl": "mujoco.egl", "osmesa": "mujoco.osmesa"}
 _EGL_PLATFORM_DEVICE_EXT = 0x313F
 
 _gl: Any = None  # the process's OpenGL context
@@ -163,6 +164,7 @@ def renderer_name() -> str:
     """What draws the pictures, e.g. ``llvmpipe (LLVM 15.0.6, 256 bits)`` or a GPU's name.
 
     Raises:
+        ValueError: ``MUJOCO_GL`` says something that is not offered.
         RuntimeError: no OpenGL library works.
     """
     _gl_context().make_current()
@@ -177,12 +179,14 @@ def choose_backend() -> str:
     Returns:
         ``"egl"`` or ``"osmesa"``: what the variable says, else what PyOpenGL is bound to, else
         EGL if it works, else OSMesa.
+
+    Raises:
+        ValueError: ``MUJOCO_GL`` says something else.
     """
-    for variable in ("MUJOCO_GL", "PYOPENGL_PLATFORM"):
-        name = os.environ.get(variable, "").strip().lower()
-        if name in _BACKENDS:
-            break
-    else:
+    name = requested_backend()
+    if name is None:
+        name = os.environ.get("PYOPENGL_PLATFORM", "").strip().lower()
+    if name not in BACKENDS:
         name = "egl" if _egl_works() else "osmesa"
     os.environ["MUJOCO_GL"] = name
     return name
@@ -219,7 +223,7 @@ def _open_gl() -> Any:
         return mujoco.GLContext(1, 1)
     name = choose_backend()
     try:
-        context = importlib.import_module(_BACKENDS[name]).GLContext(1, 1)
+        context = importlib.import_module(BACKENDS[name]).GLContext(1, 1)
         context.make_current()
     except Exception as error:  # PyOpenGL has a dozen ways to say that a library is missing
         raise RuntimeError(

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 CAMERAS: tuple[str, ...] = ("left", "right", "wrist")
 OBS_MODES: tuple[str, ...] = ("pixels", "state", "all")
 REWARDS: tuple[str, ...] = ("sparse", "dense")
+RENDER_MODES: tuple[str, ...] = ("rgb_array", "human")
 
 TRANSLATION_SCALE_M = 0.075
 ROTATION_SCALE_RAD = 0.15

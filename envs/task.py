@@ -43,11 +43,10 @@ class Task(ABC):
 
     @abstractmethod
     def sparse_reward(self, achieved_goal: Array, desired_goal: Array) -> Any:
-        """Vectorised over leading axes: 0 at the goal, -1 elsewhere."""
+        """Vectorised over leading axes: 0 at the goal, -1 elsewhere.
 
-    @abstractmethod
-    def condition(self, scene: Scene, goal: Array) -> bool:
-        """Whether the success condition holds at this instant (dwell is counted by the env)."""
+        A function of the two goals alone, so that relabelling with other goals is exact.
+        """
 
     @abstractmethod
     def reward_terms(self, scene: Scene, goal: Array) -> dict[str, float]:
@@ -60,6 +59,13 @@ class Task(ABC):
     @abstractmethod
     def stage(self, scene: Scene) -> str:
         """One of ``STAGES``: what holds at this instant of an episode not yet solved."""
+
+    def condition(self, scene: Scene, goal: Array) -> bool:
+        """Whether the success condition holds at this instant (dwell is counted by the env).
+
+        That is where the sparse reward is 0; a task may ask for more, never for less.
+        """
+        return bool(self.sparse_reward(self.achieved_goal(scene), goal) == 0.0)
 
     def info(self, scene: Scene, goal: Array) -> dict[str, Any]:
         """Further entries of ``info``."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gymnasium as gym
+from gymnasium.envs.registration import WrapperSpec
 
 from envs import grasp, pick_place, reach
 from envs.spec import check_choice
@@ -25,10 +26,13 @@ def register_task(spec: TaskSpec) -> None:
         raise ValueError(f"there is another task {spec.name!r}")
     check_choice("solved_stage", spec.solved_stage, STAGES)
     for mode in GOAL_MODES:
-        if sum(spec.schedules.get(mode, {}).values()) != spec.budget:
+        schedule = spec.schedules.get(mode, {})
+        for stage in schedule:
+            check_choice("stage of the expert", stage, spec.expert().stages)
+        if sum(schedule.values()) != spec.budget:
             raise ValueError(
                 f"the schedule {mode!r} of task {spec.name!r} must share out the budget of "
-                f"{spec.budget} steps, got {dict(spec.schedules.get(mode, {}))}"
+                f"{spec.budget} steps, got {dict(schedule)}"
             )
     TASKS[spec.name], BUDGETS[spec.name] = spec, spec.budget
     if spec.id not in gym.registry:
@@ -37,6 +41,7 @@ def register_task(spec: TaskSpec) -> None:
             entry_point="envs.env:ManipulationEnv",
             max_episode_steps=spec.budget,
             kwargs={"task": spec.name},
+            additional_wrappers=(WrapperSpec("GoalReward", "envs.goal_env:GoalReward", kwargs={}),),
         )
 
 

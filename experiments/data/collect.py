@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 import envs
+from envs.errors import PhysicsError
 from envs.explorers import CONTACT_RANGE_M, contact_branches, make_explorer
 from envs.state import STATE
 from envs.task import STAGES
@@ -86,7 +87,8 @@ def main(config: CollectConfig) -> None:
         "image_size": config.image_size,
         "control_period": 0.25,
         "action_scale": envs.EnvSpec("grasp", (), 128, 0.25, 30).action_scale.tolist(),
-        "recipe": "explorers-3",
+        "stages": list(STAGES),
+        "recipe": "explorers-4",
     }
     with TrajectoryWriter(Path(config.out), meta) as writer:
         done = writer.seeds()
@@ -101,7 +103,8 @@ def main(config: CollectConfig) -> None:
         bar = tqdm(total=len(todo), unit="seed", desc="collect")
         frames = 0
         for group in _groups(config, todo):
-            writer.append_group(group)
+            if group:
+                writer.append_group(group)
             frames += sum(len(episode.proprio) for episode in group)
             bar.set_postfix(frames=frames)
             bar.update()
@@ -119,7 +122,12 @@ def _groups(config: CollectConfig, seeds: list[int]) -> Iterator[list[Episode]]:
 
 
 def _job(job: tuple[int, tuple[str, ...], int]) -> list[Episode]:
-    return collect_seed(*job)
+    """The episodes of a seed; none where the simulation diverged in one of them."""
+    try:
+        return collect_seed(*job)
+    except PhysicsError as error:
+        print(f"seed {job[0]} is left out: {error}")
+        return []
 
 
 _ENVS: dict[tuple[str, tuple[str, ...], int], Any] = {}
@@ -159,6 +167,7 @@ class _Recorder:
     def act(self, taken: NDArray[np.float64], intended: NDArray[np.float64]) -> None:
         """Step the env and record what was commanded and intended, in physical units."""
         scale = self.env.env_spec.action_scale
+        taken = np.clip(taken, -1.0, 1.0).astype(np.float32)
         self.commanded.append(taken * scale)
         self.intended.append(intended * scale)
         observation, _, _, _, info = self.env.step(taken)
@@ -190,6 +199,9 @@ def collect_seed(seed: int, cameras: tuple[str, ...], image_size: int) -> list[E
 
     Returns:
         Episodes; ``branch_of`` of a branch is its main episode's seed.
+
+    Raises:
+        PhysicsError: the simulation diverged: nothing of such a seed is worth keeping.
     """
     task = TASK_CYCLE[seed % len(TASK_CYCLE)]
     env = _env(task, cameras, image_size)

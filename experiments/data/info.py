@@ -21,7 +21,6 @@ from PIL import Image, ImageDraw
 
 from experiments.runs.store import write_atomically
 from worldsim.data import (
-    STAGES,
     DatasetError,
     TrajectoryDataset,
     compare,
@@ -167,11 +166,12 @@ def _group(data: TrajectoryDataset, label: str, name: str) -> dict[str, Any]:
 
 
 def _stages(data: TrajectoryDataset) -> dict[str, dict[str, float]]:
-    """Shares of frames, by task and stage."""
+    """Shares of frames, by task and stage; stages are numbers where the data set names none."""
     stage = data.load_vectors("stage")
+    names = data.meta.get("stages") or [str(index) for index in range(int(stage.max()) + 1)]
     tasks = np.repeat(data.column("task"), data.lengths)
     return {
-        task: {name: float((stage[tasks == task] == i).mean()) for i, name in enumerate(STAGES)}
+        task: {name: float((stage[tasks == task] == i).mean()) for i, name in enumerate(names)}
         for task in _names(data, "task")
     }
 
@@ -204,9 +204,10 @@ def _lines(path: str, found: dict[str, Any]) -> list[str]:
             share = group["success_share"]
             solved = "" if share is None else f"{share:.0%}"
             lines.append(f"{name:24}{group['episodes']:>10,}{group['frames']:>10,}{solved:>8}")
-    lines += ["", f"{'frames by stage':24}" + "".join(f"{name:>10}" for name in STAGES)]
+    stages = next(iter(found["stages"].values()))
+    lines += ["", f"{'frames by stage':24}" + "".join(f"{name:>10}" for name in stages)]
     for task, shares in found["stages"].items():
-        lines.append(f"{task:24}" + "".join(f"{shares[name]:>10.0%}" for name in STAGES))
+        lines.append(f"{task:24}" + "".join(f"{share:>10.0%}" for share in shares.values()))
     for key, rows in found["actions"].items():
         lines += ["", f"{key:24}" + "".join(f"{axis:>10}" for axis in _AXES)]
         for name, row in rows.items():

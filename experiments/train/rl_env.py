@@ -40,7 +40,7 @@ class TrainingEnv(gym.Env[dict[str, NDArray[np.float32]], NDArray[np.float32]]):
         **options: Any,
     ) -> None:
         self.base: Any = envs.make(task, **{"obs_mode": "state"} | options).unwrapped
-        self._dims, self._scale = list(self.base.task_spec.action_dims), reward_scale
+        self._dims, self._scale = list(envs.TASKS[task].action_dims), reward_scale
         self._budget = self.base.env_spec.budget
         self._next, self._stride = (10_000 * seed + share[0]) % TRAINING_SEEDS, share[1]
         self._steps = 0
@@ -92,8 +92,8 @@ class TrainingEnv(gym.Env[dict[str, NDArray[np.float32]], NDArray[np.float32]]):
     def compute_reward(
         self, achieved_goal: NDArray[np.floating[Any]], desired_goal: Any, info: Any
     ) -> Any:
-        """The sparse reward of other goals, for hindsight."""
-        return self.base.sparse_reward(achieved_goal, desired_goal, info)
+        """The reward of other goals, for hindsight; only sparse rewards have one."""
+        return self.base.compute_reward(achieved_goal, desired_goal, info) * self._scale
 
     def checkpoint(self) -> dict[str, Any]:
         """Everything the rest of the training depends on."""

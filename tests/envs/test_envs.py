@@ -41,6 +41,7 @@ def test_checkers_of_gymnasium_and_sb3_pass_without_a_warning(task, obs_mode):
         # The render check opens every mode; "human" needs a display.
         gymnasium_check(env.unwrapped, skip_render_check="DISPLAY" not in os.environ)
         sb3_check(env.unwrapped)
+        sb3_check(env)
 
 
 @pytest.mark.parametrize("task", ALL_TASKS)
@@ -226,7 +227,14 @@ def test_frames_are_drawn_only_when_asked_for(monkeypatch):
         ({"variation": "mars"}, "default"),
         ({"reward": "shaped"}, "sparse, dense"),
         ({"image_size": 4}, "16 to 1024"),
-        ({"control_period": 0.001}, "too short"),
+        ({"control_period": 0.001}, "0.032 to 10"),
+        ({"control_period": float("nan")}, "0.032 to 10"),
+        ({"control_period": 1e6}, "0.032 to 10"),
+        ({"control_period": "fast"}, "0.032 to 10"),
+        ({"cameras": ("left", "left")}, "given twice"),
+        ({"image_size": 64.5}, "whole number"),
+        ({"vectors": ("touch",)}, "unknown vector"),
+        ({"camera": "left"}, "unknown option 'camera' .*did you mean cameras"),
     ],
 )
 def test_bad_options_say_what_is_allowed(options, words):

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+import envs
+from envs.errors import PhysicsError
 from experiments.cli import run
 from experiments.data import collect
 from experiments.data.collect import CollectConfig, collect_seed, main
@@ -40,6 +43,36 @@ def test_a_rebuilt_part_is_the_same_to_the_last_bit(tmp_path):
     main(small(tmp_path, seeds=20, workers=2))
     comparison = compare(manifest(TrajectoryDataset(tmp_path)), read_manifest(MANIFEST))
     assert comparison.subset, comparison.sentence()
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("seed", [1, 2, 6])  # grasp and pick-and-place with branches, reach
+def test_an_episode_run_again_from_its_seed_with_its_stored_actions_is_the_same(
+    tmp_path, seed, dtype
+):
+    main(small(tmp_path, seeds=1, first=seed))
+    data = TrajectoryDataset(tmp_path)
+    stored = data.episode(0)
+    env = envs.make(stored.task, obs_mode="state").unwrapped
+    env.reset(seed=seed)
+    np.testing.assert_array_equal(env.physics_state(), stored.physics[0])
+    actions = (stored.commanded / np.array(data.meta["action_scale"])).astype(dtype)
+    for step, action in enumerate(actions):
+        observation, *_ = env.step(action)
+        np.testing.assert_array_equal(env.physics_state(), stored.physics[step + 1])
+        np.testing.assert_array_equal(observation["proprio"], stored.proprio[step + 1])
+
+
+def test_seeds_whose_simulation_diverges_are_left_out(tmp_path, monkeypatch, capsys):
+    def diverging(seed, *rest):
+        if seed == 1:
+            raise PhysicsError("the simulation diverged")
+        return collect_seed(seed, *rest)
+
+    monkeypatch.setattr(collect, "collect_seed", diverging)
+    main(small(tmp_path, seeds=3))
+    assert manifest(TrajectoryDataset(tmp_path)).keys() == {0, 2}
+    assert "seed 1 is left out" in capsys.readouterr().out
 
 
 def test_an_interrupted_collection_keeps_what_is_finished_and_goes_on(tmp_path, monkeypatch):

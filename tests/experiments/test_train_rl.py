@@ -50,7 +50,7 @@ class Point:
         seen, info = self._see()
         return seen, -float(np.linalg.norm(self.place - self.goal)), False, False, info
 
-    def sparse_reward(self, achieved, desired, info):
+    def compute_reward(self, achieved, desired, info):
         distance = np.linalg.norm(np.subtract(achieved, desired), axis=-1)
         return np.where(distance < 0.1, 0.0, -1.0)
 

@@ -9,7 +9,7 @@ shard holds flat columns, one row a frame, and a table that says which rows are 
                               (F, 7)  the action that leaves a frame, in the same units; the last
                                       row of an episode is zero and no action
     physics                   (F, P)  simulator state, NaN beyond an episode's ``physics_size``
-    stage                     (F,)    furthest stage so far, an index into ``STAGES``
+    stage                     (F,)    furthest stage so far, an index into the meta data's "stages"
     episodes/...              (E,)    start, length, seed, task, policy, success, branch_of, ...
 
 Why HDF5: h5py, pandas, MATLAB, Julia and HDFView open it, and flat columns with starts and lengths
@@ -39,13 +39,12 @@ Opened without this package, as frames and as a pandas table:
 """
 
 from worldsim.data.dataset import TrajectoryDataset
-from worldsim.data.episode import STAGES, DatasetError, Episode
+from worldsim.data.episode import DatasetError, Episode
 from worldsim.data.folder import export_folder, import_folder
 from worldsim.data.manifests import compare, manifest, manifest_text, read_manifest
 from worldsim.data.writer import TrajectoryWriter
 
 __all__ = [
-    "STAGES",
     "DatasetError",
     "Episode",
     "TrajectoryDataset",

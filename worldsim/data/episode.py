@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 VECTORS = ("proprio", "target")
 ACTIONS = ("executed", "commanded", "intended")
 LABELS = ("seed", "task", "policy", "success", "branch_of", "branch_step")
-STAGES = ("none", "reached", "grasped", "lifted", "placed")
 
 # A tabletop robot stays within metres of its base: what is further off was not given in metres.
 _FURTHEST_M = 10.0
@@ -36,7 +35,7 @@ class Episode:
         physics: (T, n) float64, simulator states.
         seed: episode seed of the start.
         task, policy: who did what.
-        stage: (T,) int8, furthest stage so far, an index into ``STAGES``.
+        stage: (T,) int8, furthest stage of the task so far, an index.
         success: whether the task was solved at any time.
         branch_of: seed of the episode this one branches from, or -1.
         branch_step: step at which it branches, or -1.
@@ -82,8 +81,8 @@ class Episode:
                     f"{name} has a position of {furthest:.1f}: metres are meant, "
                     f"at most {_FURTHEST_M:.0f}"
                 )
-        if self.stage.min() < 0 or self.stage.max() >= len(STAGES):
-            raise ValueError(f"stage must be 0 to {len(STAGES) - 1}: {', '.join(STAGES)}")
+        if self.stage.min() < 0:
+            raise ValueError(f"stage must be an index, at least 0: {self.stage.min()} given")
         if self.seed < 0 or self.branch_of < -1 or self.branch_step < -1:
             raise ValueError(
                 f"seed {self.seed} must be at least 0, branch_of {self.branch_of} and "

@@ -29,7 +29,7 @@ _DESCRIPTIONS = {
     "commanded": "commanded difference; last row of an episode: zero, no action",
     "intended": "the policy's action before noise; last row of an episode: zero, no action",
     "physics": "simulator state, NaN beyond the episode's physics_size",
-    "stage": "furthest stage so far: 0 none, 1 reached, 2 grasped, 3 lifted, 4 placed",
+    "stage": "furthest stage so far, an index into the stages in meta.json",
 }
 
 

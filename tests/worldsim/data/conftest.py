@@ -53,6 +53,7 @@ def meta():
         "cameras": ["left", "wrist"],
         "image_size": SIZE,
         "control_period": 0.25,
+        "stages": ["none", "reached", "grasped", "lifted", "placed"],
         "recipe": "test",
         "versions": {"mujoco": "3.9.0", "git_commit": "abc"},
     }

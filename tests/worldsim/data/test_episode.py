@@ -18,7 +18,7 @@ import pytest
         ({"images": {"left": np.zeros((5, 8, 8, 3), np.uint8)}}, "image_left"),
         ({"images": {"left": np.zeros((6, 8, 8), np.uint8)}}, "image_left"),
         ({"images": {"left": np.zeros((6, 8, 8, 3), np.float32)}}, "image_left .* uint8"),
-        ({"stage": np.full(6, 5, np.int8)}, "stage must be 0 to 4"),
+        ({"stage": np.full(6, -1, np.int8)}, "stage must be an index, at least 0"),
         ({"stage": np.zeros(6, np.int64)}, "stage .* int8"),
         ({"seed": -1}, "seed -1"),
         ({"branch_of": -2}, "branch_of -2"),

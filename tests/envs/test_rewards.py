@@ -1,0 +1,87 @@
+"""Rewards say what success says, for the episode's own goal and for any other."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import gymnasium as gym
+import mujoco
+import numpy as np
+import pytest
+
+import envs
+
+
+def expert_episode(task: str, seed: int, **options: Any) -> tuple[gym.Env, list[dict[str, Any]]]:
+    """The whole budget of the expert's episode, success or not: one record a step."""
+    env, expert = envs.make(task, obs_mode="state", **options), envs.TASKS[task].expert()
+    observation, _ = env.reset(seed=seed)
+    records = []
+    for _ in range(envs.BUDGETS[task]):
+        observation, reward, _, _, info = env.step(expert.act(observation).astype(np.float32))
+        time = env.unwrapped.data.time
+        records.append({"seen": observation, "reward": reward, "info": info, "time": time})
+    return env, records
+
+
+@pytest.mark.parametrize("task", tuple(envs.TASKS))
+@pytest.mark.parametrize("seed", [190_000, 190_001, 190_002])
+def test_an_episode_is_solved_once_its_sparse_reward_has_been_zero_for_the_dwell(task, seed):
+    _, records = expert_episode(task, seed)
+    rewards = [record["reward"] for record in records]
+    assert set(rewards) == {0.0, -1.0}
+    since, solved = None, []
+    for record in records:
+        since = None if record["reward"] else (since or record["time"])
+        solved.append(since is not None and record["time"] - since >= envs.TASKS[task].dwell_s)
+    assert solved == [record["info"]["is_success"] for record in records]
+
+
+@pytest.mark.parametrize("task", tuple(envs.TASKS))
+def test_rewards_of_other_goals_are_those_of_the_goals_alone(task):
+    env, records = expert_episode(task, 190_003)
+    achieved = np.stack([record["seen"]["achieved_goal"] for record in records])
+    desired = np.stack([record["seen"]["desired_goal"] for record in records])
+    own = env.unwrapped.compute_reward(achieved, desired, None)
+    np.testing.assert_array_equal(own, [record["reward"] for record in records])
+    np.testing.assert_array_equal(env.unwrapped.compute_reward(achieved, achieved, None), 0.0)
+    pairs = env.unwrapped.compute_reward(achieved[:, None], achieved[None], None)
+    one_by_one = [
+        [float(env.unwrapped.compute_reward(a, d, None)) for d in achieved] for a in achieved
+    ]
+    np.testing.assert_array_equal(pairs, one_by_one)
+    assert 0.05 < -pairs.mean() < 0.95  # both values, and many of each
+
+
+@pytest.mark.parametrize("object_kind", ["cube", "milk"])
+def test_an_object_lifted_far_above_its_goal_is_still_lifted(object_kind):
+    env, _ = expert_episode("grasp", 190_004, object=object_kind)
+    for _ in range(3):
+        seen, reward, _, _, info = env.unwrapped.step(np.array([0, 0, 1, 0, 0, 0, 1]))
+    assert env.unwrapped.scene.clearance() > 0.2
+    assert info["is_success"]
+    assert reward == 0.0
+    assert env.unwrapped.compute_reward(seen["achieved_goal"], seen["desired_goal"], info) == 0.0
+
+
+def test_a_lifted_object_counts_by_its_lowest_point_however_it_is_turned():
+    env = envs.make("grasp", obs_mode="state", object="milk").unwrapped
+    env.reset(seed=190_000)
+    scene = env.scene
+    scene.data.qpos[9:16] = [0, 0, 0.865, np.sqrt(0.5), 0, np.sqrt(0.5), 0]  # lying in the air
+    mujoco.mj_forward(scene.model, scene.data)
+    assert scene.clearance() == pytest.approx(0.065 - scene.half_size()[0])
+    achieved = envs.TASKS["grasp"].task().achieved_goal(scene)
+    rest = env.start.objects[0].position[2]
+    assert achieved[2] - rest == pytest.approx(scene.clearance())
+
+
+@pytest.mark.parametrize("task", tuple(envs.TASKS))
+def test_a_dense_reward_offers_no_reward_of_other_goals(task):
+    env, records = expert_episode(task, 190_005, reward="dense")
+    for record in records:
+        assert record["reward"] == pytest.approx(sum(record["info"]["reward_terms"].values()))
+    assert not hasattr(env.unwrapped, "compute_reward")
+    assert not hasattr(env, "compute_reward")
+    assert hasattr(envs.make(task, obs_mode="state"), "compute_reward")
+    assert not hasattr(envs.make(task, obs_mode="pixels").unwrapped, "compute_reward")

@@ -1,0 +1,158 @@
+"""An environment in people's hands: copies, mistakes, and simulations that diverge."""
+
+from __future__ import annotations
+
+import copy
+import os
+import pickle
+import subprocess
+import sys
+
+import gymnasium as gym
+import numpy as np
+import pytest
+
+import envs
+from envs.errors import PhysicsError
+
+TASKS = tuple(envs.TASKS)
+
+
+def test_use_before_reset_says_what_to_do():
+    env = envs.make("grasp", obs_mode="state").unwrapped
+    for use in (
+        lambda: env.step(np.zeros(7)),
+        env.observe,
+        env.get_state,
+        env.state_vector,
+        lambda: env.start,
+    ):
+        with pytest.raises(gym.error.ResetNeeded, match="reset"):
+            use()
+
+
+@pytest.mark.parametrize("make_copy", [copy.deepcopy, lambda e: pickle.loads(pickle.dumps(e))])
+@pytest.mark.parametrize("wrapped", [True, False])
+def test_a_copy_taken_after_drawing_goes_on_alike(make_copy, wrapped):
+    env = envs.make("pick-place", obs_mode="all", image_size=32)
+    env = env if wrapped else env.unwrapped
+    env.reset(seed=190_000)
+    rng = np.random.default_rng(0)
+    for _ in range(3):
+        env.step(rng.uniform(-1, 1, 7).astype(np.float32))
+    twin = make_copy(env)
+    assert twin.unwrapped is not env.unwrapped
+    for _ in range(5):
+        action = rng.uniform(-1, 1, 7).astype(np.float32)
+        mine, *rest = env.step(action)
+        theirs, *others = twin.step(action)
+        assert rest == others
+        assert all(np.array_equal(mine[key], theirs[key]) for key in mine)
+    assert twin.unwrapped.initial_state_hash == env.unwrapped.initial_state_hash
+    # The one leaves the other alone, and both draw the same next episode.
+    physics = twin.unwrapped.physics_state()
+    first = env.reset()[1]["initial_state_hash"]
+    np.testing.assert_array_equal(twin.unwrapped.physics_state(), physics)
+    assert twin.reset()[1]["initial_state_hash"] == first
+
+
+def test_a_copy_of_an_environment_never_reset_is_fresh():
+    twin = copy.deepcopy(envs.make("reach", obs_mode="state", control_period=0.5).unwrapped)
+    assert twin.env_spec.control_period == 0.5
+    with pytest.raises(gym.error.ResetNeeded):
+        twin.step(np.zeros(7))
+
+
+def test_states_of_another_task_or_variation_are_refused():
+    reach = envs.make("reach", obs_mode="state").unwrapped
+    reach.reset(seed=190_000)
+    grasp = envs.make("grasp", obs_mode="state").unwrapped
+    with pytest.raises(ValueError, match="task 'reach' given: this one is 'grasp'"):
+        grasp.set_state(reach.get_state())
+    with pytest.raises(ValueError, match="variation 'mars'"):
+        reach.set_state(reach.get_state() | {"variation": "mars"})
+
+
+def test_reset_options_and_objects_that_mean_nothing_are_refused():
+    with pytest.raises(ValueError, match="'reach' has none"):
+        envs.make("reach", object="cube")
+    env = envs.make("reach", obs_mode="state")
+    with pytest.raises(ValueError, match="takes no options, got 'goal'"):
+        env.reset(seed=190_000, options={"goal": [0, 0, 0]})
+
+
+@pytest.mark.parametrize("task", TASKS)
+@pytest.mark.parametrize("absurd", [1e12, np.nan, np.inf])
+@pytest.mark.parametrize("field", ["qpos", "qvel"])
+def test_a_diverged_simulation_is_an_error_and_ends_the_episode(task, absurd, field):
+    env = envs.make(task, obs_mode="state").unwrapped
+    env.reset(seed=190_000)
+    getattr(env.data, field)[-1] = absurd
+    with pytest.raises(PhysicsError, match="diverged"):
+        env.step(np.zeros(7))
+    with pytest.raises(gym.error.ResetNeeded):
+        env.step(np.zeros(7))
+    fresh = envs.make(task, obs_mode="state").unwrapped
+    assert (
+        env.reset(seed=190_001)[1]["initial_state_hash"]
+        == (fresh.reset(seed=190_001)[1]["initial_state_hash"])
+    )
+    env.step(np.zeros(7))
+
+
+def test_a_state_saved_before_it_diverged_goes_on():
+    env = envs.make("grasp", obs_mode="state").unwrapped
+    env.reset(seed=190_000)
+    saved = env.get_state()
+    expected = env.step(np.zeros(7))[4]
+    env.data.qvel[0] = np.nan
+    with pytest.raises(PhysicsError):
+        env.step(np.zeros(7))
+    env.set_state(saved)
+    assert env.step(np.zeros(7))[4] == expected
+
+
+@pytest.mark.parametrize("backend", ["glx", "glfw", "vulkan"])
+def test_a_graphics_backend_that_is_not_offered_is_refused_by_name(backend):
+    code = (
+        "import envs\n"
+        "try: envs.make('reach', image_size=32).reset(seed=0)\n"
+        "except ValueError as error: print(error)"
+    )
+    child = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        env=os.environ | {"MUJOCO_GL": backend},
+    )
+    assert f"MUJOCO_GL={backend}" in child.stdout
+    assert "egl and osmesa" in child.stdout
+
+
+def test_what_is_executed_fits_float32_and_is_executed_again_as_it_is_stored():
+    env = envs.make("reach", obs_mode="state").unwrapped
+    controller, scale = env.scene.controller, env.env_spec.action_scale
+    rng = np.random.default_rng(0)
+    actions = rng.uniform(-1, 1, (20_000, 7)) * 2.0 ** -rng.integers(0, 20, (20_000, 7))
+    for action in (np.ones(7), -np.ones(7), *actions):
+        executed = controller.command(action.astype(np.float32))
+        np.testing.assert_array_equal(executed, executed.astype(np.float32))
+        stored = executed.astype(np.float32)
+        again = np.clip(stored / scale, -1, 1).astype(np.float32)
+        np.testing.assert_array_equal(controller.command(again), executed)
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_actions_beyond_the_box_and_finer_than_float32_are_executed_as_those_inside(task):
+    def states(actions: np.ndarray) -> list[bytes]:
+        env = envs.make(task, obs_mode="state").unwrapped
+        env.reset(seed=190_000)
+        found = []
+        for action in actions:
+            env.step(action)
+            found.append(env.physics_state().tobytes())
+        return found
+
+    actions = np.random.default_rng(0).uniform(-2, 2, (8, 7))
+    inside = np.clip(actions, -1, 1).astype(np.float32)
+    assert states(actions) == states(inside)
