@@ -35,7 +35,7 @@ SOLIMP = (0.98, IMPEDANCE, 0.001)
 # its margin of 1 mm makes it hover.
 SOLREF = (0.008, 1.0)
 PLATFORM_RGBA = (0.20, 0.55, 0.35, 1.0)
-_TYPES = {
+TYPES = {
     "box": mujoco.mjtGeom.mjGEOM_BOX,
     "cylinder": mujoco.mjtGeom.mjGEOM_CYLINDER,
     "sphere": mujoco.mjtGeom.mjGEOM_SPHERE,
@@ -43,6 +43,11 @@ _TYPES = {
     "ellipsoid": mujoco.mjtGeom.mjGEOM_ELLIPSOID,
     "mesh": mujoco.mjtGeom.mjGEOM_MESH,
 }
+
+
+EXTENT_M = 3.3066468985600586
+"""MuJoCo's own ``stat.extent`` of the base. The clipping planes of all cameras are measured by it,
+and must stay where they are whatever is added to a scene."""
 
 
 def object_name(index: int) -> str:
@@ -95,7 +100,7 @@ def _add_object(spec: mujoco.MjSpec, name: str, kind: ObjectKind) -> None:
             spec.add_mesh(name=mesh, file=part.mesh)
         geom = body.add_geom(
             name=f"{name}_geom" + ("" if number == 1 else str(number)),
-            type=_TYPES[part.shape],
+            type=TYPES[part.shape],
             size=part.size,
             pos=part.position,
             quat=part.quaternion,

@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from envs.objects import get_object
 from envs.placement import sample_object, sample_tool
+from envs.slots import SHAPES, graspable
 from envs.start import Parameters
 from envs.variations import Factor, Variation, get_variation
 
@@ -56,6 +57,11 @@ class Draws:
                 self._parameters[name] = usual
         if self._kind is not None:
             self._parameters["shape"] = {"kind": self._kind}
+        proportions = self._parameters["shape"].get("half_size")
+        if proportions is not None:
+            name = self._parameters["shape"]["kind"]
+            factor = self._parameters["size"]["factor"] if name in SHAPES else 1.0
+            return name, graspable(np.asarray(proportions) * factor)
         kind = get_object(self._parameters["shape"]["kind"])
         if not kind.resizable:
             self._parameters["size"] = {"factor": 1.0}

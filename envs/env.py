@@ -29,6 +29,7 @@ from envs.start import Start
 from envs.task import STAGES
 from envs.tasks import get_task
 from envs.variations import get_variation
+from envs.variations.factor import settle
 from envs.vectors import VECTORS
 
 Array = NDArray[np.float64]
@@ -133,7 +134,8 @@ class ManipulationEnv(gym.Env[dict[str, Any], NDArray[np.float32]]):
         draws = Draws(episode_seed, self.variation, self.options.object)
         for _ in range(100):
             start = self._rules.sample_start(draws)
-            self._begin(replace(start, parameters=draws.parameters))
+            parameters = settle(self._factors.values(), draws.parameters, start.places)
+            self._begin(replace(start, parameters=parameters))
             if not self._rules.condition(self.scene, start.goal):
                 break
         else:

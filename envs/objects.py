@@ -64,6 +64,12 @@ class ObjectKind:
 
 OBJECTS: dict[str, ObjectKind] = {}
 
+SLOTS = 4
+"""Parts of the kind :data:`ANY`."""
+
+ANY = "any"
+"""The kind that takes any shape: see ``envs.slots``."""
+
 
 def register_object(kind: ObjectKind) -> None:
     """Make a kind known under its name.
@@ -105,3 +111,6 @@ register_object(
 )
 register_object(_box("bread", (0.035, 0.02, 0.02), (0.90, 0.55, 0.10, 1.0)))
 register_object(_box("milk", (0.02, 0.02, 0.05), (0.55, 0.15, 0.60, 1.0)))
+# Off centre: MuJoCo then stores the whole mass matrix, which some shapes need.
+_slot = Part("box", (0.01, 0.01, 0.01), (0.001, 0.001, 0.001))
+register_object(ObjectKind(ANY, (0.01, 0.01, 0.01), (_slot,) * SLOTS))

@@ -110,7 +110,10 @@ class Renderer:
         mujoco.mjr_setBuffer(mujoco.mjtFramebuffer.mjFB_OFFSCREEN, self._context)
         self._camera.fixedcamid = camera
         groups = self._model.geom_group.copy()
-        self._model.geom_group[self._out_of_view(data, camera)] = _HIDDEN_GROUP
+        shadows = bool((self._model.light_castshadow & self._model.light_active).any())
+        self._scene.flags[mujoco.mjtRndFlag.mjRND_SHADOW] = shadows
+        if not shadows:  # what is out of view may cast one into it
+            self._model.geom_group[self._out_of_view(data, camera)] = _HIDDEN_GROUP
         mujoco.mjv_updateScene(
             self._model,
             data,
@@ -124,8 +127,8 @@ class Renderer:
         mujoco.mjr_render(self._rect, self._scene, self._context)
         mujoco.mjr_readPixels(self._pixels, None, self._rect, self._context)
 
-    def _out_of_view(self, data: mujoco.MjData, camera: int) -> NDArray[np.bool_]:
-        """(ngeom,) whose bounding box lies beyond a side of the camera's pyramid.
+    def _out_of_view(self, data: mujoco.MjData, camera: int) -> NDArray[np.int64]:
+        """Ids of the geoms whose bounding box lies beyond a side of the camera's pyramid.
 
         MuJoCo sends every triangle to OpenGL; leaving out these changes no pixel and makes the
         wrist camera's picture, which sees two fingers of the arm, twice as fast.
@@ -134,12 +137,16 @@ class Renderer:
         c, s = np.cos(half), np.sin(half)
         sides = np.array([[c, 0, s], [-c, 0, s], [0, c, s], [0, -c, s]])  # their outward normals
         sides = sides @ data.cam_xmat[camera].reshape(3, 3).T
-        along = sides @ data.geom_xmat.reshape(-1, 3, 3)  # (ngeom, 4, 3): in each geom's axes
-        center, extent = model.geom_aabb[:, :3, None], model.geom_aabb[:, 3:, None]
-        middle = (along @ center)[..., 0] + (data.geom_xpos - data.cam_xpos[camera]) @ sides.T
-        outside: NDArray[np.bool_] = (middle > (np.abs(along) @ extent)[..., 0]).any(axis=1)
-        outside &= model.geom_rbound > 0  # 0 for a plane, which has no bounds
-        return outside
+        # A plane has no bounds (0); what is not drawn anyway need not be looked at.
+        drawn = np.flatnonzero((model.geom_rbound > 0) & (model.geom_group <= VISIBLE_GROUPS[-1]))
+        axes = data.geom_xmat[drawn].reshape(-1, 3, 3).transpose(1, 0, 2).reshape(3, -1)
+        along = (sides @ axes).reshape(4, -1, 3)  # the normals in each geom's axes
+        center, extent = model.geom_aabb[drawn, :3], model.geom_aabb[drawn, 3:]
+        middle = (along * center).sum(axis=2)
+        middle += sides @ (data.geom_xpos[drawn] - data.cam_xpos[camera]).T
+        outside = (middle > (np.abs(along) * extent).sum(axis=2)).any(axis=0)
+        found: NDArray[np.int64] = drawn[outside]
+        return found
 
     def close(self) -> None:
         """Free the GPU-side copy of the model; the next picture uploads it again."""

@@ -15,10 +15,11 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
-from envs.compose import load_model, object_name, resize_object
+from envs import slots
+from envs.compose import EXTENT_M, load_model, object_name, resize_object
 from envs.controller import DOWNWARD, CartesianController
 from envs.geometry import BASE_POS, PARKED_Z, TABLE_Z
-from envs.objects import get_object
+from envs.objects import ANY, DENSITY, get_object
 from envs.pristine import Pristine
 from envs.rendering import Renderer
 from envs.shapes import reach_below
@@ -81,10 +82,15 @@ class Scene:
         self._pristine.restore()
         self._half_sizes = [thing.half_size for thing in start.objects]
         for index, (kind, half) in enumerate(zip(self._kinds, self._half_sizes, strict=True)):
-            resize_object(model, kind, half, object_name(index))
+            if kind.name == ANY:
+                body = self._objects[index].body
+                slots.install(model, body, start.objects[index].kind, half, DENSITY)
+            else:
+                resize_object(model, kind, half, object_name(index))
         for name, factor in factors.items():
             factor.apply(model, start.parameters[name])
         mujoco.mj_setConst(model, self._scratch)
+        model.stat.extent = EXTENT_M
         model.body_pos[self._platform_body] = (
             _PARKED if start.platform is None else start.platform + BASE_POS
         )
@@ -173,6 +179,7 @@ class Scene:
         lowest = min(
             self.data.geom_xpos[geom][2] - BASE_POS[2] - reach_below(self.model, self.data, geom)
             for geom in self._objects[index].geoms
+            if self.model.geom_contype[geom]
         )
         return float(lowest - TABLE_Z)
 

@@ -10,6 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from envs.objects import ANY, OBJECTS
+
 Array = NDArray[np.float64]
 Parameters = dict[str, dict[str, Any]]
 """Factor name -> its parameters, all fit for JSON."""
@@ -53,8 +55,23 @@ class Start:
 
     @property
     def kinds(self) -> tuple[str, ...]:
-        """Kind of each object: what the scene must be composed of."""
-        return tuple(thing.kind for thing in self.objects)
+        """What the scene must be composed of: the kind of each object.
+
+        A shape with proportions of its own is one that the kind :data:`ANY` takes.
+        """
+        return tuple(thing.kind if thing.kind in OBJECTS else ANY for thing in self.objects)
+
+    @property
+    def places(self) -> Array:
+        """(n, 2) points on the table, m, that nothing else may stand at.
+
+        Where the tool and the objects are, the platform, and the ways between them.
+        """
+        ends = [self.tool_position, *(thing.position for thing in self.objects)]
+        ends += [] if self.platform is None else [self.platform]
+        points = np.array(ends)[:, :2]
+        ways = np.linspace(points[:-1], points[1:], 6).reshape(-1, 2)
+        return np.concatenate([points, ways])
 
     def fingerprint(self, physics: Array, varied: bool) -> str:
         """Hash of everything an episode starts with.

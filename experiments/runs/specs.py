@@ -9,7 +9,7 @@ import envs
 from agents.base import AGENTS
 from envs.spec import CAMERAS, check_choice
 from envs.task import GOAL_MODES
-from envs.variations import VARIATIONS
+from envs.variations import get_variation
 from experiments.runs.store import RunSpec
 
 _ON_PICTURES = ("world-model", "servo", "octo-like", "gc-bc", "sac-latent")
@@ -42,7 +42,7 @@ def checked_spec(
     check_choice("agent", agent, tuple(AGENTS))
     check_choice("task", task, tuple(envs.TASKS))
     check_choice("goal", goal, GOAL_MODES)
-    check_choice("variation", variation, tuple(VARIATIONS))
+    get_variation(variation)  # or a ValueError that names the allowed ones
     for camera in cameras:
         check_choice("camera", camera, CAMERAS)
     if threads < 1:
