@@ -1,6 +1,7 @@
 """Collect training data: noisy experts, contact exploration, play, and branched contact.
 
     worldsim collect --preset default --out data/default
+    worldsim collect --preset diverse --out data/diverse
 
 Every episode is a function of its seed and the recipe alone, so a data set can be rebuilt
 anywhere: ``worldsim data info`` compares one with a manifest. Workers each own one simulator; an
@@ -43,7 +44,8 @@ class CollectConfig:
 
     Attributes:
         out: folder of the data set.
-        preset: "default" (about 240,000 frames) or "tiny" (a smoke test).
+        preset: "default" (about 240,000 frames), "diverse" (about 165,000, three in four episodes
+            with everything drawn from its training range) or "tiny" (a smoke test).
         seeds: number of episode seeds, overriding the preset.
         first_seed: where the seeds start; only 0 to 99,999 are for training.
         workers: processes; 0 means one per core.
@@ -60,14 +62,27 @@ class CollectConfig:
     cameras: tuple[str, ...] = ("left", "wrist")
 
 
-PRESETS = {"default": 7200, "tiny": 8}
+@dataclass(frozen=True)
+class Preset:
+    """How many seeds, and the variations their episodes take turns with."""
+
+    seeds: int
+    variations: tuple[str, ...] = ("default",)
+
+
+PRESETS = {
+    "default": Preset(7200),
+    # The plain scene keeps a share of its own, so that nothing is lost there.
+    "diverse": Preset(5000, ("diverse", "diverse", "default", "diverse")),
+    "tiny": Preset(8),
+}
 
 
 def resolve(config: CollectConfig) -> CollectConfig:
     """Fill in the preset; a ValueError says what is wrong."""
     if config.preset not in PRESETS:
         raise ValueError(f"unknown preset {config.preset!r}: allowed are {', '.join(PRESETS)}")
-    count = PRESETS[config.preset] if config.seeds is None else config.seeds
+    count = PRESETS[config.preset].seeds if config.seeds is None else config.seeds
     if count < 1 or config.first_seed < 0 or config.first_seed + count > TRAINING_SEEDS[1]:
         raise ValueError(
             f"seeds {config.first_seed}:{config.first_seed + count} are not training seeds: "
@@ -89,6 +104,7 @@ def main(config: CollectConfig) -> None:
         "action_scale": envs.EnvSpec("grasp", (), 128, 0.25, 30).action_scale.tolist(),
         "stages": list(STAGES),
         "recipe": "explorers-4",
+        "variations": list(PRESETS[config.preset].variations),
     }
     with TrajectoryWriter(Path(config.out), meta) as writer:
         done = writer.seeds()
@@ -112,7 +128,11 @@ def main(config: CollectConfig) -> None:
 
 def _groups(config: CollectConfig, seeds: list[int]) -> Iterator[list[Episode]]:
     """The episodes of each seed, in the order of the seeds whatever the number of workers."""
-    jobs = [(seed, config.cameras, config.image_size) for seed in seeds]
+    variations = PRESETS[config.preset].variations
+    jobs = [
+        (seed, config.cameras, config.image_size, variations[seed % len(variations)])
+        for seed in seeds
+    ]
     if config.workers == 1:
         yield from map(_job, jobs)
         return
@@ -121,7 +141,7 @@ def _groups(config: CollectConfig, seeds: list[int]) -> Iterator[list[Episode]]:
         yield from pool.imap(_job, jobs, chunksize=2)
 
 
-def _job(job: tuple[int, tuple[str, ...], int]) -> list[Episode]:
+def _job(job: tuple[int, tuple[str, ...], int, str]) -> list[Episode]:
     """The episodes of a seed; none where the simulation diverged in one of them."""
     try:
         return collect_seed(*job)
@@ -130,15 +150,15 @@ def _job(job: tuple[int, tuple[str, ...], int]) -> list[Episode]:
         return []
 
 
-_ENVS: dict[tuple[str, tuple[str, ...], int], Any] = {}
+_ENVS: dict[tuple[str, tuple[str, ...], int, str], Any] = {}
 
 
-def _env(task: str, cameras: tuple[str, ...], image_size: int) -> Any:
+def _env(task: str, cameras: tuple[str, ...], image_size: int, variation: str) -> Any:
     """One environment per process and kind: scenes load once."""
-    key = (task, cameras, image_size)
+    key = (task, cameras, image_size, variation)
     if key not in _ENVS:
         _ENVS[key] = envs.make(
-            task, cameras=cameras, image_size=image_size, obs_mode="pixels"
+            task, cameras=cameras, image_size=image_size, obs_mode="pixels", variation=variation
         ).unwrapped
     return _ENVS[key]
 
@@ -194,7 +214,9 @@ class _Recorder:
         )
 
 
-def collect_seed(seed: int, cameras: tuple[str, ...], image_size: int) -> list[Episode]:
+def collect_seed(
+    seed: int, cameras: tuple[str, ...], image_size: int, variation: str = "default"
+) -> list[Episode]:
     """The main episode of a seed, then, for some, branches from one state near contact.
 
     Returns:
@@ -204,7 +226,7 @@ def collect_seed(seed: int, cameras: tuple[str, ...], image_size: int) -> list[E
         PhysicsError: the simulation diverged: nothing of such a seed is worth keeping.
     """
     task = TASK_CYCLE[seed % len(TASK_CYCLE)]
-    env = _env(task, cameras, image_size)
+    env = _env(task, cameras, image_size, variation)
     _, policy_stream, branch_stream = np.random.SeedSequence(seed).spawn(3)
     rng, branch_rng = np.random.default_rng(policy_stream), np.random.default_rng(branch_stream)
     explorer = make_explorer(task, rng)
