@@ -64,6 +64,8 @@ class WorldModelTraining:
         joint, posttrain, goal_head: weights and batch sizes.
         device: cpu, cuda, ...
         threads: torch threads.
+        precision: "bfloat16" or "float32" matrix products: `worldsim bench train` tells which is
+            faster here.
         seed: of initial weights and batches.
     """
 
@@ -91,6 +93,7 @@ class WorldModelTraining:
     goal_head: GoalHeadConfig = field(default_factory=GoalHeadConfig)
     device: str = "cpu"
     threads: int = 2
+    precision: str = "bfloat16"
     seed: int = 0
 
 
@@ -217,7 +220,9 @@ def main(config: WorldModelTraining) -> None:
     started = time.time()
 
     def loop(steps: int, rate: float) -> LoopConfig:
-        return LoopConfig(steps, rate, seed=config.seed, device=config.device)
+        return LoopConfig(
+            steps, rate, seed=config.seed, device=config.device, precision=config.precision
+        )
 
     first, second, third = (
         loop(config.joint_steps, config.joint_rate),

@@ -16,6 +16,10 @@ from tqdm import tqdm
 from worldsim.training.scalars import Scalars
 
 
+PRECISIONS = ("bfloat16", "float32")
+"""bfloat16 is three to five times faster on some processors and half as fast on others."""
+
+
 @dataclass(frozen=True)
 class LoopConfig:
     """Options of one training run.
@@ -29,6 +33,10 @@ class LoopConfig:
         save_every: steps between checkpoints.
         seed: of batches and dropout.
         device: "cpu", "cuda", ...
+        precision: of matrix products, see ``PRECISIONS``.
+
+    Raises:
+        ValueError: for an unknown precision.
     """
 
     steps: int
@@ -39,6 +47,12 @@ class LoopConfig:
     save_every: int = 200
     seed: int = 0
     device: str = "cpu"
+    precision: str = "bfloat16"
+
+    def __post_init__(self) -> None:
+        if self.precision not in PRECISIONS:
+            allowed = ", ".join(PRECISIONS)
+            raise ValueError(f"unknown precision {self.precision!r}: allowed are {allowed}")
 
 
 def schedule(step: int, config: LoopConfig) -> float:
@@ -103,7 +117,7 @@ def run(
     for step in bar:
         for group in optimiser.param_groups:
             group["lr"] = schedule(step, config)
-        with torch.autocast(config.device, dtype=torch.bfloat16):
+        with torch.autocast(config.device, torch.bfloat16, config.precision == "bfloat16"):
             parts = losses(rng, step)
         total = torch.stack([part.float() for part in parts.values()]).sum()
         if not torch.isfinite(total):
