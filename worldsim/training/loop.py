@@ -15,7 +15,6 @@ from tqdm import tqdm
 
 from worldsim.training.scalars import Scalars
 
-
 PRECISIONS = ("bfloat16", "float32")
 """bfloat16 is three to five times faster on some processors and half as fast on others."""
 
