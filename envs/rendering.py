@@ -30,6 +30,9 @@ from envs.backend import BACKENDS, requested_backend
 VISIBLE_GROUPS = (0, 1, 2)
 """Geom groups that are drawn; collision-only shapes live in group 3."""
 
+SHADOW_M = 5.0
+"""Length of the longest shadow, m."""
+
 _MAX_GEOMS = 200
 _HIDDEN_GROUP = 5
 _HIDDEN = (
@@ -110,10 +113,9 @@ class Renderer:
         mujoco.mjr_setBuffer(mujoco.mjtFramebuffer.mjFB_OFFSCREEN, self._context)
         self._camera.fixedcamid = camera
         groups = self._model.geom_group.copy()
-        shadows = bool((self._model.light_castshadow & self._model.light_active).any())
-        self._scene.flags[mujoco.mjtRndFlag.mjRND_SHADOW] = shadows
-        if not shadows:  # what is out of view may cast one into it
-            self._model.geom_group[self._out_of_view(data, camera)] = _HIDDEN_GROUP
+        casting = np.flatnonzero(self._model.light_castshadow & self._model.light_active)
+        self._scene.flags[mujoco.mjtRndFlag.mjRND_SHADOW] = casting.size > 0
+        self._model.geom_group[self._out_of_view(data, camera, casting)] = _HIDDEN_GROUP
         mujoco.mjv_updateScene(
             self._model,
             data,
@@ -127,10 +129,12 @@ class Renderer:
         mujoco.mjr_render(self._rect, self._scene, self._context)
         mujoco.mjr_readPixels(self._pixels, None, self._rect, self._context)
 
-    def _out_of_view(self, data: mujoco.MjData, camera: int) -> NDArray[np.int64]:
+    def _out_of_view(
+        self, data: mujoco.MjData, camera: int, casting: NDArray[np.int64]
+    ) -> NDArray[np.int64]:
         """Ids of the geoms whose bounding box lies beyond a side of the camera's pyramid.
 
-        MuJoCo sends every triangle to OpenGL; leaving out these changes no pixel and makes the
+        So must the box's shadow, of each of the directional lights ``casting``. MuJoCo sends every triangle to OpenGL; leaving out these changes no pixel and makes the
         wrist camera's picture, which sees two fingers of the arm, twice as fast.
         """
         model, half = self._model, np.deg2rad(self._model.cam_fovy[camera]) / 2
@@ -144,8 +148,11 @@ class Renderer:
         center, extent = model.geom_aabb[drawn, :3], model.geom_aabb[drawn, 3:]
         middle = (along * center).sum(axis=2)
         middle += sides @ (data.geom_xpos[drawn] - data.cam_xpos[camera]).T
-        outside = (middle > (np.abs(along) * extent).sum(axis=2)).any(axis=0)
-        found: NDArray[np.int64] = drawn[outside]
+        reach = (np.abs(along) * extent).sum(axis=2)
+        outside = middle > reach
+        for light in casting:
+            outside &= middle + SHADOW_M * (sides @ data.light_xdir[light])[:, None] > reach
+        found: NDArray[np.int64] = drawn[outside.any(axis=0)]
         return found
 
     def close(self) -> None:

@@ -60,42 +60,45 @@ class Image(Ranged):
 
     def alter(self, image: NDArray[np.uint8], parameters: Parameters) -> NDArray[np.uint8]:
         """Blur, expose and add noise, which depends on the picture: equal pictures stay equal."""
-        # 16-bit integers: half the memory traffic of floats, and small enough for malloc to reuse.
-        light = image.astype(np.uint16)
-        blur, gain, noise = (
-            round(share * parameters[name])
-            for name, share in (("blur", 64), ("exposure", 64), ("noise", 16))
-        )
-        if blur > 0:
-            _blur(light, blur)
-            light[1:-1, [0, -1]] = image[1:-1, [0, -1]]  # whose neighbours were of another row
-        light *= np.uint16(gain)
-        light >>= np.uint16(6)
-        signed = light.view(np.int16)
-        if noise > 0:
-            first = zlib.crc32(image.tobytes()) % image.size
-            grain = _grain(image.size)[first : first + image.size] * np.int16(noise)
-            grain >>= np.int16(8)
-            signed += grain.reshape(image.shape)
-        np.minimum(np.maximum(signed, 0, out=signed), 255, out=signed)
-        return signed.astype(np.uint8)
+        blur, gain = round(64 * parameters["blur"]) // 4, round(64 * parameters["exposure"])
+        noise = round(16 * parameters["noise"])
+        sharp, image = image, _blur(image, blur) if blur > 0 else image
+        if noise == 0:
+            exposed = bytearray(image).translate(_exposure(gain))
+            return np.frombuffer(exposed, np.uint8).reshape(image.shape)
+        light = (image.astype(np.uint16) * np.uint16(gain) >> np.uint16(6)).view(np.int16)
+        first = zlib.crc32(sharp.tobytes()) % image.size
+        grain = _grain(image.size)[first : first + image.size] * np.int16(noise)
+        grain >>= np.int16(8)
+        light += grain.reshape(image.shape)
+        np.minimum(np.maximum(light, 0, out=light), 255, out=light)
+        return light.astype(np.uint8)
 
 
-def _blur(light: NDArray[np.uint16], share: int) -> None:
-    """Give ``share`` / 64 of every inner pixel's light (H, W, 3) to its four neighbours, in place.
+@lru_cache(maxsize=64)
+def _exposure(gain: int) -> bytes:
+    """Grey level -> grey level times ``gain`` / 64; bytes translate faster than NumPy looks up."""
+    return np.minimum(np.arange(256) * gain >> 6, 255).astype(np.uint8).tobytes()
 
-    In one row of numbers, since NumPy is twice as fast there.
+
+def _blur(image: NDArray[np.uint8], share: int) -> NDArray[np.uint8]:
+    """Give ``share`` / 16 of every inner pixel's light (H, W, 3) to its four neighbours.
+
+    In one row of 16-bit integers: half of NumPy's time with floats, a quarter of that in a plane.
     """
-    row, flat = 3 * light.shape[1], light.reshape(-1)
-    end = flat.size - row
-    around = flat[: end - row] + flat[2 * row :]
-    around += flat[row - 3 : end - 3]
-    around += flat[row + 3 : end + 3]
-    around *= np.uint16(share // 4)
-    inner = flat[row:end]
-    inner *= np.uint16(64 - 4 * (share // 4))
+    row, light = 3 * image.shape[1], image.reshape(-1).astype(np.uint16)
+    end = light.size - row
+    around = light[: end - row] + light[2 * row :]
+    around += light[row - 3 : end - 3]
+    around += light[row + 3 : end + 3]
+    around *= np.uint16(share)
+    inner = light[row:end]
+    inner *= np.uint16(64 - 4 * share)
     inner += around
     inner >>= np.uint16(6)
+    blurred = light.astype(np.uint8).reshape(image.shape)
+    blurred[1:-1, [0, -1]] = image[1:-1, [0, -1]]  # whose neighbours were of another row
+    return blurred
 
 
 @lru_cache(maxsize=4)

@@ -15,7 +15,11 @@ from envs.variations.ranges import Names, Ranges, both_sides, span
 LAMP = "lamp"
 """Name of the second light, which is off unless a factor turns it on."""
 
-SHADOW_MAP_PX = 512
+SHADED, SHADED_EXTENTS = np.array([0.0, 0.0, 0.8]), 0.35
+"""Shadows are drawn around this point in the world, m, in a square of half this many times the
+scene's extent: the table. A smaller map is finer and cheaper."""
+
+SHADOW_MAP_PX = 256
 
 
 class Light(Ranged):
@@ -96,6 +100,7 @@ class Light(Ranged):
         lamp.castshadow, lamp.active = False, False
         lamp.specular = [0, 0, 0]
         spec.visual.quality.shadowsize = SHADOW_MAP_PX
+        spec.visual.map.shadowclip = SHADED_EXTENTS
 
     def apply(self, model: mujoco.MjModel, parameters: Parameters) -> None:
         """Set both lights and the headlight."""
@@ -103,10 +108,15 @@ class Light(Ranged):
         key, lamp = model.light("key").id, model.light(LAMP).id
         model.light_dir[key] = _downwards(parameters["azimuth_deg"], parameters["elevation_deg"])
         model.light_diffuse[key] = parameters["key"] * tint
+        model.light_pos[key] = SHADED - 2.0 * model.light_dir[key]
         model.light_castshadow[key] = parameters["shadow"] == "cast"
         model.light_active[lamp] = parameters["lamp"] > 0
         model.light_dir[lamp] = _downwards(parameters["lamp_azimuth_deg"], 50.0)
         model.light_diffuse[lamp] = parameters["lamp"]
+        if parameters["shadow"] == "cast":
+            # MuJoCo lets nothing transparent cast a shadow: walls would darken the whole room.
+            scenery = (model.geom_bodyid == 0) & (model.geom_contype == 0)
+            model.geom_rgba[scenery, 3] = 0.99
         model.vis.headlight.ambient[:] = parameters["ambient"] * tint
         model.vis.headlight.diffuse[:] = parameters["head"]
 

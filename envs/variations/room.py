@@ -106,8 +106,6 @@ class Room(Ranged):
             wall.size, wall.contype, wall.conaffinity = _WALL_HALF_M, 0, 0
             # Upright, its normal along x (at the back) or y.
             wall.quat = [0.5, 0.5, 0.5, 0.5] if name == "wall_back" else [np.sqrt(0.5)] * 2 + [0, 0]
-            # Not quite opaque: MuJoCo lets it cast no shadow then, which would darken the room.
-            wall.rgba = [1, 1, 1, 0.99]
 
     def sample(self, rng: np.random.Generator) -> dict[str, Any]:
         """Looks of each surface, then the measures."""
