@@ -127,13 +127,8 @@ class CartesianController:
         data.ctrl[self.finger_ctrl] = self._finger_open
 
     def command(self, action: Array) -> Array:
-        """Move the target by an action (7,) in [-1, 1], float32.
-
-        Returns:
-            (7,) what is executed, in physical units: numbers that float32 holds, so that a data set
-            can. Divided by the scales they are an action again, and that is executed alike.
-        """
-        delta: Array = (action * self.scale).astype(np.float32).astype(np.float64)
+        """Move the target by an action in [-1, 1]; returns the (7,) action in physical units."""
+        delta = action * self.scale
         position = np.clip(self.target.position + delta[:3], WORKSPACE_LOW, WORKSPACE_HIGH)
         rotation = Rotation.from_euler("xyz", delta[3:6]) * self.target.rotation
         tilt = (rotation * DOWNWARD.inv()).as_rotvec()

@@ -168,7 +168,7 @@ class ManipulationEnv(gym.Env[dict[str, Any], NDArray[np.float32]]):
         if not np.isfinite(action).all():
             raise ValueError(f"action {action} has NaN or infinite entries: allowed is [-1, 1]")
         try:
-            self.scene.act(np.clip(action, -1.0, 1.0).astype(np.float32))
+            self.scene.act(np.clip(action, -1.0, 1.0).astype(np.float32).astype(np.float64))
         except PhysicsError:
             self._start = None
             raise

@@ -111,7 +111,7 @@ class Scene:
     # -- moving ---------------------------------------------------------------------------------
 
     def act(self, action: Array) -> None:
-        """One control period towards the target moved by an action (7,) in [-1, 1], float32.
+        """One control period towards the target moved by an action (7,) in [-1, 1].
 
         Raises:
             PhysicsError: the simulation diverged.

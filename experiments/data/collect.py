@@ -170,6 +170,7 @@ class _Recorder:
         self.env = env
         self.rows: dict[str, list[Any]] = {k: [] for k in ("proprio", "target", "physics", "stage")}
         self.images: dict[str, list[Any]] = {c: [] for c in env.env_spec.cameras}
+        self.action: list[Any] = []
         self.commanded: list[Any] = []
         self.intended: list[Any] = []
         self.success = False
@@ -188,6 +189,7 @@ class _Recorder:
         """Step the env and record what was commanded and intended, in physical units."""
         scale = self.env.env_spec.action_scale
         taken = np.clip(taken, -1.0, 1.0).astype(np.float32)
+        self.action.append(taken)
         self.commanded.append(taken * scale)
         self.intended.append(intended * scale)
         observation, _, _, _, info = self.env.step(taken)
@@ -211,6 +213,7 @@ class _Recorder:
             success=self.success,
             branch_of=parent,
             branch_step=step,
+            action=np.stack(self.action),
         )
 
 

@@ -129,19 +129,6 @@ def test_a_graphics_backend_that_is_not_offered_is_refused_by_name(backend):
     assert "egl and osmesa" in child.stdout
 
 
-def test_what_is_executed_fits_float32_and_is_executed_again_as_it_is_stored():
-    env = envs.make("reach", obs_mode="state").unwrapped
-    controller, scale = env.scene.controller, env.env_spec.action_scale
-    rng = np.random.default_rng(0)
-    actions = rng.uniform(-1, 1, (20_000, 7)) * 2.0 ** -rng.integers(0, 20, (20_000, 7))
-    for action in (np.ones(7), -np.ones(7), *actions):
-        executed = controller.command(action.astype(np.float32))
-        np.testing.assert_array_equal(executed, executed.astype(np.float32))
-        stored = executed.astype(np.float32)
-        again = np.clip(stored / scale, -1, 1).astype(np.float32)
-        np.testing.assert_array_equal(controller.command(again), executed)
-
-
 @pytest.mark.parametrize("task", TASKS)
 def test_actions_beyond_the_box_and_finer_than_float32_are_executed_as_those_inside(task):
     def states(actions: np.ndarray) -> list[bytes]:

@@ -8,6 +8,7 @@ shard holds flat columns, one row a frame, and a table that says which rows are 
     executed, commanded, intended
                               (F, 7)  the action that leaves a frame, in the same units; the last
                                       row of an episode is zero and no action
+    action                    (F, 7)  what the environment was given, in [-1, 1]; NaN where unknown
     physics                   (F, P)  simulator state, NaN beyond an episode's ``physics_size``
     stage                     (F,)    furthest stage so far, an index into the meta data's "stages"
     episodes/...              (E,)    start, length, seed, task, policy, success, branch_of, ...

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from worldsim.data.episode import ACTIONS, VECTORS, DatasetError, Episode, digest
+from worldsim.data.episode import STEPS, VECTORS, DatasetError, Episode, digest
 from worldsim.data.frames import shrink
 from worldsim.data.shard import COLUMNS, FORMAT, TABLE, Shard, widen
 
@@ -122,16 +122,18 @@ class TrajectoryDataset:
         self._check_keys(keys)
         shard = self._shards[self.table["shard"][index]]
         first = int(self.table["start"][index]) + start
-        found = {k: shard.read(k, first, first + length - (k in ACTIONS)) for k in keys}
+        found = {k: shard.read(k, first, first + length - (k in STEPS)) for k in keys}
         if "physics" in found:
             found["physics"] = found["physics"][:, : self.table["physics_size"][index]]
         return {k: value.copy() for k, value in found.items()}
 
     def episode(self, index: int) -> Episode:
         """One whole episode."""
-        keys = [*VECTORS, *ACTIONS, "physics", "stage", *(f"image_{c}" for c in self.cameras)]
+        keys = [*VECTORS, *STEPS, "physics", "stage", *(f"image_{c}" for c in self.cameras)]
         values: dict[str, Any] = dict(self.window(index, 0, int(self.lengths[index]), keys))
         images = {camera: values.pop(f"image_{camera}") for camera in self.cameras}
+        if np.isnan(values["action"]).any():
+            values["action"] = None
         return Episode(images=images, **values, **self._labels(index))
 
     def _labels(self, index: int) -> dict[str, Any]:

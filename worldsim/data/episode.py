@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 
 VECTORS = ("proprio", "target")
 ACTIONS = ("executed", "commanded", "intended")
+STEPS = (*ACTIONS, "action")
+"""Columns with an entry for each action rather than each frame."""
 LABELS = ("seed", "task", "policy", "success", "branch_of", "branch_step")
 
 # A tabletop robot stays within metres of its base: what is further off was not given in metres.
@@ -39,6 +41,8 @@ class Episode:
         success: whether the task was solved at any time.
         branch_of: seed of the episode this one branches from, or -1.
         branch_step: step at which it branches, or -1.
+        action: (T - 1, 7) float32 in [-1, 1], what the environment was given: from the same state
+            it goes the same way to the last bit. None where that is unknown.
 
     Raises:
         ValueError: when shapes or types do not fit, or numbers are not finite or out of range.
@@ -58,6 +62,7 @@ class Episode:
     success: bool
     branch_of: int = -1
     branch_step: int = -1
+    action: NDArray[np.float32] | None = None
 
     def __post_init__(self) -> None:
         count = len(self.proprio)
@@ -67,6 +72,8 @@ class Episode:
             _check(name, getattr(self, name), (count, 7), np.float32)
         for name in ACTIONS:
             _check(name, getattr(self, name), (count - 1, 7), np.float32)
+        if self.action is not None:
+            _check("action", self.action, (count - 1, 7), np.float32)
         _check("stage", self.stage, (count,), np.int8)
         _check("physics", self.physics, (count, *_size(self.physics, 2)), np.float64)
         for camera, frames in self.images.items():
@@ -81,6 +88,8 @@ class Episode:
                     f"{name} has a position of {furthest:.1f}: metres are meant, "
                     f"at most {_FURTHEST_M:.0f}"
                 )
+        if self.action is not None and np.abs(self.action).max() > 1:
+            raise ValueError(f"action has an entry of size {np.abs(self.action).max()}: at most 1")
         if self.stage.min() < 0:
             raise ValueError(f"stage must be an index, at least 0: {self.stage.min()} given")
         if self.seed < 0 or self.branch_of < -1 or self.branch_step < -1:

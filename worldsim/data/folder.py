@@ -29,7 +29,7 @@ from tqdm import tqdm
 
 from worldsim import poses
 from worldsim.data.dataset import TrajectoryDataset
-from worldsim.data.episode import ACTIONS, LABELS, VECTORS, DatasetError, Episode
+from worldsim.data.episode import LABELS, STEPS, VECTORS, DatasetError, Episode
 from worldsim.data.writer import TrajectoryWriter
 
 
@@ -76,7 +76,8 @@ def _export(episode: Episode, folder: Path) -> None:
     folder.mkdir()
     labels = {name: getattr(episode, name) for name in LABELS}
     (folder / "episode.json").write_text(json.dumps(labels, indent=1) + "\n")
-    arrays = {name: getattr(episode, name) for name in (*VECTORS, *ACTIONS, "physics", "stage")}
+    arrays = {name: getattr(episode, name) for name in (*VECTORS, *STEPS, "physics", "stage")}
+    arrays = {name: array for name, array in arrays.items() if array is not None}
     np.savez_compressed(folder / "arrays.npz", **arrays)
     for camera, frames in episode.images.items():
         (folder / camera).mkdir()

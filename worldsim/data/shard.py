@@ -13,12 +13,12 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
-from worldsim.data.episode import ACTIONS, LABELS, VECTORS, DatasetError, Episode
+from worldsim.data.episode import LABELS, STEPS, VECTORS, DatasetError, Episode
 from worldsim.data.frames import GZIP_LEVEL, pack, unpack
 
 FORMAT = "worldsim-trajectories-2"
 
-COLUMNS = (*VECTORS, *ACTIONS, "physics", "stage")
+COLUMNS = (*VECTORS, *STEPS, "physics", "stage")
 TABLE = ("start", "length", "physics_size", *LABELS)
 _ROWS_PER_CHUNK = 64
 
@@ -28,6 +28,7 @@ _DESCRIPTIONS = {
     "executed": "achieved difference to the next frame; last row of an episode: zero, no action",
     "commanded": "commanded difference; last row of an episode: zero, no action",
     "intended": "the policy's action before noise; last row of an episode: zero, no action",
+    "action": "what the environment was given, in [-1, 1]; NaN where unknown, last row zero",
     "physics": "simulator state, NaN beyond the episode's physics_size",
     "stage": "furthest stage so far, an index into the stages in meta.json",
 }
@@ -99,12 +100,19 @@ def _write_column(file: h5py.File, name: str, values: NDArray[Any]) -> None:
 def _flat(name: str, episodes: Sequence[Episode]) -> NDArray[Any]:
     """One column of all episodes, a row per frame."""
     parts = [getattr(episode, name) for episode in episodes]
-    if name in ACTIONS:
+    if name == "action":
+        parts = [unknown(len(e) - 1) if e.action is None else e.action for e in episodes]
+    if name in STEPS:
         parts = [np.concatenate([part, np.zeros_like(part[:1])]) for part in parts]
     if name == "physics":
         width = max(1, *(part.shape[1] for part in parts))  # HDF5 wants a chunk of some size
         parts = [widen(part, width) for part in parts]
     return np.concatenate(parts)
+
+
+def unknown(count: int) -> NDArray[np.float32]:
+    """(count, 7) of actions nobody recorded."""
+    return np.full((count, 7), np.nan, np.float32)
 
 
 def widen(physics: NDArray[np.float64], width: int) -> NDArray[np.float64]:
@@ -143,7 +151,9 @@ class Shard:
             raise DatasetError(f"{path} is no {FORMAT} file")
         try:
             self.table = {name: _plain(self._file[f"episodes/{name}"][()]) for name in TABLE}
-            counts = {n: len(self._file[n]) for n in (*COLUMNS, *(f"image_{c}" for c in cameras))}
+            # Data sets of before have no actions as they were given.
+            columns = [name for name in COLUMNS if name != "action" or name in self._file]
+            counts = {n: len(self._file[n]) for n in (*columns, *(f"image_{c}" for c in cameras))}
         except (KeyError, OSError) as error:
             raise DatasetError(f"{path} is damaged: {error}") from error
         if set(counts.values()) != {self.rows}:
@@ -183,7 +193,8 @@ class Shard:
                 return states
             # The other columns stay in memory: 150 bytes a frame, and every window reads them.
             if name not in self._columns:
-                self._columns[name] = self._dataset(name)[()]
+                known = name in self._file
+                self._columns[name] = self._dataset(name)[()] if known else unknown(self.rows)
             return self._columns[name][start:stop]
         except (ValueError, OSError, RuntimeError) as error:
             raise DatasetError(f"{self.path} is damaged: {name}: {error}") from error

@@ -38,6 +38,7 @@ def episode_of(number: int, /, frames: int = 6, width: int = 5, **changes) -> Ep
         "task": ("reach", "grasp", "pick-place")[number % 3],
         "policy": "play",
         "success": number % 2 == 0,
+        "action": None if number == 2 else rng.uniform(-1, 1, (frames - 1, 7)).astype(np.float32),
     }
     return Episode(**values | changes)
 

@@ -24,6 +24,9 @@ def test_what_is_written_is_read(data, episodes):
         for name in (*VECTORS, *ACTIONS, "physics", "stage"):
             np.testing.assert_array_equal(getattr(read, name), getattr(episode, name))
             assert getattr(read, name).dtype == getattr(episode, name).dtype
+        assert (read.action is None) == (episode.action is None) == (episode.seed == 2)
+        if read.action is not None:
+            np.testing.assert_array_equal(read.action, episode.action)
         for camera, frames in episode.images.items():
             np.testing.assert_array_equal(read.images[camera], frames)
         assert [getattr(read, n) for n in LABELS] == [getattr(episode, n) for n in LABELS]
@@ -195,3 +198,14 @@ class TestDamage:
         (folder / "meta.json").write_text(json.dumps(found | {"cameras": ["left", "top"]}))
         with pytest.raises(DatasetError, match=r"shard-00000.h5 is damaged"):
             TrajectoryDataset(folder)
+
+
+def test_data_sets_from_before_actions_were_stored_are_read(folder, episodes):
+    for path in folder.glob("shard-*.h5"):
+        with h5py.File(path, "r+") as file:
+            del file["action"]
+    data = TrajectoryDataset(folder)
+    for index, episode in enumerate(e for group in episodes for e in group):
+        read = data.episode(index)
+        assert read.action is None
+        np.testing.assert_array_equal(read.commanded, episode.commanded)

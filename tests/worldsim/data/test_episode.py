@@ -19,6 +19,8 @@ import pytest
         ({"images": {"left": np.zeros((6, 8, 8), np.uint8)}}, "image_left"),
         ({"images": {"left": np.zeros((6, 8, 8, 3), np.float32)}}, "image_left .* uint8"),
         ({"stage": np.full(6, -1, np.int8)}, "stage must be an index, at least 0"),
+        ({"action": np.full((5, 7), 1.5, np.float32)}, "action has an entry of size 1.5"),
+        ({"action": np.zeros((6, 7), np.float32)}, "action has shape"),
         ({"stage": np.zeros(6, np.int64)}, "stage .* int8"),
         ({"seed": -1}, "seed -1"),
         ({"branch_of": -2}, "branch_of -2"),
