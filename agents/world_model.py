@@ -23,11 +23,11 @@ from envs import EnvSpec
 from envs.goals import GoalSequence
 from envs.spec import check_choice
 from worldsim import load_world_model, poses
+from worldsim.limits import Limits
 from worldsim.planning.cem import CEM
 from worldsim.planning.cost import CostConfig, Imagine, LatentGoalCost, read_goal_pose
 from worldsim.planning.planner import WIDE, Plan, Planner, shift
 from worldsim.planning.vjepa2_ac import VJEPA2AC
-from worldsim.states import relative_action
 from worldsim.world_model import Context, WorldModel
 
 MODES = ("plan", "proposal", "servo")
@@ -155,6 +155,7 @@ class WorldModelAgent:
             )
         self.planner = self.config.planner
         self._views = views
+        self._limits = Limits.of(spec.workspace_low, spec.workspace_high, spec.rotation_limit)
         self._imagine: Imagine = self.model.rollout
 
     def reset(self, goal: GoalSequence, rng: np.random.Generator) -> None:
@@ -177,8 +178,8 @@ class WorldModelAgent:
         self._remember(latent, proprio)
         index = self._advance(latent, proprio)
         action = self._subgoals.settle(self._choose(index, latent, proprio, target))
-        command = action * self.spec.action_scale
-        self._actions.append(relative_action(target, command, proprio))
+        commanded = self._limits.clip(poses.compose(target, action * self.spec.action_scale))
+        self._actions.append(poses.difference(proprio, commanded))
         return action
 
     def diagnostics(self) -> dict[str, float | NDArray[np.float32]]:
@@ -245,6 +246,7 @@ class WorldModelAgent:
             np.array(self._actions).reshape(-1, 7),
             np.stack(self._proprio),
             target,
+            self._limits,
         )
         goal_pose = None if pose is None else torch.as_tensor(pose, dtype=torch.float32)
         cost = LatentGoalCost(
