@@ -46,6 +46,7 @@ class WorldModelConfig:
         chunk: actions the goal head proposes.
         max_steps: temporal distances are capped here.
         heads: whether there are a read-out and a goal head; released models have neither.
+        one_step_error: mean absolute error of a latent predicted one step ahead, in training.
     """
 
     recipe: str
@@ -57,6 +58,7 @@ class WorldModelConfig:
     chunk: int = 4
     max_steps: int = 40
     heads: bool = True
+    one_step_error: float | None = None
     versions: dict[str, str] = field(default_factory=dict)
 
 
