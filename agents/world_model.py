@@ -19,6 +19,7 @@ from torch import Tensor
 
 from agents.base import Tier
 from agents.subgoals import ADVANCE_RULES, SubGoals, arrived
+from agents.threads import one_thread
 from envs import EnvSpec
 from envs.goals import GoalSequence
 from envs.spec import check_choice
@@ -169,6 +170,7 @@ class WorldModelAgent:
         gain = self.config.surprise
         self._surprise = Surprise(self.model, gain) if gain else None
 
+    @one_thread()
     def reset(self, goal: GoalSequence, rng: np.random.Generator) -> None:
         """Start an episode towards a sequence of goal pictures."""
         self._rng = rng
@@ -182,6 +184,7 @@ class WorldModelAgent:
         if self._surprise is not None:
             self._surprise.reset()
 
+    @one_thread()
     def act(self, observation: Mapping[str, NDArray[np.generic]]) -> NDArray[np.float64]:
         """Action (7,) in [-1, 1] for an observation."""
         images = {c: np.asarray(observation[f"image_{c}"])[None] for c in self._views}

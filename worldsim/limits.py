@@ -5,7 +5,6 @@ Imagination has to know it, or it sees the gripper go where the arm stops.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -16,7 +15,8 @@ from torch import Tensor
 
 from worldsim import poses
 
-Poses = TypeVar("Poses", Tensor, NDArray[np.float64])
+Array = NDArray[np.float64]
+Poses = TypeVar("Poses", Tensor, Array)
 
 # A gripper that points straight down is rolled by half a turn: this matrix, its own inverse.
 _DOWN = (1.0, -1.0, -1.0)
@@ -39,9 +39,9 @@ class Limits:
     rotation: tuple[float, ...]
 
     @classmethod
-    def of(cls, low: Sequence[float], high: Sequence[float], rotation: Sequence[float]) -> Limits:
-        """Limits from anything of three numbers each."""
-        return cls(*(tuple(float(number) for number in part) for part in (low, high, rotation)))
+    def of(cls, low: Array, high: Array, rotation: Array) -> Limits:
+        """Limits from arrays."""
+        return cls(tuple(low.tolist()), tuple(high.tolist()), tuple(rotation.tolist()))
 
     def clip(self, commanded: Poses) -> Poses:
         """Commanded poses (..., 7) as a controller takes them, of the same kind and device."""
