@@ -12,6 +12,7 @@ from torch import Tensor
 
 from agents.base import Tier
 from agents.subgoals import SubGoals, arrived
+from agents.threads import one_thread
 from envs import EnvSpec
 from envs.goals import GoalSequence
 from worldsim import load_world_model
@@ -70,11 +71,13 @@ class LatentAgent(ABC):
         self.model, self._views, self._advance = model.eval(), views, advance
         SubGoals(np.ones(1, dtype=np.int64), advance)  # an unknown rule is refused now
 
+    @one_thread()
     def reset(self, goal: GoalSequence, rng: np.random.Generator) -> None:
         """Start an episode towards a sequence of goal pictures."""
         self._goals = self._encode({c: goal.images[c] for c in self._views})  # (K, N, D)
         self._subgoals = SubGoals(goal.budgets, self._advance)
 
+    @one_thread()
     def act(self, observation: Mapping[str, NDArray[np.generic]]) -> Array:
         """Action (7,) in [-1, 1]."""
         images = {c: np.asarray(observation[f"image_{c}"])[None] for c in self._views}

@@ -20,6 +20,7 @@ from agents.base import Tier, Training
 from agents.checkpoint import load_agent, training_of
 from agents.octo_model import OctoConfig, OctoModel
 from agents.subgoals import Array, SubGoals, arrived
+from agents.threads import one_thread
 from envs import EnvSpec
 from envs.goals import GoalSequence
 from envs.spec import check_choice
@@ -106,6 +107,7 @@ class OctoAgent:
         chunk = self.model.config.chunk
         self._kept = {"receding": 1, "half": chunk // 2, "ensemble": chunk}[execution]
 
+    @one_thread()
     def reset(self, goal: GoalSequence, rng: np.random.Generator) -> None:
         """Start an episode towards a sequence of goal pictures."""
         self._rng = rng
@@ -117,6 +119,7 @@ class OctoAgent:
     def _forget_plans(self) -> None:
         self._chunks: list[Array] = []  # those that still speak about now: row 0 is now
 
+    @one_thread()
     def act(self, observation: Mapping[str, NDArray[np.generic]]) -> Array:
         """Action (7,) in [-1, 1]."""
         frame = self._pictures({c: observation[f"image_{c}"][None] for c in self._views})[0]

@@ -17,6 +17,7 @@ from torch import Tensor, nn
 
 from agents.base import Tier
 from agents.checkpoint import load_agent, training_of
+from agents.threads import one_thread
 from envs import EnvSpec
 from envs.goals import GoalSequence
 
@@ -81,6 +82,7 @@ class SB3Agent:
     def reset(self, goal: GoalSequence, rng: np.random.Generator) -> None:
         """Nothing to remember: the policy is a function of the observation."""
 
+    @one_thread()
     @torch.inference_mode()
     def act(self, observation: Mapping[str, NDArray[np.generic]]) -> NDArray[np.float64]:
         """(7,) in [-1, 1]."""

@@ -19,15 +19,17 @@ from torch import Tensor
 
 from agents.base import Tier
 from agents.subgoals import ADVANCE_RULES, SubGoals, arrived
+from agents.threads import one_thread
 from envs import EnvSpec
 from envs.goals import GoalSequence
 from envs.spec import check_choice
 from worldsim import load_world_model, poses
+from worldsim.limits import Limits
 from worldsim.planning.cem import CEM
 from worldsim.planning.cost import CostConfig, Imagine, LatentGoalCost, read_goal_pose
 from worldsim.planning.planner import WIDE, Plan, Planner, shift
 from worldsim.planning.vjepa2_ac import VJEPA2AC
-from worldsim.states import relative_action
+from worldsim.surprise import Surprise
 from worldsim.world_model import Context, WorldModel
 
 MODES = ("plan", "proposal", "servo")
@@ -49,6 +51,8 @@ class AgentConfig:
         advance: when the next picture's turn comes, see ``agents.subgoals``; "arrival" is when
             the gripper is where it is read from the present picture.
         mode: "plan", or a floor: "proposal" (the goal head alone), "servo" (no imagination).
+        surprise: how fast trust in the proposal grows where imagination errs more than it did in
+            training, see ``worldsim.surprise``; 0: not at all.
     """
 
     planner: Planner = field(default_factory=CEM)
@@ -56,6 +60,7 @@ class AgentConfig:
     propose: bool = True
     advance: str = "arrival"
     mode: str = "plan"
+    surprise: float = 0.0
 
     @property
     def needs_heads(self) -> bool:
@@ -71,6 +76,8 @@ class AgentConfig:
         ):
             if given not in allowed:
                 raise ValueError(f"unknown {what} {given!r}: allowed are {', '.join(allowed)}")
+        if self.surprise and not self.cost.trust:
+            raise ValueError("surprise raises the weight of trust, which must be above 0")
 
 
 VJEPA2_AC = AgentConfig(VJEPA2AC(), CostConfig(), propose=False, advance="schedule")
@@ -110,6 +117,7 @@ class WorldModelAgent:
         advance: overrides the config's.
         search: overrides of the search, by the planner's names (``{"samples": 64}``).
         energy: overrides of the energy, by ``CostConfig``'s names.
+        surprise: overrides the config's.
 
     Raises:
         ValueError: when the model does not know the environment's cameras, or lacks the heads that
@@ -127,6 +135,7 @@ class WorldModelAgent:
         advance: str | None = None,
         search: Mapping[str, Any] | None = None,
         energy: Mapping[str, Any] | None = None,
+        surprise: float | None = None,
     ) -> None:
         if planner not in PLANNERS:
             raise ValueError(f"unknown planner {planner!r}: allowed are {', '.join(PLANNERS)}")
@@ -147,6 +156,7 @@ class WorldModelAgent:
             advance=advance or base.advance,
             planner=_changed(base.planner, search),
             cost=_changed(base.cost, energy),
+            surprise=base.surprise if surprise is None else surprise,
         )
         if self.config.needs_heads and not self.model.config.heads:
             raise ValueError(
@@ -155,8 +165,12 @@ class WorldModelAgent:
             )
         self.planner = self.config.planner
         self._views = views
+        self._limits = Limits.of(spec.workspace_low, spec.workspace_high, spec.rotation_limit)
         self._imagine: Imagine = self.model.rollout
+        gain = self.config.surprise
+        self._surprise = Surprise(self.model, gain) if gain else None
 
+    @one_thread()
     def reset(self, goal: GoalSequence, rng: np.random.Generator) -> None:
         """Start an episode towards a sequence of goal pictures."""
         self._rng = rng
@@ -167,7 +181,10 @@ class WorldModelAgent:
         self._proprio: list[NDArray[np.float64]] = []
         self._actions: list[NDArray[np.float64]] = []
         self._diagnostics: dict[str, float | NDArray[np.float32]] = {}
+        if self._surprise is not None:
+            self._surprise.reset()
 
+    @one_thread()
     def act(self, observation: Mapping[str, NDArray[np.generic]]) -> NDArray[np.float64]:
         """Action (7,) in [-1, 1] for an observation."""
         images = {c: np.asarray(observation[f"image_{c}"])[None] for c in self._views}
@@ -175,10 +192,21 @@ class WorldModelAgent:
         proprio = np.asarray(observation["proprio"], dtype=np.float64)
         target = np.asarray(observation["target"], dtype=np.float64)
         self._remember(latent, proprio)
+        context = Context(
+            torch.stack(self._latents),
+            np.array(self._actions).reshape(-1, 7),
+            np.stack(self._proprio),
+            target,
+            self._limits,
+        )
         index = self._advance(latent, proprio)
-        action = self._subgoals.settle(self._choose(index, latent, proprio, target))
-        command = action * self.spec.action_scale
-        self._actions.append(relative_action(target, command, proprio))
+        if self._surprise is not None:
+            self._surprise.see(latent)
+        action = self._subgoals.settle(self._choose(index, context))
+        if self._surprise is not None:
+            self._surprise.expect(context, torch.from_numpy(action).float())
+        commanded = self._limits.clip(poses.compose(target, action * self.spec.action_scale))
+        self._actions.append(poses.difference(proprio, commanded))
         return action
 
     def diagnostics(self) -> dict[str, float | NDArray[np.float32]]:
@@ -220,13 +248,8 @@ class WorldModelAgent:
             self._mean = None
         return index
 
-    def _choose(
-        self,
-        index: int,
-        latent: Tensor,
-        proprio: NDArray[np.float64],
-        target: NDArray[np.float64],
-    ) -> NDArray[np.float64]:
+    def _choose(self, index: int, context: Context) -> NDArray[np.float64]:
+        latent, proprio, target = context.latents[-1], context.proprio[-1], context.target
         goal, pose = self._goals[index], self._goal_pose(index, latent, proprio)
         self._diagnostics = {"goal": float(index)}
         if pose is not None:
@@ -240,15 +263,21 @@ class WorldModelAgent:
             self._diagnostics["steps_to_go"] = steps
             if self.config.mode == "proposal":
                 return chunk[0].double().numpy()
-        context = Context(
-            torch.stack(self._latents),
-            np.array(self._actions).reshape(-1, 7),
-            np.stack(self._proprio),
-            target,
-        )
+        caution = 1.0
+        if self._surprise is not None:
+            caution = self._surprise.caution
+            self._diagnostics["surprise"] = self._surprise.mean
         goal_pose = None if pose is None else torch.as_tensor(pose, dtype=torch.float32)
         cost = LatentGoalCost(
-            self.model, context, goal, goal_pose, self.config.cost, self._imagine, chunk, steps
+            self.model,
+            context,
+            goal,
+            goal_pose,
+            self.config.cost,
+            self._imagine,
+            chunk,
+            steps,
+            caution,
         )
         plan = self._search(cost, chunk)
         energy = float(plan.cost)

@@ -17,13 +17,7 @@ from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
 from envs.divergence import bad_numbers, check_finite
-from envs.geometry import (
-    BASE_POS,
-    GRIPPER_OPENING,
-    HOME_QPOS,
-    WORKSPACE_HIGH,
-    WORKSPACE_LOW,
-)
+from envs.geometry import BASE_POS, GRIPPER_OPENING, HOME_QPOS
 from envs.spec import EnvSpec
 
 Array = NDArray[np.float64]
@@ -33,11 +27,6 @@ FINGER_JOINTS = ("gripper0_right_finger_joint1", "gripper0_right_finger_joint2")
 TOOL_SITE = "gripper0_right_grip_site"
 
 DOWNWARD = Rotation.from_euler("x", np.pi)
-# Rotation vector away from straight down: tilt stays small, yaw is free over half a turn.
-ROTATION_LIMIT_RAD = np.array([0.5, 0.5, 1.6])
-
-LEASH_M = 0.04
-LEASH_RAD = 0.2
 INTERPOLATION_STAGES = 8
 RAMP_SHARE = 0.75
 _DAMPING = 1e-6 * np.eye(6)
@@ -73,7 +62,7 @@ class CartesianController:
 
     def __init__(self, model: mujoco.MjModel, spec: EnvSpec) -> None:
         self.model = model
-        self.scale = spec.action_scale
+        self.spec, self.scale = spec, spec.action_scale
         self.steps = round(spec.control_period / model.opt.timestep)
         if self.steps < INTERPOLATION_STAGES:
             raise ValueError(
@@ -129,10 +118,13 @@ class CartesianController:
     def command(self, action: Array) -> Array:
         """Move the target by an action in [-1, 1]; returns the (7,) action in physical units."""
         delta = action * self.scale
-        position = np.clip(self.target.position + delta[:3], WORKSPACE_LOW, WORKSPACE_HIGH)
+        spec = self.spec
+        position = np.clip(
+            self.target.position + delta[:3], spec.workspace_low, spec.workspace_high
+        )
         rotation = Rotation.from_euler("xyz", delta[3:6]) * self.target.rotation
         tilt = (rotation * DOWNWARD.inv()).as_rotvec()
-        clipped = np.clip(tilt, -ROTATION_LIMIT_RAD, ROTATION_LIMIT_RAD)
+        clipped = np.clip(tilt, -spec.rotation_limit, spec.rotation_limit)
         if not np.array_equal(tilt, clipped):
             rotation = Rotation.from_rotvec(clipped) * DOWNWARD
         closedness = float(np.clip(self.target.closedness + delta[6], 0.0, 1.0))
@@ -164,15 +156,16 @@ class CartesianController:
 
     def _leash(self, data: mujoco.MjData) -> None:
         """Keep the target within reach of the achieved pose, so a blocked arm does not wind up."""
+        metres, radians = self.spec.leash
         position, rotation = self.tool_pose(data)
         offset = self.target.position - position
         distance = mujoco.mju_norm3(offset)
-        if distance > LEASH_M:
-            self.target.position = position + offset * (LEASH_M / distance)
+        if distance > metres:
+            self.target.position = position + offset * (metres / distance)
         twist = (self.target.rotation * rotation.inv()).as_rotvec()
         angle = mujoco.mju_norm3(twist)
-        if angle > LEASH_RAD:
-            leashed = Rotation.from_rotvec(twist * (LEASH_RAD / angle)) * rotation
+        if angle > radians:
+            leashed = Rotation.from_rotvec(twist * (radians / angle)) * rotation
             self.target.quaternion = leashed.as_quat()
 
     def inverse_kinematics(self, start: Array, iterations: int = 12) -> Array:

@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from envs.geometry import WORKSPACE_HIGH, WORKSPACE_LOW
+
 CAMERAS: tuple[str, ...] = ("left", "right", "wrist")
 OBS_MODES: tuple[str, ...] = ("pixels", "state", "all")
 REWARDS: tuple[str, ...] = ("sparse", "dense")
@@ -17,9 +19,17 @@ TRANSLATION_SCALE_M = 0.075
 ROTATION_SCALE_RAD = 0.15
 GRIPPER_SCALE = 1.0
 
+# Tilt stays small, yaw is free over half a turn.
+ROTATION_LIMIT_RAD = (0.5, 0.5, 1.6)
+LEASH_M, LEASH_RAD = 0.04, 0.2
+
 
 def _action_scale() -> NDArray[np.float64]:
     return np.array([TRANSLATION_SCALE_M] * 3 + [ROTATION_SCALE_RAD] * 3 + [GRIPPER_SCALE])
+
+
+def _rotation_limit() -> NDArray[np.float64]:
+    return np.array(ROTATION_LIMIT_RAD)
 
 
 @dataclass(frozen=True)
@@ -33,6 +43,11 @@ class EnvSpec:
         control_period: seconds between two actions.
         budget: control steps an episode may take.
         action_scale: (7,) physical size of an action of 1: metres, radians (Euler xyz), closedness.
+        workspace_low, workspace_high: (3,) corners of the box that the commanded tool centre stays
+            in, metres, robot-base frame.
+        rotation_limit: (3,) largest commanded turn away from straight down, as a rotation vector,
+            radians.
+        leash: how far the commanded pose may run ahead of the achieved one, metres and radians.
     """
 
     task: str
@@ -41,6 +56,10 @@ class EnvSpec:
     control_period: float
     budget: int
     action_scale: NDArray[np.float64] = field(default_factory=_action_scale)
+    workspace_low: NDArray[np.float64] = field(default_factory=WORKSPACE_LOW.copy)
+    workspace_high: NDArray[np.float64] = field(default_factory=WORKSPACE_HIGH.copy)
+    rotation_limit: NDArray[np.float64] = field(default_factory=_rotation_limit)
+    leash: tuple[float, float] = (LEASH_M, LEASH_RAD)
 
 
 def check_choice(what: str, given: object, allowed: tuple[str, ...]) -> None:

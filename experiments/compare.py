@@ -47,7 +47,7 @@ class CompareConfig:
     out: str = "runs/compare"
     goal: str = "subgoals"
     cameras: str = "left,wrist"
-    threads: int = 2
+    threads: int = 1
     workers: int = 1
     videos: bool = True
 

@@ -54,7 +54,7 @@ class EvaluateConfig:
     advance: str | None = None
     execution: str | None = None
     variation: str = "default"
-    threads: int = 2
+    threads: int = 1
     workers: int = 1
 
 

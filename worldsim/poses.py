@@ -23,6 +23,8 @@ Array = NDArray[np.float64]
 
 # Below this cosine of the pitch, roll and yaw turn about the same axis: gimbal lock.
 _LOCK = 1e-7
+# Square of a turn that is none, radians.
+_NOTHING = 1e-14
 
 
 @overload
@@ -97,6 +99,42 @@ def to_euler(matrix: Any) -> Any:
     return xp.stack([roll, pitch, yaw], -1)
 
 
+@overload
+def to_rotvec(matrix: Tensor) -> Tensor: ...
+@overload
+def to_rotvec(matrix: ArrayLike) -> Array: ...
+def to_rotvec(matrix: Any) -> Any:
+    """Rotation matrices (..., 3, 3) -> rotation vectors (..., 3), for turns well below pi."""
+    xp, m = _namespace(matrix)
+    axis = 0.5 * xp.stack(
+        [m[..., 2, 1] - m[..., 1, 2], m[..., 0, 2] - m[..., 2, 0], m[..., 1, 0] - m[..., 0, 1]], -1
+    )  # times the sine of the angle
+    trace = m[..., 0, 0] + m[..., 1, 1] + m[..., 2, 2]
+    sine, none = _length(xp, axis)
+    angle = xp.arctan2(sine, 0.5 * (trace - 1.0)[..., None])
+    return axis * xp.where(none, 1.0, angle / sine)
+
+
+@overload
+def from_rotvec(rotvec: Tensor) -> Tensor: ...
+@overload
+def from_rotvec(rotvec: ArrayLike) -> Array: ...
+def from_rotvec(rotvec: Any) -> Any:
+    """Rotation vectors (..., 3) -> rotation matrices (..., 3, 3)."""
+    xp, v = _namespace(rotvec)
+    angle, none = _length(xp, v)
+    zero = 0.0 * v[..., 0]
+    rows = [
+        [zero, -v[..., 2], v[..., 1]],
+        [v[..., 2], zero, -v[..., 0]],
+        [-v[..., 1], v[..., 0], zero],
+    ]
+    cross = xp.stack([xp.stack(row, -1) for row in rows], -2)
+    first = xp.where(none, 1.0, xp.sin(angle) / angle)[..., None]
+    second = xp.where(none, 0.5, (1.0 - xp.cos(angle)) / angle**2)[..., None]
+    return xp.eye(3, **_like(xp, v)) + first * cross + second * (cross @ cross)
+
+
 def check_poses(poses: ArrayLike) -> Array:
     """Poses (..., 7) as float64, if they can be poses.
 
@@ -127,6 +165,21 @@ def _namespace(array: Any) -> tuple[Any, Any]:
 
         return torch, array
     return np, np.asarray(array, dtype=np.float64)
+
+
+def _length(xp: Any, vector: Any) -> tuple[Any, Any]:
+    """Length (..., 1) of vectors (..., 3), 1 where there is none, and where that is so.
+
+    A square root has no slope at zero, so it is not taken there.
+    """
+    square = (vector * vector).sum(-1)[..., None]
+    none = square < _NOTHING
+    return xp.sqrt(xp.where(none, xp.ones_like(square), square)), none
+
+
+def _like(xp: Any, array: Any) -> dict[str, Any]:
+    """Type and device of an array."""
+    return {"dtype": array.dtype} | ({} if xp is np else {"device": array.device})
 
 
 def _prepare(first: Any, second: Any) -> tuple[Any, Any, Any]:

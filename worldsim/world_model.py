@@ -23,7 +23,8 @@ from torch.nn import functional as F
 from worldsim import poses
 from worldsim.encoders import EncoderReference, FrameEncoder
 from worldsim.heads import GoalHead, TokenReader
-from worldsim.states import STATE_SIZE, check_poses, encode_state, relative_action
+from worldsim.limits import Limits
+from worldsim.states import STATE_SIZE, check_poses, encode_state
 from worldsim.vjepa2 import ACPredictor, ACPredictorConfig, EncoderConfig
 from worldsim.vjepa2.official import new_module
 
@@ -45,6 +46,7 @@ class WorldModelConfig:
         chunk: actions the goal head proposes.
         max_steps: temporal distances are capped here.
         heads: whether there are a read-out and a goal head; released models have neither.
+        one_step_error: mean absolute error of a latent predicted one step ahead, in training.
     """
 
     recipe: str
@@ -56,6 +58,7 @@ class WorldModelConfig:
     chunk: int = 4
     max_steps: int = 40
     heads: bool = True
+    one_step_error: float | None = None
     versions: dict[str, str] = field(default_factory=dict)
 
 
@@ -68,6 +71,7 @@ class Context:
         actions: (T - 1, 7) relative actions taken between them, physical units.
         proprio: (T, 7) achieved poses.
         target: (7,) commanded pose now.
+        limits: what the controller keeps commanded poses to; None: nothing.
 
     Raises:
         ValueError: shapes do not fit each other, or a pose is none: not finite, or in degrees.
@@ -77,6 +81,7 @@ class Context:
     actions: NDArray[np.float64]
     proprio: NDArray[np.float64]
     target: NDArray[np.float64]
+    limits: Limits | None = None
 
     def __post_init__(self) -> None:
         steps = len(self.latents)
@@ -265,23 +270,26 @@ class WorldModel(nn.Module):
         return actions / self.action_scale if ours else actions
 
     def commands(self, context: Context, actions: Tensor) -> tuple[Tensor, Tensor]:
-        """Commanded poses (S, H, 7) and relative actions (S, H, 7) of candidate actions."""
-        commands = actions.double().cpu().numpy() * np.array(self.config.action_scale)
-        target = np.broadcast_to(context.target, (len(commands), 7))
-        first = relative_action(
-            target, commands[:, 0], np.broadcast_to(context.proprio[-1], target.shape)
-        )
-        targets = []
-        for step in range(commands.shape[1]):
-            target = poses.compose(target, commands[:, step])
-            targets.append(target)
-        relative = commands.copy()
-        relative[:, 0] = first
+        """Commanded poses (S, H, 7) and relative actions (S, H, 7) of candidate actions.
+
+        Poses are those the controller will have: kept to its limits, where they are known. Both
+        lie on the model's device and are functions of the actions that can be differentiated.
+        """
         device = self.action_scale.device
-        return (
-            torch.as_tensor(np.stack(targets, axis=1), dtype=torch.float32, device=device),
-            torch.as_tensor(relative, dtype=torch.float32, device=device),
+        now, target = (
+            torch.as_tensor(pose, dtype=torch.float32, device=device)
+            for pose in (context.proprio[-1], context.target)
         )
+        targets, relative = [], []
+        with torch.autocast(device.type, enabled=False):  # poses need all their digits
+            for command in (actions.to(device) * self.action_scale).unbind(1):  # (S, 7)
+                target = poses.compose(target, command)
+                if context.limits is not None:
+                    target = context.limits.clip(target)
+                relative.append(poses.difference(now, target))
+                targets.append(target)
+                now = target
+        return torch.stack(targets, dim=1), torch.stack(relative, dim=1)
 
     # -- heads ----------------------------------------------------------------------------------
 

@@ -68,7 +68,7 @@ class DiagnoseConfig:
     cameras: str = "left,wrist"
     model: str = "tiny"
     arms: str = ",".join(ARMS)
-    threads: int = 2
+    threads: int = 1
 
 
 @dataclass(frozen=True)

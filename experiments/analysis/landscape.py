@@ -72,7 +72,7 @@ class LandscapeConfig:
     out: str = "runs/landscape"
     transitions: int = 50
     cost: CostConfig = field(default_factory=CostConfig)
-    threads: int = 2
+    threads: int = 1
     json: str | None = None
 
 

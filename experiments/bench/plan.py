@@ -61,7 +61,7 @@ class BenchPlanConfig:
     rounds: int = 5
     reference: bool = True
     device: str = "cpu"
-    threads: int = 2
+    threads: int = 1
     json: str | None = None
 
 

@@ -49,7 +49,7 @@ class BenchTrainConfig:
     rounds: int = 5
     steps: int = 5
     device: str = "cpu"
-    threads: int = 2
+    threads: int = 1
     json: str | None = None
 
 

@@ -49,7 +49,7 @@ class RunSpec:
     cameras: tuple[str, ...] = ("left", "wrist")
     image_size: int = 128
     variation: str = "default"
-    threads: int = 2
+    threads: int = 1
     options: dict[str, Any] = field(default_factory=dict)
 
     def canonical(self) -> str:

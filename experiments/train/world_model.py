@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import json
 import time
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -241,6 +241,7 @@ def main(config: WorldModelTraining) -> None:
         )
     latents = encode_all(model, arrays, path)
     losses["posttrain"] = train_posttrain(model, latents, config.posttrain, second, out)
+    model.config = replace(model.config, one_step_error=losses["posttrain"]["predict"])
     head = out / "goal-head.pt"
     losses["goal_head"] = train_goal_head(model, latents, config.goal_head, third, head)
     save_world_model(model, out)

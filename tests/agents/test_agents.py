@@ -17,6 +17,7 @@ from experiments.runs.episode import run_episode
 from tests.worldsim.test_world_model import released_file, small_model
 from worldsim import load_world_model
 from worldsim.planning.cem import CEM
+from worldsim.planning.cost import CostConfig
 
 CAMERAS = ("left", "wrist")
 QUICK = CEM(samples=8, iterations=1, elites=2, horizon=2)
@@ -132,3 +133,26 @@ def test_the_papers_planner_needs_no_heads(tmp_path):
             WorldModelAgent(spec, model, config)
     with pytest.raises(ValueError, match="default, vjepa2-ac, search, proposal, servo"):
         make_agent("world-model", spec, planner="cem")
+
+
+@pytest.mark.parametrize(("usual", "follows"), [(1e-6, True), (1e6, False)])
+def test_the_search_gives_way_to_the_proposal_where_imagination_errs(usual, follows):
+    env = envs.make("reach", cameras=CAMERAS, image_size=32)
+    goals = make_goals("reach", 190_011, cameras=CAMERAS, image_size=32)
+    model = small_model()
+    model.config = replace(model.config, one_step_error=usual)
+    barely = CostConfig(pose=1.0, trust=1e-6)
+    planner = replace(QUICK, samples=32)
+    searching = AgentConfig(planner=planner, cost=barely, surprise=1.0)
+    agents = [
+        WorldModelAgent(env.unwrapped.env_spec, model, config)
+        for config in (searching, replace(searching, surprise=0.0), AgentConfig(mode="proposal"))
+    ]
+    for agent in agents:
+        agent.reset(goals, np.random.default_rng(0))
+    seen, _ = env.reset(seed=190_011)
+    for step in range(2):  # nothing was predicted yet at the first
+        careful, careless, proposed = (agent.act(seen) for agent in agents)
+        assert np.array_equal(careful, proposed) == (follows and step == 1)
+        assert np.array_equal(careful, careless) != (follows and step == 1)
+        seen, *_ = env.step(careless.astype(np.float32))

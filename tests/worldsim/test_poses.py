@@ -135,3 +135,14 @@ def test_impossible_poses_are_refused(index, value, sentence):
     with pytest.raises(ValueError, match=sentence):
         poses.check_poses(pose)
     assert poses.check_poses(random_poses(5)).shape == (5, 7)
+
+
+@pytest.mark.parametrize("scale", [0.0, 1e-9, 1e-3, 0.8])
+def test_rotation_vectors_agree_with_scipy(scale):
+    vectors = scale * np.random.default_rng(0).uniform(-1.7, 1.7, (50, 3))
+    matrices = Rotation.from_rotvec(vectors).as_matrix()
+    np.testing.assert_allclose(poses.from_rotvec(vectors), matrices, atol=1e-12)
+    np.testing.assert_allclose(poses.to_rotvec(matrices), vectors, atol=1e-12)
+    torch.testing.assert_close(
+        poses.to_rotvec(poses.from_rotvec(torch.from_numpy(vectors))), torch.from_numpy(vectors)
+    )

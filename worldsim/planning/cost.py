@@ -99,6 +99,7 @@ class LatentGoalCost:
         imagine: what actions lead to, in place of ``model.rollout`` (true dynamics, say).
         proposal: (H, 7) actions the goal head proposes; None if no term needs them.
         steps_now: control steps to the goal from here, by the goal head; see ``near``.
+        caution: factor of the trust term, see ``worldsim.surprise``.
 
     Raises:
         ValueError: a term lacks what it needs.
@@ -114,6 +115,7 @@ class LatentGoalCost:
         imagine: Imagine | None = None,
         proposal: Tensor | None = None,
         steps_now: float = 0.0,
+        caution: float = 1.0,
     ) -> None:
         if proposal is None and config.trust:
             raise ValueError("a trust term needs the proposed actions")
@@ -124,7 +126,7 @@ class LatentGoalCost:
         self.goal_pose = goal.new_full((7,), torch.nan) if goal_pose is None else goal_pose
         self.imagine = imagine or model.rollout
         far = max(1.0, steps_now / config.near) if config.near else 1.0
-        self.trust = config.trust * far**2
+        self.trust = config.trust * far**2 * caution
 
     @torch.inference_mode()
     def __call__(self, actions: Tensor) -> Tensor:
