@@ -228,8 +228,8 @@ def _open_gl() -> Any:
     """Open a context with the backend that is asked for, or the first that works."""
     if sys.platform != "linux":
         return mujoco.GLContext(1, 1)
-    name = choose_backend()
     _load_triton()
+    name = choose_backend()
     try:
         context = importlib.import_module(BACKENDS[name]).GLContext(1, 1)
         context.make_current()
