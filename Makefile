@@ -1,5 +1,5 @@
 # make compare   set up, then the main job: every agent on every task, on identical seeds
-# make test      set up, then all tests
+# make test      set up, then all tests, and the core's once more with NumPy 2 and without robosuite
 # make reproduce set up, then the shipped world model from nothing: data, check, training; resumes
 # make setup     .venv, Python packages, headless GL; at once when it is done already
 # make lint      ruff, mypy, import-linter
@@ -10,6 +10,11 @@ BIN := .venv/bin
 
 # One thread a test process: two processes share the cores.
 TEST_ENV := OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1
+PYTEST := bin/pytest -q -n 2 --dist worksteal
+# A quick part of the tests of every package, for the second set of dependencies.
+CORE_TESTS := tests/envs tests/agents/test_agents.py tests/worldsim/data tests/worldsim/vjepa2 \
+	$(addprefix tests/worldsim/test_,planning.py poses.py world_model.py) \
+	$(addprefix tests/experiments/test_,collect.py runs.py statistics.py)
 
 .PHONY: compare test reproduce setup lint format lock
 
@@ -18,7 +23,9 @@ compare: setup
 
 test: lint
 	@bash setup/browser.sh
-	@$(TEST_ENV) $(BIN)/pytest -q -n 2 --dist worksteal
+	@$(TEST_ENV) .venv/$(PYTEST) --cov --cov-report=term:skip-covered
+	@bash setup/setup.sh core
+	@$(TEST_ENV) .venv-core/$(PYTEST) $(CORE_TESTS)
 
 reproduce: setup
 	$(BIN)/worldsim collect --preset default --out data/default

@@ -236,6 +236,7 @@ def _open_gl() -> Any:
     """Open a context with the backend that is asked for, or the first that works."""
     if sys.platform != "linux":
         return mujoco.GLContext(1, 1)
+    _load_triton()
     name = choose_backend()
     try:
         context = importlib.import_module(BACKENDS[name]).GLContext(1, 1)
@@ -246,6 +247,18 @@ def _open_gl() -> Any:
             "packages libosmesa6, libegl1 and libgl1-mesa-dri, or set MUJOCO_GL to egl or osmesa"
         ) from error
     return context
+
+
+def _load_triton() -> None:
+    """Load PyTorch's compiler, where it has one, before Mesa.
+
+    Each brings an LLVM of its own, and Mesa makes its symbols global: loaded after a picture was
+    drawn (PyTorch does it at the first optimizer), Triton crashes on them. Where MUJOCO_GL says
+    osmesa, ``import mujoco`` has loaded Mesa, and it is too late.
+    """
+    if "mujoco.osmesa" not in sys.modules:
+        with contextlib.suppress(ImportError):
+            importlib.import_module("triton")
 
 
 def _egl_works() -> bool:

@@ -1,4 +1,4 @@
-"""Write requirements.lock: exact versions of everything a set-up installs, from a clean resolve.
+"""Write requirements.lock and setup/core.lock: exact versions, from clean resolves.
 
     make lock
 
@@ -14,8 +14,16 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
-EXTRAS = "scenes,train,sweep,official,dev"
-BUILD_TOOLS = ("setuptools>=77.0.3",)  # so that the project installs without build isolation
+SETS = {
+    "requirements.lock": ("scenes,train,sweep,official,dev", ()),
+    "setup/core.lock": ("train,dev", ("numpy>=2",)),
+}
+"""Lock -> extras and further requirements."""
+
+ALWAYS = (
+    "torch==2.13.0",  # what the shipped weights and results were made with: raise both together
+    "setuptools>=77.0.3",  # so that the project installs without build isolation
+)
 
 LEFT_OUT = {"pynput", "evdev", "python-xlib"}
 """robosuite's keyboard: imported by its teleoperation scripts only; evdev is built from source."""
@@ -24,15 +32,15 @@ REPLACED = {"opencv-python": "opencv-python-headless"}
 """robosuite imports cv2 for its on-screen viewer; the headless build has the same versions."""
 
 HEADER = """\
-# Exact versions of everything `make setup` installs. Written by `make lock`; do not edit.
-# Install with:  pip install --no-deps -r requirements.lock
+# Exact versions of a tested set of packages. Written by `make lock`; do not edit.
+# Install with:  pip install --no-deps -r {name}
 """
 
 
-def resolve() -> dict[str, str]:
+def resolve(extras: str, further: tuple[str, ...]) -> dict[str, str]:
     """Name -> version of what pip would install into an empty environment."""
     command = [sys.executable, "-m", "pip", "install", "--quiet", "--dry-run", "--ignore-installed"]
-    wanted = [f"{ROOT}[{EXTRAS}]", *BUILD_TOOLS]
+    wanted = [f"{ROOT}[{extras}]", *further, *ALWAYS]
     report = subprocess.run(
         [*command, "--report", "-", *wanted], check=True, stdout=subprocess.PIPE, text=True
     ).stdout
@@ -40,16 +48,22 @@ def resolve() -> dict[str, str]:
     return {package["name"]: package["version"] for package in found}
 
 
-def main() -> None:
-    """Resolve and write the lock."""
+def write(name: str, extras: str, further: tuple[str, ...]) -> None:
+    """Resolve one set of packages and write its lock."""
     versions = {
         REPLACED.get(name.lower(), name): version.partition("+")[0]  # 2.13.0+cpu -> 2.13.0
-        for name, version in resolve().items()
+        for name, version in resolve(extras, further).items()
         if name.lower() not in LEFT_OUT | {"worldsim"}
     }
     lines = [f"{name}=={versions[name]}\n" for name in sorted(versions, key=str.lower)]
-    (ROOT / "requirements.lock").write_text(HEADER + "".join(lines), encoding="utf-8")
-    sys.stderr.write(f"requirements.lock: {len(lines)} packages\n")
+    (ROOT / name).write_text(HEADER.format(name=name) + "".join(lines), encoding="utf-8")
+    sys.stderr.write(f"{name}: {len(lines)} packages\n")
+
+
+def main() -> None:
+    """Write every lock."""
+    for name, (extras, further) in SETS.items():
+        write(name, extras, further)
 
 
 if __name__ == "__main__":

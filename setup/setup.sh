@@ -4,11 +4,18 @@
 # Run it as `make setup`. When nothing has changed since the last time it returns at once.
 #
 #   PYTHON=/path/to/python3.12 make setup     choose the interpreter (3.11 or 3.12)
+#   bash setup/setup.sh core                  .venv-core instead: no robosuite, NumPy 2, any Python
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
-readonly STAMP=.venv/set-up-for
-readonly LOG=.venv/set-up.log
+case ${1:-} in
+"") VENV=.venv LOCK=requirements.lock BEFORE="(3, 13)" PYTHONS="python3 python3.12 python3.11" ;;
+core) VENV=.venv-core LOCK=setup/core.lock BEFORE="(4,)" PYTHONS="python3" ;;
+*) echo "usage: setup.sh [core]" >&2 && exit 2 ;;
+esac
+readonly VENV LOCK BEFORE PYTHONS
+readonly STAMP=$VENV/set-up-for
+readonly LOG=$VENV/set-up.log
 # OSMesa comes last: recent distributions have none, and do with EGL.
 readonly GL_PACKAGES=(libegl1 libgl1 libgl1-mesa-dri libosmesa6)
 AS_ROOT=(env DEBIAN_FRONTEND=noninteractive)
@@ -23,34 +30,34 @@ fail() {
 # What the environment depends on: this folder (scripts hold its path) and these files.
 fingerprint() {
     printf '%s\n' "$PWD"
-    cat requirements.lock pyproject.toml setup/setup.sh | cksum
+    cat "$LOCK" pyproject.toml setup/setup.sh | cksum
 }
 
 find_python() {
     local candidate
-    for candidate in ${PYTHON:-python3 python3.12 python3.11}; do
-        if "$candidate" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 13))' \
+    for candidate in ${PYTHON:-$PYTHONS}; do
+        if "$candidate" -c "import sys; sys.exit(not (3, 11) <= sys.version_info < $BEFORE)" \
             2>/dev/null; then
             echo "$candidate"
             return
         fi
     done
-    fail "needs Python 3.11 or 3.12; tried ${PYTHON:-python3, python3.12, python3.11}." \
+    fail "needs Python 3.11 or 3.12; tried ${PYTHON:-$PYTHONS}." \
         "Install one, or name it: PYTHON=/path/to/python make setup"
 }
 
 make_environment() {
     local python
     python=$(find_python)
-    say "making .venv with $("$python" --version)"
-    "$python" -m venv --clear .venv ||
+    say "making $VENV with $("$python" --version)"
+    "$python" -m venv --clear "$VENV" ||
         fail "'$python -m venv' does not work; on Debian and Ubuntu: apt-get install python3-venv"
 }
 
 # pip, with its chatter in a log: a count on a terminal, and the log's end where it fails.
 pip_install() {
     local seen=0 line
-    .venv/bin/python -m pip --disable-pip-version-check install "$@" 2>&1 </dev/null |
+    "$VENV/bin/python" -m pip --disable-pip-version-check install "$@" 2>&1 </dev/null |
         while IFS= read -r line; do
             printf '%s\n' "$line" >>"$LOG"
             [[ $line == Collecting* || $line == Processing* ]] || continue
@@ -68,10 +75,10 @@ pip_install() {
 # (robosuite's keyboard), which would need a compiler. A CUDA build of PyTorch, where pip picks one,
 # brings libraries of its own: the second command fetches those and nothing else.
 install_packages() {
-    say "installing $(grep -c == requirements.lock) Python packages (minutes the first time)"
+    say "installing $(grep -c == "$LOCK") Python packages (minutes the first time)"
     : >"$LOG"
-    pip_install --no-deps --only-binary=:all: --no-compile -r requirements.lock
-    pip_install --only-binary=:all: --no-compile -c requirements.lock torch
+    pip_install --no-deps --only-binary=:all: --no-compile -r "$LOCK"
+    pip_install --only-binary=:all: --no-compile -c "$LOCK" torch
     pip_install --no-deps --no-build-isolation -e .
 }
 
@@ -109,12 +116,12 @@ if [[ $(uname) == Linux ]]; then
     fi
 fi
 if [[ -e $STAMP && $(head -n 1 "$STAMP") != "$PWD" ]]; then
-    say "this folder was moved; .venv is made anew"
-    rm -rf .venv
+    say "this folder was moved; $VENV is made anew"
+    rm -rf "$VENV"
 fi
 if stale; then
-    .venv/bin/python -c '' 2>/dev/null || make_environment
+    "$VENV/bin/python" -c '' 2>/dev/null || make_environment
     install_packages
     fingerprint >"$STAMP"
-    say "done: .venv/bin/worldsim"
+    say "done: $VENV/bin/worldsim"
 fi

@@ -13,6 +13,8 @@ from hypothesis import settings
 # Before NumPy or PyTorch is imported: test processes share the cores.
 for _variable in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
     os.environ.setdefault(_variable, "1")
+# Mesa's worker threads, where somebody asks for some, are missing in a forked child, which hangs.
+os.environ.pop("LP_NUM_THREADS", None)
 
 settings.register_profile("worldsim", deadline=None, derandomize=True)
 settings.load_profile("worldsim")

@@ -149,7 +149,7 @@ def train(
 
         wanted = actions_towards(arrays, rows, goals[:, None], model.config.chunk)
         wanted = model.normalise((wanted / scale).to(device))
-        noise = _noise_loss(model, readouts, wanted, real, config.noises, rng)
+        noise = noise_loss(model, readouts, wanted, real, config.noises, rng)
 
         states = encode_state(proprio)
         error = (change - (states[:, -1:] - states[:, :-1])).abs().mean(dim=-1)
@@ -162,7 +162,7 @@ def train(
     return run(ALGORITHM, {"model": model}, ("model",), losses, loop, folder / f"{ALGORITHM}.pt")
 
 
-def _noise_loss(
+def noise_loss(
     model: OctoModel,
     readouts: Tensor,
     wanted: Tensor,

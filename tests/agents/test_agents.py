@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
 
 import envs
 from agents import make_agent
@@ -100,15 +101,23 @@ def test_the_world_model_agent_repeats_itself(cameras, mode):
     np.testing.assert_array_equal(first, fresh)
 
 
-def test_sub_goals_advance_on_arrival_or_by_the_schedule():
+@pytest.mark.parametrize("rule", ["arrival", "schedule"])
+def test_sub_goals_advance_on_arrival_or_by_the_schedule(rule, monkeypatch):
+    # Every goal picture shows the gripper where it is now.
+    monkeypatch.setattr(
+        "agents.world_model.read_goal_pose",
+        lambda model, now, goal, proprio: torch.as_tensor(proprio),
+    )
     goals = make_goals("pick-place", 190_013, "subgoals", cameras=CAMERAS, image_size=32)
     env = envs.make("pick-place", cameras=CAMERAS, image_size=32)
-    config = AgentConfig(planner=QUICK, advance="schedule")
+    config = AgentConfig(planner=QUICK, advance=rule)
     agent = WorldModelAgent(env.unwrapped.env_spec, small_model(), config)
-    trace = run_episode(env, agent, 190_013, goals).traces["agent_goal"]
-    assert trace[goals.budgets[0] - 1] == 0
-    assert trace[goals.budgets[0]] == 1
-    assert trace[-1] == 2
+    trace = run_episode(env, agent, 190_013, goals).traces["agent_goal"].tolist()
+    first, second, _ = goals.budgets
+    if rule == "arrival":
+        assert trace == [1.0, *[2.0] * (len(trace) - 1)]
+    else:
+        assert trace[: first + second + 1] == [*[0.0] * first, *[1.0] * second, 2.0]
 
 
 def test_cameras_the_model_does_not_know_are_refused():

@@ -14,6 +14,7 @@ from agents.octo import FILE, LABEL, OctoAgent, describe, load_octo, most_typica
 from agents.octo_model import OBSERVATION, READOUT, TASK, OctoConfig, OctoModel, attend
 from envs.goals import make_goals
 from experiments.runs.episode import run_episode
+from experiments.train.octo import noise_loss
 
 CAMERAS = ("left", "wrist")
 SMALL = {"image_size": 32, "width": 16, "depth": 2, "heads": 2, "hidden": 16}
@@ -52,7 +53,8 @@ def test_nothing_reads_a_readout():
     before = model.transform(tokens, seen)
     readouts = torch.nonzero(model.kinds == READOUT).flatten()
     assert len(readouts) == 4
-    noise = 10.0 * torch.randn(16)  # a constant would vanish in the layer norm
+    # A constant would vanish in the layer norm.
+    noise = 10.0 * torch.randn(16, generator=torch.Generator().manual_seed(2))
     for readout in readouts:
         changed = tokens.clone()
         changed[:, readout] += noise
@@ -69,10 +71,12 @@ def test_groups_read_what_octo_lets_them_read():
     tokens = model.tokens(*inputs(model))
     before = model.transform(tokens, seen)
 
+    noise = 5.0 * torch.randn(16, generator=torch.Generator().manual_seed(2))
+
     def moved(kind, time):
         """Groups whose outputs change when the tokens of one group do."""
         changed = tokens.clone()
-        changed[:, (model.kinds == kind) & (model.times == time)] += 5.0 * torch.randn(16)
+        changed[:, (model.kinds == kind) & (model.times == time)] += noise
         difference = (model.transform(changed, seen) - before).abs().amax(dim=(0, 2))
         return {
             (k, t)
@@ -115,6 +119,32 @@ def test_the_head_samples_what_its_noise_estimate_implies():
     head.forward = exact
     drawn = head.sample(torch.zeros(3, 16), np.random.default_rng(0))
     torch.testing.assert_close(drawn, chunk.expand(3, -1), atol=1e-3, rtol=0)
+
+
+@torch.inference_mode()
+def test_the_head_draws_as_widely_as_its_data():
+    """Of standard normal data the best estimate of the noise is known."""
+    head = small_octo().head
+    head.forward = lambda readout, noisy, step: (1 - head.kept[step.long()][:, None]).sqrt() * noisy
+    drawn = head.sample(torch.zeros(2000, 16), np.random.default_rng(0))
+    assert float(drawn.std()) == pytest.approx(1.0, rel=0.15)
+    assert float(drawn.mean()) == pytest.approx(0.0, abs=0.02)
+
+
+@torch.inference_mode()
+def test_training_asks_for_the_noise_that_sampling_takes_out():
+    model, generator = small_octo(), torch.Generator().manual_seed(0)
+    wanted = torch.randn((2, 2, model.config.chunk, 7), generator=generator)
+    clean = wanted.flatten(2).flatten(0, 1).repeat(3, 1)
+
+    def exact(readout, noisy, step):
+        kept = model.head.kept[step.long()][:, None]
+        return (noisy - kept.sqrt() * clean) / (1 - kept).sqrt()
+
+    model.head.forward = exact
+    seen, readouts = torch.ones(2, 2), torch.zeros(2, 2, 16)
+    loss = noise_loss(model, readouts, wanted, seen, 3, np.random.default_rng(0))
+    assert float(loss) == pytest.approx(0.0, abs=1e-8)
 
 
 @pytest.mark.parametrize(("execution", "looks"), [("receding", 20), ("half", 10), ("ensemble", 20)])

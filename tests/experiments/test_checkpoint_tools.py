@@ -52,7 +52,8 @@ def test_caches_and_half_precision_change_no_elite(heads, tmp_path, capsys):
     bench_plan.main(config)
     result = json.loads((tmp_path / "b.json").read_text())
     assert result["largest_relative_cost_error"] < 1e-2
-    assert result["same_elites"] >= 3 or not heads  # made-up weights tie nearly all candidates
-    assert result["largest_excess_of_an_elite"] < 5e-3
+    if heads:
+        assert result["same_elites"] == result["elites"]
+    assert result["largest_excess_of_an_elite"] < 5e-3  # made-up weights tie nearly all candidates
     assert set(result["seconds_per_action"]) == {"ours", "plain"}
     assert "times as fast" in capsys.readouterr().out

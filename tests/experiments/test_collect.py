@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import mujoco
 import numpy as np
 import pytest
 
@@ -15,6 +16,10 @@ from experiments.data.collect import CollectConfig, collect_seed, main
 from worldsim.data import TrajectoryDataset, compare, manifest, read_manifest
 
 MANIFEST = Path(collect.__file__).parent / "manifests" / "default.txt"
+same_physics = pytest.mark.skipif(
+    f"mujoco {mujoco.__version__}" not in MANIFEST.read_text().partition("\n")[0],
+    reason="physics is the same to the last bit only within one version of MuJoCo",
+)
 
 
 def small(out: Path, seeds: int = 2, workers: int = 1, first: int = 0) -> CollectConfig:
@@ -29,16 +34,14 @@ def small(out: Path, seeds: int = 2, workers: int = 1, first: int = 0) -> Collec
     )
 
 
-def test_a_rebuilt_part_starts_as_the_manifest_says_whatever_the_workers(tmp_path):
+def test_a_collection_does_not_depend_on_the_workers(tmp_path):
     main(small(tmp_path / "one"))
     main(small(tmp_path / "two", workers=2))
     one, two = (manifest(TrajectoryDataset(tmp_path / name)) for name in ("one", "two"))
     assert one == two
-    wanted = read_manifest(MANIFEST)
-    assert [one[s].start for s in one] == [wanted[s].start for s in one]
 
 
-@pytest.mark.slow
+@same_physics
 def test_a_rebuilt_part_is_the_same_to_the_last_bit(tmp_path):
     main(small(tmp_path, seeds=20, workers=2))
     comparison = compare(manifest(TrajectoryDataset(tmp_path)), read_manifest(MANIFEST))
