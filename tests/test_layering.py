@@ -5,11 +5,19 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 PACKAGES = ("worldsim", "envs", "agents", "experiments")
+ROOT = Path(__file__).resolve().parents[1]
+LONGEST = 350
+LONG_FOR_A_REASON = {
+    "experiments/train/rl.py": "the options of three algorithms beside each other",
+    "tests/envs/test_scene.py": "every claim about the scene, held against robosuite's",
+    "tests/worldsim/vjepa2/test_checkpoints.py": "every layout of the released files",
+}
 
 _REPORT = """
 import json, sys, time
@@ -22,6 +30,7 @@ print(json.dumps({{"cpu_seconds": seconds, "modules": sorted(sys.modules), "file
 # An audit hook sees every file that the import opens.
 _WATCH_FILES = """
 import sys
+from pathlib import Path
 from typing import Any
 opened = []
 def _watch(event, arguments):
@@ -70,3 +79,9 @@ def test_importing_a_package_reads_no_weights(package: str) -> None:
 def test_importing_envs_is_fast() -> None:
     # Processor time, the best of three: other processes share the cores.
     assert min(import_alone("envs")["cpu_seconds"] for _ in range(3)) < 1.5
+
+
+def test_files_are_short() -> None:
+    files = (path for top in (*PACKAGES, "tests", "setup") for path in (ROOT / top).rglob("*.py"))
+    lengths = {str(path.relative_to(ROOT)): path.read_text().count("\n") for path in files}
+    assert {name for name, lines in lengths.items() if lines > LONGEST} == set(LONG_FOR_A_REASON)
