@@ -85,12 +85,12 @@ def test_leaving_out_what_the_camera_cannot_see_changes_no_pixel(
     model, data = posed()
     whole, culled = Renderer(model, 128), Renderer(model, 128)
     rng, hidden = np.random.default_rng(0), 0
-    nothing = np.zeros(model.ngeom, dtype=bool)
+    nothing = np.array([], dtype=np.int64)
     for _ in range(50):
         data.qpos[:7] = geometry.HOME_QPOS + rng.uniform(-0.5, 0.5, 7)
         mujoco.mj_forward(model, data)
         seen = culled.render(data, camera)
-        hidden += int(culled._out_of_view(data, model.camera(camera).id).sum())
+        hidden += len(culled._out_of_view(data, model.camera(camera).id, nothing))
         with monkeypatch.context() as patch:
             patch.setattr(Renderer, "_out_of_view", lambda *_: nothing)
             np.testing.assert_array_equal(seen, whole.render(data, camera))
