@@ -134,8 +134,9 @@ class Renderer:
     ) -> NDArray[np.int64]:
         """Ids of the geoms whose bounding box lies beyond a side of the camera's pyramid.
 
-        So must the box's shadow, of each of the directional lights ``casting``. MuJoCo sends every triangle to OpenGL; leaving out these changes no pixel and makes the
-        wrist camera's picture, which sees two fingers of the arm, twice as fast.
+        So must the box's shadow, of each of the directional lights ``casting``. MuJoCo sends every
+        triangle to OpenGL; leaving out these changes no pixel and makes the wrist camera's picture,
+        which sees two fingers of the arm, twice as fast.
         """
         model, half = self._model, np.deg2rad(self._model.cam_fovy[camera]) / 2
         c, s = np.cos(half), np.sin(half)
