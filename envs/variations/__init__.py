@@ -90,7 +90,7 @@ def _factors_of(name: str) -> tuple[Factor, ...]:
     if head == "new-lab-val":
         return all_at("validation")
     if head == "new-lab":
-        return all_at(f"held-out:{rest[0] if rest else 3}")
+        return all_at(f"held-out:{rest[0] if rest else 2}")
     if head == "held-out-val":
         return (FACTORS[rest[0]]("validation"),)
     return (FACTORS[rest[0]](f"held-out:{rest[1] if len(rest) > 1 else 3}"),)

@@ -48,12 +48,12 @@ class Camera(Ranged):
         "held-out:2": {
             "shift_cm": both_sides(6, 9),
             "turn_deg": both_sides(2, 2.7),
-            "zoom": span((1.1, 1.18)),
+            "zoom": span((1.1, 1.16)),
         },
         "held-out:3": {
             "shift_cm": both_sides(9, 13),
             "turn_deg": both_sides(2.7, 3.5),
-            "zoom": span((1.2, 1.35)),
+            "zoom": span((1.18, 1.26)),
         },
     }
 
@@ -111,12 +111,12 @@ class Viewpoint(Ranged):
         "held-out:2": {
             "around_deg": both_sides(24, 34),
             "up_deg": span((-6, 14)),
-            "distance": span((0.95, 1.2)),
+            "distance": span((0.95, 1.1)),
         },
         "held-out:3": {
             "around_deg": both_sides(36, 48),
             "up_deg": span((-8, -5), (14, 24)),
-            "distance": span((1.1, 1.22)),
+            "distance": span((0.95, 1.12)),
         },
     }
 

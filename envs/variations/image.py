@@ -39,12 +39,12 @@ class Image(Ranged):
             "noise": span((7, 10)),
         },
         "held-out:2": {
-            "exposure": span((0.66, 0.73), (1.25, 1.35)),
+            "exposure": span((0.67, 0.73), (1.25, 1.3)),
             "blur": span((0.5, 0.7)),
             "noise": span((10, 15)),
         },
         "held-out:3": {
-            "exposure": span((0.58, 0.64), (1.36, 1.5)),
+            "exposure": span((0.6, 0.66), (1.3, 1.4)),
             "blur": span((0.7, 0.85)),
             "noise": span((15, 20)),
         },

@@ -58,7 +58,7 @@ class Light(Ranged):
         "held-out:1": {
             "azimuth_deg": span((265, 350)),
             "elevation_deg": span((40, 44)),
-            "key": span((0.72, 0.8)),
+            "key": span((0.72, 0.78)),
             "ambient": span((0.2, 0.4)),
             "head": span((0.1, 0.3)),
             "warmth": both_sides(0.16, 0.2),
@@ -69,7 +69,7 @@ class Light(Ranged):
         "held-out:2": {
             "azimuth_deg": span((265, 350)),
             "elevation_deg": span((30, 38)),
-            "key": span((0.22, 0.28), (0.8, 0.9)),
+            "key": span((0.22, 0.28), (0.78, 0.85)),
             "ambient": span((0.18, 0.25), (0.4, 0.45)),
             "head": span((0.05, 0.3)),
             "warmth": both_sides(0.2, 0.28),
@@ -80,8 +80,8 @@ class Light(Ranged):
         "held-out:3": {
             "azimuth_deg": span((265, 350)),
             "elevation_deg": span((20, 30)),
-            "key": span((0.9, 1.1)),
-            "ambient": span((0.16, 0.19), (0.46, 0.55)),
+            "key": span((0.85, 0.95)),
+            "ambient": span((0.16, 0.19), (0.42, 0.5)),
             "head": span((0.0, 0.08)),
             "warmth": both_sides(0.28, 0.4),
             "lamp": span((0.26, 0.4)),
