@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from envs.draws import Draws, factors_of
 from envs.errors import PhysicsError
-from envs.observations import Observer
+from envs.observations import Observer, privileged
 from envs.options import EnvOptions
 from envs.progress import Progress
 from envs.scene import Scene
@@ -306,9 +306,9 @@ class ManipulationEnv(gym.Env[dict[str, Any], NDArray[np.float32]]):
             self._dress(self.start)
             self.scene.set_physics_state(now)
 
-    def state_vector(self) -> Array:
-        """(STATE_SIZE,) privileged state; ``envs.state`` names its parts."""
-        return self.scene.state_vector(self.start.goal)
+    def privileged(self) -> dict[str, Array]:
+        """``observation``, ``achieved_goal`` and ``desired_goal``, whatever is observed."""
+        return privileged(self.scene, self._rules, self.start.goal)
 
     # -- inside ---------------------------------------------------------------------------------
 

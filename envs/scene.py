@@ -200,7 +200,7 @@ class Scene:
         pairs = self.data.contact.geom.tolist()
         return {b for a, b in pairs if a in mine} | {a for a, b in pairs if b in mine}
 
-    def state_vector(self, goal: Array) -> Array:
+    def state_vector(self) -> Array:
         """(STATE_SIZE,) privileged state; ``envs.state`` names its parts."""
         position, place = self.tool_position(), self.object_position()
         axes = self.data.site_xmat[self.controller.site].reshape(3, 3)
@@ -218,7 +218,6 @@ class Scene:
             "object_velocity": np.clip(self.object_velocity(), -LARGEST_VELOCITY, LARGEST_VELOCITY),
             "contacts": self.finger_contacts(),
             "half_size": self.half_size(),
-            "goal": goal[:3],
         }
         return np.concatenate([parts[name] for name in STATE])
 

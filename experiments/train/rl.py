@@ -253,10 +253,9 @@ def demonstrate(model: OffPolicyAlgorithm, task: str, episodes: int) -> tuple[in
         done = np.zeros(count, dtype=bool)
         success = np.zeros(count, dtype=bool)
         while not done.all():
-            states: Any = model._last_obs["observation"]
-            actions = np.stack(
-                [e.act({"observation": s})[dims] for e, s in zip(experts, states, strict=True)]
-            )
+            last: Any = model._last_obs
+            views = [{key: values[i] for key, values in last.items()} for i in range(count)]
+            actions = np.stack([e.act(v)[dims] for e, v in zip(experts, views, strict=True)])
             actions = np.clip(actions, -1.0, 1.0).astype(np.float32)
             seen, rewards, done, infos = model.env.step(actions)
             model._store_transition(
