@@ -227,6 +227,7 @@ class ManipulationEnv(gym.Env[dict[str, Any], NDArray[np.float32]]):
             "initial_state_hash": self.initial_state_hash,
             "physics": self.physics_state(),
             "controller": self.scene.controller.get_state(),
+            "highest": self.scene.highest.copy(),
             "progress": self._progress,
             "rng": self.np_random.bit_generator.state,
         }
@@ -243,6 +244,7 @@ class ManipulationEnv(gym.Env[dict[str, Any], NDArray[np.float32]]):
         self._dress(state["start"])
         self.scene.set_physics_state(state["physics"])
         self.scene.controller.set_state(state["controller"])
+        self.scene.highest[:] = state["highest"]
         self.initial_state_hash = state["initial_state_hash"]
         self._progress = state["progress"]
         self.np_random.bit_generator.state = state["rng"]
