@@ -15,7 +15,7 @@ from envs.goals import GoalSequence
 class ExpertAgent:
     """Runs the task's own expert; goals are not used."""
 
-    observation_keys = ("observation",)
+    observation_keys = ("observation", "desired_goal")
     tier = Tier.A
 
     def __init__(self, spec: EnvSpec) -> None:
@@ -27,5 +27,4 @@ class ExpertAgent:
 
     def act(self, observation: Mapping[str, NDArray[np.generic]]) -> NDArray[np.float64]:
         """The expert's action, (7,) in [-1, 1]."""
-        vector = np.asarray(observation["observation"], dtype=np.float64)
-        return np.clip(self._expert.act({"observation": vector}), -1.0, 1.0)
+        return np.clip(self._expert.act(observation), -1.0, 1.0)

@@ -1,4 +1,4 @@
-"""Gymnasium-wrapped MuJoCo manipulation scenes: reach, grasp, pick-and-place.
+"""Gymnasium-wrapped MuJoCo manipulation scenes: reach, grasp, pick-and-place, push.
 
 Importing this package registers the ids of ``TASKS`` and loads neither a GL context nor MuJoCo;
 ``gymnasium.make("envs:worldsim/Reach-v0")`` imports it by itself.
@@ -27,7 +27,7 @@ __all__ = [
 
 
 def make(task: str, **options: Any) -> gym.Env[Any, Any]:
-    """The environment of a task ("reach", "grasp", "pick-place").
+    """The environment of a task ("reach", "grasp", "pick-place", "push").
 
     Args:
         task: command-line name of the task.

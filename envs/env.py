@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from envs.draws import Draws, factors_of
 from envs.errors import PhysicsError
-from envs.observations import Observer
+from envs.observations import Observer, privileged
 from envs.options import EnvOptions
 from envs.progress import Progress
 from envs.scene import Scene
@@ -227,6 +227,7 @@ class ManipulationEnv(gym.Env[dict[str, Any], NDArray[np.float32]]):
             "initial_state_hash": self.initial_state_hash,
             "physics": self.physics_state(),
             "controller": self.scene.controller.get_state(),
+            "highest": self.scene.highest.copy(),
             "progress": self._progress,
             "rng": self.np_random.bit_generator.state,
         }
@@ -243,6 +244,7 @@ class ManipulationEnv(gym.Env[dict[str, Any], NDArray[np.float32]]):
         self._dress(state["start"])
         self.scene.set_physics_state(state["physics"])
         self.scene.controller.set_state(state["controller"])
+        self.scene.highest[:] = state["highest"]
         self.initial_state_hash = state["initial_state_hash"]
         self._progress = state["progress"]
         self.np_random.bit_generator.state = state["rng"]
@@ -306,9 +308,9 @@ class ManipulationEnv(gym.Env[dict[str, Any], NDArray[np.float32]]):
             self._dress(self.start)
             self.scene.set_physics_state(now)
 
-    def state_vector(self) -> Array:
-        """(STATE_SIZE,) privileged state; ``envs.state`` names its parts."""
-        return self.scene.state_vector(self.start.goal)
+    def privileged(self) -> dict[str, Array]:
+        """``observation``, ``achieved_goal`` and ``desired_goal``, whatever is observed."""
+        return privileged(self.scene, self._rules, self.start.goal)
 
     # -- inside ---------------------------------------------------------------------------------
 

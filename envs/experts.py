@@ -50,7 +50,7 @@ class Expert(Protocol):
 
 @dataclass(frozen=True)
 class Reading:
-    """The parts of the privileged state vector that experts use, see ``envs.state``."""
+    """The parts of privileged observations that experts use, see ``envs.state``."""
 
     tool: Array
     rotation: Array
@@ -63,8 +63,9 @@ class Reading:
     goal: Array
 
     @classmethod
-    def of(cls, vector: Array) -> Reading:
-        """Split a (STATE_SIZE,) state vector."""
+    def of(cls, observation: Mapping[str, Any]) -> Reading:
+        """Split ``observation`` (STATE_SIZE,) and take the place in ``desired_goal``."""
+        vector = np.asarray(observation["observation"], dtype=np.float64)
         part = {name: vector[place] for name, place in STATE.items()}
         return cls(
             tool=part["tool_position"],
@@ -75,7 +76,7 @@ class Reading:
             object_rotation=_matrix(part["object_axes"]),
             contacts=part["contacts"],
             half=part["half_size"],
-            goal=part["goal"],
+            goal=np.asarray(observation["desired_goal"], dtype=np.float64)[:3],
         )
 
     @property
@@ -137,8 +138,8 @@ class ScriptedExpert:
         return self._stages[min(self._index, len(self._stages) - 1)]
 
     def act(self, observation: Mapping[str, Any]) -> Array:
-        """Action (7,) in [-1, 1] for an observation with the key ``observation``."""
-        reading = Reading.of(np.asarray(observation["observation"], dtype=np.float64))
+        """Action (7,) in [-1, 1] for ``observation`` and ``desired_goal``."""
+        reading = Reading.of(observation)
         self._advance(reading)
         return self._steer(reading)
 

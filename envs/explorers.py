@@ -7,6 +7,7 @@ failed grasps, pushes, drops and idle motion on purpose.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Protocol
 
 import numpy as np
@@ -32,8 +33,8 @@ class Explorer(Protocol):
     name: str
     finished: bool  # whether what would come next is not worth recording
 
-    def act(self, vector: Array) -> tuple[Array, Array]:
-        """(taken, intended) actions (7,) for a privileged state vector, see ``envs.state``."""
+    def act(self, observation: Mapping[str, Array]) -> tuple[Array, Array]:
+        """(taken, intended) actions (7,) for a privileged observation."""
         ...
 
 
@@ -56,9 +57,9 @@ class NoisyExpert:
         self._can_abort = self.level > 0.0 and rng.random() < 0.4
         self._rest = REST_STEPS
 
-    def act(self, vector: Array) -> tuple[Array, Array]:
+    def act(self, observation: Mapping[str, Array]) -> tuple[Array, Array]:
         """Expert action, disturbed; during an abort the gripper does the opposite."""
-        intended = np.clip(self._expert.act({"observation": vector}), -1.0, 1.0)
+        intended = np.clip(self._expert.act(observation), -1.0, 1.0)
         if self._expert.stage == "done":
             self._rest -= 1
             self.finished = self._rest == 0
@@ -106,9 +107,9 @@ class Play:
         self._gripper = float(rng.choice([-1.0, 0.0, 0.0, 1.0]))
         self._yaw = float(rng.uniform(-1.0, 1.0))
 
-    def act(self, vector: Array) -> tuple[Array, Array]:
+    def act(self, observation: Mapping[str, Array]) -> tuple[Array, Array]:
         """Head for the present waypoint."""
-        reading = Reading.of(vector)
+        reading = Reading.of(observation)
         if self._left == 0:
             self._choose(reading)
         self._left -= 1
@@ -134,10 +135,10 @@ class ContactExplorer:
         self._action = np.zeros(7)
         self._exploring = False
 
-    def act(self, vector: Array) -> tuple[Array, Array]:
+    def act(self, observation: Mapping[str, Array]) -> tuple[Array, Array]:
         """The expert until close to the object, then random short moves around it."""
-        reading = Reading.of(vector)
-        intended = np.clip(self._expert.act({"observation": vector}), -1.0, 1.0)
+        reading = Reading.of(observation)
+        intended = np.clip(self._expert.act(observation), -1.0, 1.0)
         distance = float(np.linalg.norm(reading.place - reading.tool))
         if distance > 2.0 * CONTACT_RANGE_M:
             self._exploring = False

@@ -72,7 +72,14 @@ class Observer:
         seen |= {name: vector(scene) for name, vector in self._vectors.items()}
         seen |= {f"image_{camera}": frame(camera) for camera in self._cameras}
         if self._state:
-            seen["observation"] = scene.state_vector(goal)
-            seen["achieved_goal"] = rules.achieved_goal(scene)
-            seen["desired_goal"] = goal.copy()
+            seen |= privileged(scene, rules, goal)
         return seen
+
+
+def privileged(scene: Scene, rules: Task, goal: NDArray[np.float64]) -> dict[str, Any]:
+    """What only privileged agents see: the entries of a GoalEnv."""
+    return {
+        "observation": scene.state_vector(),
+        "achieved_goal": rules.achieved_goal(scene),
+        "desired_goal": goal.copy(),
+    }

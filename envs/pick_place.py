@@ -76,34 +76,36 @@ class PickPlace(Task):
         return grasp_stage(scene)
 
 
-def _above_goal(reading: Reading, height_m: float) -> Pose:
+def above_goal(reading: Reading, height_m: float) -> Pose:
     """The tool keeps its offset to the held object, which is brought over its place."""
     return reading.goal + (reading.tool - reading.place) + [0.0, 0.0, height_m], None
 
 
-def _clear_of_goal(reading: Reading) -> Pose:
+def clear_of_goal(reading: Reading) -> Pose:
     """Above the object that was let go."""
     top = reading.goal[2] + max(0.0, reading.half[2] - GRASP_DEPTH_M)
     return np.array([*reading.goal[:2], top + RETREAT_M]), None
 
 
-def _stay(reading: Reading) -> Pose:
+def stay(reading: Reading) -> Pose:
+    """Where the tool is."""
     return reading.tool, None
 
 
-def _let_go(reading: Reading) -> bool:
+def has_let_go(reading: Reading) -> bool:
+    """The gripper is open, or opens and touches nothing."""
     return reading.closedness < 0.1 or (
         not reading.contacts.any() and reading.target_closedness < 0.01
     )
 
 
 PLACE_STAGES = (
-    Stage("near", partial(_above_goal, height_m=CARRY_M), grip=1.0, holding=True),
+    Stage("near", partial(above_goal, height_m=CARRY_M), grip=1.0, holding=True),
     Stage(
-        "lowered", partial(_above_goal, height_m=0.004), grip=1.0, holding=True, tolerance_m=0.006
+        "lowered", partial(above_goal, height_m=0.004), grip=1.0, holding=True, tolerance_m=0.006
     ),
-    Stage("released", _stay, done=_let_go),
-    Stage("clear", _clear_of_goal),
+    Stage("released", stay, done=has_let_go),
+    Stage("clear", clear_of_goal),
 )
 
 SPEC = TaskSpec(

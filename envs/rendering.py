@@ -28,7 +28,7 @@ from numpy.typing import NDArray
 from envs.backend import BACKENDS, requested_backend
 
 VISIBLE_GROUPS = (0, 1, 2)
-"""Geom groups that are drawn; collision-only shapes live in group 3."""
+"""Groups of geoms and sites that are drawn; collision-only shapes live in group 3."""
 
 SHADOW_M = 5.0
 """Length of the longest shadow, m."""
@@ -76,7 +76,7 @@ class Renderer:
             self._scene.flags[flag] = 0
         self._options = mujoco.MjvOption()
         self._options.geomgroup[:] = [group in VISIBLE_GROUPS for group in range(6)]
-        self._options.sitegroup[:] = 0
+        self._options.sitegroup[:] = self._options.geomgroup
         self._camera = mujoco.MjvCamera()
         self._camera.type = mujoco.mjtCamera.mjCAMERA_FIXED
         self._context: mujoco.MjrContext | None = None

@@ -35,6 +35,10 @@ LARGEST_VELOCITY = 20.0
 """A knocked object's velocities are clipped to this in the state vector, m/s and rad/s."""
 _PARKED = np.array([0.0, 0.0, PARKED_Z])
 
+MARK_RADIUS_M, MARK_HALF_HEIGHT_M = 0.04, 0.0005
+MARK_RGBA = (0.20, 0.55, 0.35, 1.0)
+_DISC = mujoco.mjtGeom.mjGEOM_CYLINDER
+
 
 @dataclass(frozen=True)
 class _Object:
@@ -58,6 +62,7 @@ class Scene:
         model, data: MuJoCo's. An episode's start restores every field of ``model`` but meshes and
             textures.
         controller: moves the arm.
+        highest: (n,) the most clearance each object has had since the start, m.
     """
 
     def __init__(self, kinds: Sequence[str], spec: EnvSpec, factors: Iterable[Factor] = ()) -> None:
@@ -73,6 +78,7 @@ class Scene:
         self._platform_body = self.model.body("platform").id
         self._platform_geom = self.model.geom("platform_geom").id
         self._renderers: dict[int, Renderer] = {}
+        self.highest = np.zeros(len(kinds))
 
     # -- starting -------------------------------------------------------------------------------
 
@@ -94,6 +100,14 @@ class Scene:
         model.body_pos[self._platform_body] = (
             _PARKED if start.platform is None else start.platform + BASE_POS
         )
+        if start.mark is not None:
+            self._draw_mark(start.mark)
+
+    def _draw_mark(self, place: Array) -> None:
+        """A thin disc that nothing collides with."""
+        mark = self.model.site("goal")
+        mark.pos[:], mark.size[:] = place + BASE_POS, (MARK_RADIUS_M, MARK_HALF_HEIGHT_M, 0.0)
+        mark.type[:], mark.group[:], mark.rgba[:] = _DISC, 0, MARK_RGBA
 
     def settle(self, start: Start) -> None:
         """Put arm and objects where a start says, and let them come to rest; time is then 0."""
@@ -107,6 +121,7 @@ class Scene:
         mujoco.mj_forward(model, data)
         self.controller.advance(self.data)
         data.time = 0.0
+        self.highest[:] = 0.0
 
     # -- moving ---------------------------------------------------------------------------------
 
@@ -118,6 +133,8 @@ class Scene:
         """
         self.controller.command(action)
         self.controller.advance(self.data)
+        for index in range(len(self._objects)):
+            self.highest[index] = max(self.highest[index], self.clearance(index))
 
     # -- saving and restoring -------------------------------------------------------------------
 
@@ -200,7 +217,7 @@ class Scene:
         pairs = self.data.contact.geom.tolist()
         return {b for a, b in pairs if a in mine} | {a for a, b in pairs if b in mine}
 
-    def state_vector(self, goal: Array) -> Array:
+    def state_vector(self) -> Array:
         """(STATE_SIZE,) privileged state; ``envs.state`` names its parts."""
         position, place = self.tool_position(), self.object_position()
         axes = self.data.site_xmat[self.controller.site].reshape(3, 3)
@@ -218,7 +235,6 @@ class Scene:
             "object_velocity": np.clip(self.object_velocity(), -LARGEST_VELOCITY, LARGEST_VELOCITY),
             "contacts": self.finger_contacts(),
             "half_size": self.half_size(),
-            "goal": goal[:3],
         }
         return np.concatenate([parts[name] for name in STATE])
 

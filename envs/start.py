@@ -43,6 +43,7 @@ class Start:
         goal: (G,) the task's desired goal.
         objects: what stands on the table; the task's own object first.
         platform: (3,) centre of the platform's box, or None where the task has none.
+        mark: (3,) point on the table at which a disc is drawn, or None where the task has none.
         parameters: of every factor that varies.
     """
 
@@ -51,6 +52,7 @@ class Start:
     goal: Array
     objects: tuple[ObjectStart, ...] = ()
     platform: Array | None = None
+    mark: Array | None = None
     parameters: Parameters = field(default_factory=dict)
 
     @property

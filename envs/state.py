@@ -1,4 +1,7 @@
-"""The privileged state vector: what stands where in it."""
+"""The privileged state vector: what stands where in it.
+
+The goal does not: hindsight exchanges ``desired_goal``, and a copy would contradict it.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +19,6 @@ _SIZES = {
     "object_velocity": 6,  # linear m/s, angular rad/s
     "contacts": 2,  # of the left and the right finger with the object
     "half_size": 3,
-    "goal": 3,
 }
 
 

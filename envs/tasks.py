@@ -5,7 +5,7 @@ from __future__ import annotations
 import gymnasium as gym
 from gymnasium.envs.registration import WrapperSpec
 
-from envs import grasp, pick_place, reach
+from envs import grasp, pick_place, push, reach
 from envs.spec import check_choice
 from envs.task import GOAL_MODES, STAGES, TaskSpec
 
@@ -53,5 +53,5 @@ def get_task(name: str) -> TaskSpec:
 
 def register() -> None:
     """Register the tasks that ship (once)."""
-    for spec in (reach.SPEC, grasp.SPEC, pick_place.SPEC):
+    for spec in (reach.SPEC, grasp.SPEC, pick_place.SPEC, push.SPEC):
         register_task(spec)

@@ -27,7 +27,7 @@ class EvaluateConfig:
 
     Attributes:
         agent: world-model, sac-her, expert, random, ...
-        task: reach, grasp or pick-place.
+        task: reach, grasp, pick-place or push.
         seeds: first:end (end excluded) or a comma list; 200000:210000 are for reported results.
         out: folder for the results; the same command on the same folder continues.
         goal: subgoals (the paper's pictures), dense (every stage) or final (one picture).

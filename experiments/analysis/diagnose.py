@@ -51,7 +51,7 @@ class DiagnoseConfig:
     """Options of ``worldsim diagnose``.
 
     Attributes:
-        task: reach, grasp or pick-place.
+        task: reach, grasp, pick-place or push.
         seeds: development seeds; first:end (end excluded) or a comma list.
         out: folder for ``diagnosis.json`` and a video of each way to fail.
         goal: subgoals, dense or final.

@@ -237,11 +237,11 @@ def collect_seed(
     recorder.see(*env.reset(seed=seed))
     near: list[tuple[int, dict[str, Any]]] = []
     for step in range(EPISODE_STEPS):
-        vector = env.state_vector()
-        distance = np.linalg.norm(vector[STATE["tool_to_object"]])
+        privileged = env.privileged()
+        distance = np.linalg.norm(privileged["observation"][STATE["tool_to_object"]])
         if env.task_spec.objects and distance < CONTACT_RANGE_M:
             near.append((step, env.get_state()))
-        recorder.act(*explorer.act(vector))
+        recorder.act(*explorer.act(privileged))
         if explorer.finished:
             break
     episodes = [recorder.episode(seed, explorer.name, -1, -1)]

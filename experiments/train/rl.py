@@ -50,7 +50,7 @@ class RLTraining:
     """Options of every RL training.
 
     Attributes:
-        task: reach, grasp or pick-place.
+        task: one of ``envs.TASKS``.
         steps: environment steps; default: by task. A longer run continues a shorter one.
         out: folder for checkpoints, curve and policy; default: runs/ALGORITHM-TASK.
         seed: of networks, exploration and the order of training episodes.
@@ -253,10 +253,9 @@ def demonstrate(model: OffPolicyAlgorithm, task: str, episodes: int) -> tuple[in
         done = np.zeros(count, dtype=bool)
         success = np.zeros(count, dtype=bool)
         while not done.all():
-            states: Any = model._last_obs["observation"]
-            actions = np.stack(
-                [e.act({"observation": s})[dims] for e, s in zip(experts, states, strict=True)]
-            )
+            last: Any = model._last_obs
+            views = [{key: values[i] for key, values in last.items()} for i in range(count)]
+            actions = np.stack([e.act(v)[dims] for e, v in zip(experts, views, strict=True)])
             actions = np.clip(actions, -1.0, 1.0).astype(np.float32)
             seen, rewards, done, infos = model.env.step(actions)
             model._store_transition(
@@ -340,7 +339,8 @@ def run_card(config: RLTraining, curve: Curve, facts: dict[str, Any]) -> dict[st
 def check(config: RLTraining, facts: dict[str, Any] | None = None) -> tuple[int, Path]:
     """Steps and folder of a run; a ValueError says what is wrong with its options."""
     check_choice("task", config.task, tuple(envs.TASKS))
-    steps = config.default_steps[config.task] if config.steps is None else config.steps
+    usual = config.default_steps.get(config.task, max(config.default_steps.values()))
+    steps = usual if config.steps is None else config.steps
     if min(steps, config.envs, config.eval_every, config.eval_seeds) < 1:
         raise ValueError("steps, envs, eval_every and eval_seeds must be at least 1")
     if getattr(config, "demonstrations", 0) < 0:

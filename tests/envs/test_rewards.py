@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import gymnasium as gym
@@ -85,3 +86,16 @@ def test_a_dense_reward_offers_no_reward_of_other_goals(task):
     assert not hasattr(env, "compute_reward")
     assert hasattr(envs.make(task, obs_mode="state"), "compute_reward")
     assert not hasattr(envs.make(task, obs_mode="pixels").unwrapped, "compute_reward")
+
+
+@pytest.mark.parametrize("task", tuple(envs.TASKS))
+def test_only_the_desired_goal_tells_the_goal(task):
+    """Hindsight exchanges ``desired_goal``; what told the first goal would contradict it."""
+    env = envs.make(task, obs_mode="all", image_size=32).unwrapped
+    first, _ = env.reset(seed=190_000)
+    state = env.get_state()
+    start = state["start"]
+    env.set_state(state | {"start": replace(start, goal=start.goal + 0.1)})
+    other, _ = env.observe()
+    differing = {key for key in first if not np.array_equal(first[key], other[key])}
+    assert differing == {"desired_goal"}

@@ -24,7 +24,7 @@ def test_use_before_reset_says_what_to_do():
         lambda: env.step(np.zeros(7)),
         env.observe,
         env.get_state,
-        env.state_vector,
+        env.privileged,
         lambda: env.start,
     ):
         with pytest.raises(gym.error.ResetNeeded, match="reset"):

@@ -25,22 +25,22 @@ def grasp_env():
 
 
 def play(env, policy, steps=20):
-    """The states of an episode of ``policy(step, vector)``, and the env back at its start."""
+    """The states of an episode of ``policy(step, privileged)``, and the env back at its start."""
     base, states = env.unwrapped, []
     for step in range(steps):
         states.append(base.physics_state())
-        env.step(policy(step, base.state_vector()))
+        env.step(policy(step, base.privileged()))
     states.append(base.physics_state())
     env.reset(seed=SEED)
     return np.stack(states)
 
 
-def still(_step, _vector):
+def still(_step, _privileged):
     """Do nothing."""
     return np.zeros(7)
 
 
-def close_in_the_air(_step, _vector):
+def close_in_the_air(_step, _privileged):
     """Close where the gripper is."""
     return np.array([0, 0, 0, 0, 0, 0, 1.0])
 
@@ -49,8 +49,8 @@ def expert_then(change, at):
     """The expert up to a step, then the same motion with another gripper command."""
     expert = envs.TASKS["grasp"].expert()
 
-    def policy(step, vector):
-        action = expert.act({"observation": vector})
+    def policy(step, privileged):
+        action = expert.act(privileged)
         if step >= at:
             action = np.array([0, 0, 0, 0, 0, 0, change])
         return action

@@ -15,6 +15,7 @@ import envs
 from agents import make_agent
 from agents.checkpoint import training_of
 from agents.sb3 import KEYS
+from envs.state import STATE_SIZE
 from experiments.train import rl as train_rl
 from experiments.train import rl_env
 from experiments.train.rl import PpoConfig, SacHerConfig, TqcHerConfig
@@ -212,6 +213,6 @@ def test_training_environments_share_the_seeds_and_go_on_to_the_bit():
 
 def test_statistics_take_no_step_and_leave_no_scale_at_zero():
     mean, std = start_statistics("grasp", 20)
-    assert mean.shape == std.shape == (4 + 4 + 37,)
+    assert mean.shape == std.shape == (4 + 4 + STATE_SIZE,)
     assert (std >= 0.1).all()
     assert std.max() < 2.0
