@@ -53,7 +53,8 @@ class Agent(Protocol):
 
     ``reset`` gets the goal pictures and the episode's own generator; ``act`` returns an action
     (7,) in [-1, 1]. An agent may offer ``diagnostics()`` (names -> numbers or arrays) about
-    its last action, and, where it was trained, ``training: Training``.
+    its last action, and, where it was trained, ``training: Training`` and ``weights_digest: str``,
+    which names all weights it acts with by their content: results of other weights are another run.
     """
 
     observation_keys: tuple[str, ...]

@@ -10,11 +10,17 @@ from typing import Any
 
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
-from torch import Tensor
+from torch import Tensor, nn
 
 from agents.base import Training
+from envs.errors import UserError
+from worldsim.data.episode import digest
 
 SHIPPED = Path(__file__).parent / "weights"
+
+
+class MissingWeightsError(UserError):
+    """There are no weights of an agent, for this task."""
 
 
 def save_agent(
@@ -56,16 +62,18 @@ def load_agent(
         task: the task they must be for, where weights are for one task.
 
     Raises:
-        ValueError: when there are none, or they are of another algorithm or task, or damaged.
+        MissingWeightsError: when there are none.
+        ValueError: when they are of another algorithm or task, or damaged.
     """
     place = (algorithm,) if task is None else (algorithm, task)
     root = Path(folder) if folder is not None else SHIPPED.joinpath(*place)
     wanted = algorithm if task is None else f"{algorithm} for {task}"
     if not (root / "config.json").exists():
         option = "" if task is None else f" --task {task}"
-        raise ValueError(
-            f"no weights of {wanted} in {root.name!r}: train them with "
-            f"'worldsim train {algorithm}{option}', or give a folder"
+        where = "are shipped" if folder is None else f"in {str(folder)!r}"
+        raise MissingWeightsError(
+            f"no weights of {wanted} {where}: train them with "
+            f"'worldsim train {algorithm}{option}' and give their folder"
         )
     try:
         card = json.loads((root / "config.json").read_text())
@@ -79,6 +87,16 @@ def load_agent(
         return card, load_file(root / file)
     except (OSError, SafetensorError) as error:
         raise ValueError(f"{root / file} is missing or damaged: {error}") from error
+
+
+def weights_digest(*parts: nn.Module | Mapping[str, Tensor]) -> str:
+    """Sixteen hex digits that name the numbers an agent acts with, wherever they came from.
+
+    Args:
+        parts: networks, or named weights.
+    """
+    named = [part.state_dict() if isinstance(part, nn.Module) else part for part in parts]
+    return digest(*(part[name].float().cpu().numpy() for part in named for name in sorted(part)))
 
 
 def training_of(card: Mapping[str, Any], parameters: int) -> Training:

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from agents.base import Tier
-from agents.checkpoint import load_agent, training_of
+from agents.checkpoint import load_agent, training_of, weights_digest
 from agents.latent import Array, LatentAgent, find_encoder
 from envs import EnvSpec
 
@@ -48,6 +48,7 @@ class GcBcAgent(LatentAgent):
             raise ValueError(f"{FILE} does not fit its world model: other layers") from error
         super().__init__(spec, world, advance)
         used = (world.encoder, world.readout, world.goal_head)
+        self.weights_digest = weights_digest(*used)
         self.training = training_of(card, sum(p.numel() for m in used for p in m.parameters()))
 
     @torch.inference_mode()

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from agents.base import Tier, Training
-from agents.checkpoint import load_agent, training_of
+from agents.checkpoint import load_agent, training_of, weights_digest
 from agents.octo_model import OctoConfig, OctoModel
 from agents.subgoals import Array, SubGoals, arrived
 from envs import EnvSpec
@@ -90,6 +90,7 @@ class OctoAgent:
             self.model = model.eval()
         else:
             self.model, self.training = load_octo(model)
+        self.weights_digest = weights_digest(self.model)
         self._views = self.model.config.cameras
         if not set(self._views) <= set(spec.cameras):
             raise ValueError(

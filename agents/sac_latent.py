@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from agents.base import Tier
-from agents.checkpoint import load_agent, training_of
+from agents.checkpoint import load_agent, training_of, weights_digest
 from agents.latent import Array, LatentAgent, find_encoder
 from agents.sb3 import make_actor
 from envs import EnvSpec
@@ -89,6 +89,7 @@ class SacLatentAgent(LatentAgent):
         both.eval()
         super().__init__(spec, world, advance)
         used = (world.encoder, world.readout, both)
+        self.weights_digest = weights_digest(*used)
         self.training = training_of(card, sum(p.numel() for m in used for p in m.parameters()))
 
     @torch.inference_mode()

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from agents.base import Tier
-from agents.checkpoint import load_agent, training_of
+from agents.checkpoint import load_agent, training_of, weights_digest
 from envs import EnvSpec
 from envs.goals import GoalSequence
 
@@ -62,6 +62,7 @@ class SB3Agent:
                 f"these weights of {algorithm} read {', '.join(card['keys'])}: this agent is given "
                 f"{', '.join(KEYS)}"
             )
+        self.weights_digest = weights_digest(weights)
         self._mean, self._std = torch.zeros(1), torch.ones(1)
         if card.get("normalised"):
             missing = [name for name in _STATISTICS if name not in weights]

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from agents.base import Tier
+from agents.checkpoint import weights_digest
 from agents.subgoals import ADVANCE_RULES, SubGoals, arrived
 from envs import EnvSpec
 from envs.goals import GoalSequence
@@ -149,6 +150,7 @@ class WorldModelAgent:
         self.spec = spec
         self.model = load_world_model(model) if isinstance(model, str) else model
         self.model.eval()
+        self.weights_digest = weights_digest(self.model)
         known = self.model.config.cameras
         views = tuple(camera for camera in known if camera in spec.cameras)
         if not views or views != known[: len(views)]:

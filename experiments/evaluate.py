@@ -13,12 +13,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from experiments.runs.choices import checked_spec
 from experiments.runs.driver import complete
 from experiments.runs.executors import make_executor
 from experiments.runs.runner import runner
 from experiments.runs.seeds import parse_seeds
-from experiments.runs.specs import checked_spec
-from experiments.runs.store import RunSpec, RunStore
+from experiments.runs.spec import RunSpec
+from experiments.runs.store import RunStore
 
 
 @dataclass(frozen=True)
@@ -54,7 +55,7 @@ class EvaluateConfig:
     advance: str | None = None
     execution: str | None = None
     variation: str = "default"
-    threads: int = 2
+    threads: int = 1
     workers: int = 1
 
 
@@ -105,7 +106,8 @@ def evaluate(
         The summary over ``seeds``.
     """
     # An agent that cannot be made is a mistake to report before any folder appears.
-    facts = {"made_of": runner(spec).made_of}
+    made = runner(spec)
+    spec, facts = made.spec, {"made_of": made.made_of}
     executor = make_executor("local", workers, spec.threads, folder)
     errors = complete({folder: spec}, seeds, executor, f"{spec.agent} {spec.task}")
     if errors:

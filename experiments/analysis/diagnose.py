@@ -38,7 +38,8 @@ from experiments.report.frames import Look, StoredEpisode
 from experiments.report.video import render
 from experiments.runs.episode import run_episode
 from experiments.runs.seeds import parse_seeds
-from experiments.runs.store import RunSpec, RunStore, write_atomically
+from experiments.runs.spec import RunSpec
+from experiments.runs.store import RunStore, write_atomically
 from worldsim.world_model import Context, WorldModel
 
 Array = NDArray[np.float64]

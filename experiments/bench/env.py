@@ -34,7 +34,7 @@ from experiments.report.video import render
 from experiments.runs.arms import Arm
 from experiments.runs.driver import complete
 from experiments.runs.executors import InProcess
-from experiments.runs.store import RunSpec
+from experiments.runs.spec import RunSpec
 
 SIZES = (64, 128, 256)
 LIFT_STEPS_PER_SLICE = 20

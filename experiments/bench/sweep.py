@@ -26,7 +26,9 @@ from experiments.runs.arms import load_arms
 from experiments.runs.driver import complete
 from experiments.runs.executors import LocalPool
 from experiments.runs.runner import Done, Work
-from experiments.runs.store import EPISODES, SCHEMA_VERSION, RunSpec, RunStore, append_line
+from experiments.runs.spec import RunSpec
+from experiments.runs.store import EPISODES, RunStore, append_line
+from experiments.runs.summaries import SCHEMA_VERSION
 from experiments.runs.versions import hardware, versions
 
 FIRST_SEED = 190_000

@@ -22,8 +22,8 @@ import envs
 from envs.goals import GoalSequence, make_goals
 from envs.spec import STAGES
 from experiments.runs.arms import Arm
-from experiments.runs.specs import label
-from experiments.runs.store import RunSpec
+from experiments.runs.choices import label
+from experiments.runs.spec import RunSpec
 from worldsim.imagination import Recording
 from worldsim.states import relative_action
 

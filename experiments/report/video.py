@@ -24,8 +24,8 @@ from tyro.conf import Positional
 
 from experiments.report.frames import Image8, Look, StoredEpisode, draw
 from experiments.runs.arms import Arm, load_arms
+from experiments.runs.choices import label
 from experiments.runs.seeds import parse_seeds
-from experiments.runs.specs import label
 from experiments.runs.store import write_atomically
 
 FPS = 4

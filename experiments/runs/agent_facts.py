@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from agents.base import Agent, Training
-from experiments.runs.store import RunSpec
+from experiments.runs.spec import RunSpec
 from worldsim.checkpoint import SHIPPED
 
 HEADER = (

@@ -8,9 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from experiments.runs.specs import label
+from experiments.runs.choices import label
+from experiments.runs.spec import RunSpec
 from experiments.runs.statistics import Paired, holm, paired
-from experiments.runs.store import EPISODES, RunSpec, read_rows, summarise
+from experiments.runs.store import EPISODES, read_rows
+from experiments.runs.summaries import summarise
 
 REFERENCE = "world-model"
 """The agent that others are compared with, where it took part; otherwise the first one."""

@@ -26,9 +26,9 @@ from typing import Any
 import yaml
 
 from envs.spec import check_choice
+from experiments.runs.choices import OPTIONS, checked_spec
 from experiments.runs.seeds import RANGES, parse_seeds
-from experiments.runs.specs import OPTIONS, checked_spec
-from experiments.runs.store import RunSpec
+from experiments.runs.spec import RunSpec
 
 DEFAULTS: dict[str, Any] = {
     "agents": [],

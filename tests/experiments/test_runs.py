@@ -15,7 +15,8 @@ from experiments.compare import main as compare
 from experiments.evaluate import EvaluateConfig, evaluate, make_spec
 from experiments.runs.arms import pair_rows
 from experiments.runs.seeds import parse_seeds, purpose
-from experiments.runs.store import RunSpec, RunStore
+from experiments.runs.spec import RunSpec
+from experiments.runs.store import RunStore
 
 SEEDS = (190_020, 190_021, 190_022)
 

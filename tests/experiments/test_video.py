@@ -13,7 +13,7 @@ from experiments.evaluate import evaluate
 from experiments.report.frames import BORDER, GREEN, GREY, RED, Look, StoredEpisode, draw
 from experiments.report.video import FPS, telling_seeds, tile
 from experiments.runs.arms import load_arms
-from experiments.runs.store import RunSpec
+from experiments.runs.spec import RunSpec
 
 SEEDS = (190_070, 190_071)
 

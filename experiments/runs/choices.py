@@ -10,7 +10,7 @@ from agents.base import AGENTS
 from envs.goals import MODES
 from envs.spec import CAMERAS, check_choice
 from envs.variations import VARIATIONS
-from experiments.runs.store import RunSpec
+from experiments.runs.spec import RunSpec
 
 _ON_PICTURES = ("world-model", "servo", "octo-like", "gc-bc", "sac-latent")
 # Which agents take which option.
