@@ -16,7 +16,7 @@ from importlib import import_module
 _EXAMPLES = """examples:
   worldsim compare                                      the main job, a few minutes
   worldsim evaluate --agent expert --task grasp --seeds 190000:190020 --out runs/expert
-  worldsim evaluate --agent world-model --task reach --seeds 200000:200200 --out runs/reach
+  worldsim evaluate --agent world-model --task reach --seeds 201000:201200 --out runs/reach
   worldsim sweep sweeps/planners.yaml --dry-run         what a sweep would run, and for how long
   worldsim collect --preset default --out data/default  rebuild the training data
   worldsim doctor                                       is this machine set up?
@@ -40,7 +40,7 @@ COMMANDS: dict[str, Command] = {
         "experiments.report.results", "ResultsConfig", "episodes as Parquet and CSV"
     ),
     "report": Command(
-        "experiments.report.page", "ReportConfig", "the page of a comparison or sweep"
+        "experiments.report.publish", "ReportConfig", "the page of a comparison or sweep"
     ),
     "render": Command("experiments.report.video", "RenderConfig", "videos from stored states"),
     "collect": Command("experiments.data.collect", "CollectConfig", "training data"),

@@ -1,7 +1,7 @@
 """Every agent on every task on identical seeds: one table, paired tests, videos, one page.
 
     worldsim compare                                   a handful of demo seeds
-    worldsim compare --seeds 200000:200200 --out runs/full
+    worldsim compare --seeds 201000:201200 --out runs/full
 
 Every pixel agent is given the same goal pictures. Rows are paired only where the initial-state
 hashes agree, seed by seed. The same command on the same folder goes on where it stopped.
@@ -13,15 +13,14 @@ import itertools
 import os
 import sys
 from dataclasses import dataclass
-from pathlib import Path
 
 from agents.checkpoint import MissingWeightsError
 from envs.errors import UserError
 from experiments.report.publish import publish
 from experiments.runs.campaign import Run, carry_out, check_folder, claimed, prepared
-from experiments.runs.choices import checked_spec
+from experiments.runs.choices import checked_spec, output_folder
 from experiments.runs.executors import make_executor
-from experiments.runs.seeds import parse_seeds
+from experiments.runs.seeds import check_purpose, parse_seeds
 
 DEFAULT_AGENTS = "world-model,servo,octo-like,gc-bc,sac-her,ppo,expert,random"
 
@@ -60,7 +59,8 @@ def main(config: CompareConfig) -> None:
         UserError: for a mistake in the options, before anything runs; and when some runs could not
             be completed: the others are published.
     """
-    seeds, folder = parse_seeds(config.seeds), Path(config.out)
+    seeds, folder = parse_seeds(config.seeds), output_folder(config.out)
+    check_purpose(seeds, ("training",))
     workers = len(os.sched_getaffinity(0)) if config.workers is None else config.workers
     executor = make_executor("local", workers, config.threads, folder)
     runs, absent = agents_of(config)

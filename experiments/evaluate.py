@@ -1,6 +1,6 @@
 """Evaluate one agent on one task over a list of seeds.
 
-    worldsim evaluate --agent world-model --task reach --seeds 200000:200200 --out runs/reach
+    worldsim evaluate --agent world-model --task reach --seeds 201000:201200 --out runs/reach
 
 Episodes run one at a time in each process and never share a generator: an outcome depends on the
 seed and the spec alone, not on the number of workers. Ctrl-C keeps what is finished; the same
@@ -13,13 +13,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from experiments.runs.choices import checked_spec
+from experiments.runs.choices import checked_spec, output_folder
 from experiments.runs.driver import complete
 from experiments.runs.executors import make_executor
 from experiments.runs.runner import runner
-from experiments.runs.seeds import parse_seeds
+from experiments.runs.seeds import check_purpose, parse_seeds
 from experiments.runs.spec import RunSpec
-from experiments.runs.store import RunStore
+from experiments.runs.store import RunStore, check_run_folder
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ class EvaluateConfig:
     Attributes:
         agent: world-model, sac-her, expert, random, ...
         task: reach, grasp or pick-place.
-        seeds: first:end (end excluded) or a comma list; 200000:210000 are for reported results.
+        seeds: first:end (end excluded) or a comma list; 201000:201200 are for reported results.
         out: folder for the results; the same command on the same folder continues.
         goal: subgoals (the paper's pictures), dense (every stage) or final (one picture).
         cameras: comma list of left, right, wrist.
@@ -42,6 +42,7 @@ class EvaluateConfig:
         variation: recipe of appearances.
         threads: of the numerical libraries; part of the result's specification.
         workers: processes; outcomes do not depend on it.
+        force: allow training seeds.
     """
 
     agent: str
@@ -57,6 +58,7 @@ class EvaluateConfig:
     variation: str = "default"
     threads: int = 1
     workers: int = 1
+    force: bool = False
 
 
 def make_spec(config: EvaluateConfig) -> RunSpec:
@@ -74,9 +76,12 @@ def make_spec(config: EvaluateConfig) -> RunSpec:
 
 def main(config: EvaluateConfig) -> None:
     """Run what is missing, then print and write the summary."""
-    summary = evaluate(
-        make_spec(config), parse_seeds(config.seeds), Path(config.out), config.workers
-    )
+    seeds = parse_seeds(config.seeds)
+    if not config.force:
+        check_purpose(seeds, ("training",))
+    spec, folder = make_spec(config), output_folder(config.out)
+    check_run_folder(folder)
+    summary = evaluate(spec, seeds, folder, config.workers)
     print(describe(summary))
 
 

@@ -33,7 +33,7 @@ from experiments.runs.campaign import (
     place,
     prepared,
 )
-from experiments.runs.choices import label
+from experiments.runs.choices import label, output_folder
 from experiments.runs.executors import make_executor
 from experiments.runs.runner import runner
 from experiments.runs.spec import RunSpec
@@ -57,7 +57,7 @@ class SweepConfig:
         address: of a running Ray cluster; otherwise one is started here.
         slurm: submitit's parameters, as slurm_partition=cpu timeout_min=60.
         dry_run: print what would run, and how long it would take by measured rates.
-        force: allow training and development seeds.
+        force: allow seeds that are not for results: training, development, reserved.
         videos: draw videos for the page.
         tracker: none, tensorboard or wandb: where success goes besides the folder.
     """
@@ -83,7 +83,8 @@ def main(config: SweepConfig) -> None:
             runs could not be completed: the others are published.
     """
     plan = read_plan(Path(config.file), config.set, config.force)
-    folder = Path(config.out or f"runs/{Path(config.file).stem}")
+    default = f"runs/{Path(config.file).stem}"
+    folder = output_folder(default if config.out is None else config.out)
     executor = make_executor(
         config.executor,
         config.workers,

@@ -22,7 +22,6 @@ import envs
 from envs.goals import GoalSequence, make_goals
 from envs.spec import STAGES
 from experiments.runs.arms import Arm
-from experiments.runs.choices import label
 from experiments.runs.spec import RunSpec
 from worldsim.imagination import Recording
 from worldsim.states import relative_action
@@ -52,22 +51,31 @@ class Look:
 
 @dataclass(frozen=True)
 class StoredEpisode:
-    """One finished episode on disk: the run's folder and spec, and the episode's row."""
+    """One finished episode on disk.
 
-    folder: Path
-    spec: RunSpec
+    Attributes:
+        arm: whose episode it is.
+        row: the episode's.
+    """
+
+    arm: Arm
     row: dict[str, Any]
 
     @classmethod
     def all_of(cls, arm: Arm) -> list[StoredEpisode]:
         """Those of an arm whose states are still there."""
-        found = [cls(arm.folder, arm.spec, row) for row in arm.rows]
+        found = [cls(arm, row) for row in arm.rows]
         return [episode for episode in found if episode.states.exists()]
+
+    @property
+    def spec(self) -> RunSpec:
+        """What was run."""
+        return self.arm.spec
 
     @property
     def states(self) -> Path:
         """File of simulator states and traces."""
-        return self.folder / "states" / f"{self.row['seed']}.npz"
+        return self.arm.folder / "states" / f"{self.row['seed']}.npz"
 
     @property
     def outcome(self) -> str:
@@ -141,7 +149,7 @@ def _caption(
     distance = 100 * _at(stored["distance_m"], step, 0.0)
     pen = ImageDraw.Draw(picture)
     pen.rectangle((0, size - 2 * LINE, size, size), fill=(0, 0, 0))
-    pen.text((BORDER + 2, size - 2 * LINE), label(episode.spec), fill=WHITE)
+    pen.text((BORDER + 2, size - 2 * LINE), episode.arm.label, fill=WHITE)
     text = f"step {step}/{len(stored['physics']) - 1}  {stage}  {distance:.1f} cm"
     pen.text((BORDER + 2, size - LINE - 2), text, fill=WHITE)
 

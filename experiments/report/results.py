@@ -67,9 +67,12 @@ def episode_rows(arm: Arm) -> list[dict[str, Any]]:
     """Episodes with the settings of their run, nested fields as ``outer_inner``."""
     settings = {
         "label": arm.label,
+        "conditions": arm.conditions,
         "cameras": ",".join(arm.spec.cameras),
+        "image_size": arm.spec.image_size,
         "variation": arm.spec.variation,
         "options": json.dumps(arm.spec.options, sort_keys=True),
+        "weights": arm.spec.weights,
     }
     return [_flat(row) | settings for row in arm.rows]
 

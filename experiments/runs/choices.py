@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import envs
 from agents.base import AGENTS
+from envs.errors import UserError
 from envs.goals import MODES
 from envs.spec import CAMERAS, check_choice
 from envs.variations import VARIATIONS
+from experiments.runs.naming import flat
 from experiments.runs.spec import RunSpec
 
 _ON_PICTURES = ("world-model", "servo", "octo-like", "gc-bc", "sac-latent")
@@ -46,26 +49,30 @@ def checked_spec(
     for camera in cameras:
         check_choice("camera", camera, CAMERAS)
     if threads < 1:
-        raise ValueError(f"threads must be at least 1, got {threads}")
+        raise UserError(f"threads must be at least 1, got {threads}")
     given = {name: value for name, value in options.items() if value is not None}
     for name in given:
         check_choice("option", name, tuple(OPTIONS))
         if agent not in OPTIONS[name]:
             takers = ", ".join(OPTIONS[name])
-            raise ValueError(f"{name} is an option of {takers}, not of {agent}")
+            raise UserError(f"{name} is an option of {takers}, not of {agent}")
     return RunSpec(agent, task, goal, cameras, variation=variation, threads=threads, options=given)
 
 
-def label(spec: RunSpec, name: str | None = None) -> str:
-    """An agent, by another name if one is given, and the options that make it this one."""
-    return " ".join([name or spec.agent, *(f"{k}={v}" for k, v in _flat(spec.options))])
+def output_folder(text: str) -> Path:
+    """The folder of an ``--out``.
+
+    Raises:
+        UserError: when it is empty, which would be the working directory, or a file.
+    """
+    folder = Path(text)
+    if not text.strip():
+        raise UserError("--out is empty: give a folder for the results, such as runs/mine")
+    if folder.exists() and not folder.is_dir():
+        raise UserError(f"--out {text!r} is a file: give a folder for the results")
+    return folder
 
 
-def _flat(options: Mapping[str, Any]) -> list[tuple[str, Any]]:
-    found: list[tuple[str, Any]] = []
-    for name, value in sorted(options.items()):
-        if isinstance(value, Mapping):
-            found += [(f"{name}.{k}", v) for k, v in _flat(value)]
-        else:
-            found.append((name, value))
-    return found
+def label(spec: RunSpec) -> str:
+    """An agent and all options it was given, for people; ``naming`` tells arms of a set apart."""
+    return " ".join([spec.agent, *(f"{k}={v}" for k, v in flat(spec.options).items())])

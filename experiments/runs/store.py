@@ -117,6 +117,19 @@ def read_rows(folder: Path) -> list[dict[str, Any]]:
     return [rows[seed] for seed in sorted(rows)]
 
 
+def check_run_folder(folder: Path) -> None:
+    """Refuse a folder that holds something else than one run.
+
+    Raises:
+        UserError: naming it.
+    """
+    if folder.exists() and any(folder.iterdir()) and not (folder / "spec.json").exists():
+        raise UserError(
+            f"{folder} holds something else than the episodes of one agent on one task: choose "
+            "another folder"
+        )
+
+
 class RunStore:
     """The folder of one run.
 

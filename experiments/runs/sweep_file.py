@@ -8,7 +8,7 @@ search: {samples: [32, 64]}       # the search's settings, by CEMConfig's names
 energy: {trust: 0.5}              # the energy's, by CostConfig's names
 tasks: [reach, grasp]
 goals: [subgoals]                     # subgoals, dense, final
-seeds: 200000:200050
+seeds: 201000:201050
 cameras: [left, wrist]
 variation: default
 threads: 1
@@ -27,7 +27,7 @@ import yaml
 
 from envs.spec import check_choice
 from experiments.runs.choices import OPTIONS, checked_spec
-from experiments.runs.seeds import RANGES, parse_seeds
+from experiments.runs.seeds import check_purpose, parse_seeds
 from experiments.runs.spec import RunSpec
 
 DEFAULTS: dict[str, Any] = {
@@ -39,7 +39,7 @@ DEFAULTS: dict[str, Any] = {
     "variation": "default",
     "threads": 1,
 }
-_NOT_FOR_RESULTS = ("training", "development")
+_NOT_FOR_RESULTS = ("training", "development", "reserved")
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,7 @@ def read_plan(path: Path, overrides: tuple[str, ...] = (), force: bool = False) 
     Args:
         path: of the YAML file.
         overrides: ``KEY=VALUE`` in YAML, in place of the file's.
-        force: allow training and development seeds.
+        force: allow seeds that are not for results: training, development, reserved.
 
     Raises:
         ValueError: for an unknown key, an impossible choice, an empty product, a run that appears
@@ -114,13 +114,8 @@ def _seeds(text: Any, force: bool) -> tuple[int, ...]:
     if isinstance(text, list):
         text = ",".join(map(str, text))
     seeds = parse_seeds(str(text))
-    for name in _NOT_FOR_RESULTS:
-        if not force and any(seed in RANGES[name] for seed in seeds):
-            reported = RANGES["reported"]
-            raise ValueError(
-                f"seeds {text} overlap the {name} seeds ({RANGES[name][0]} to {RANGES[name][-1]}): "
-                f"results come from {reported[0]} to {reported[-1]}; --force runs them all the same"
-            )
+    if not force:
+        check_purpose(seeds, _NOT_FOR_RESULTS)
     return seeds
 
 
