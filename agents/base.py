@@ -36,7 +36,7 @@ class Training:
         environment_steps: transitions of its own practice in the simulator.
         demonstrations: episodes of the expert in its replay buffer.
         offline_frames: frames of the data set it learnt from.
-        minutes: of training, where that is known.
+        minutes: of training, in all its processes together, where that is known.
     """
 
     label: str

@@ -114,5 +114,5 @@ def training_of(card: Mapping[str, Any], parameters: int) -> Training:
         environment_steps=int(card.get("environment_steps", 0)),
         demonstrations=int(card.get("demonstrations", 0)),
         offline_frames=int(card.get("frames", 0)),
-        minutes=card.get("minutes_in_this_run", card.get("minutes")),
+        minutes=card.get("minutes"),
     )

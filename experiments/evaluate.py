@@ -20,6 +20,7 @@ from experiments.runs.runner import runner
 from experiments.runs.seeds import check_purpose, parse_seeds
 from experiments.runs.spec import RunSpec
 from experiments.runs.store import RunStore, check_run_folder
+from experiments.runs.summaries import odd_failures
 
 
 @dataclass(frozen=True)
@@ -89,10 +90,11 @@ def describe(summary: dict[str, Any]) -> str:
     """One line for people."""
     seconds = summary["median_seconds_per_action"]
     speed = "" if seconds is None else f", {1000 * seconds:.0f} ms per action"
+    odd = "".join(f"; {clause}" for clause in odd_failures(summary))
     return (
         f"{summary['agent']} on {summary['task']} ({summary['goal']}): "
         f"{summary['successes']}/{summary['n']} = {summary['success_rate']:.1%} "
-        f"[{summary['wilson_low']:.1%}, {summary['wilson_high']:.1%}]{speed}"
+        f"[{summary['wilson_low']:.1%}, {summary['wilson_high']:.1%}]{speed}{odd}"
     )
 
 

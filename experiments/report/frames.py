@@ -7,6 +7,7 @@ imagines: for each step of its plan the most similar frame of the same episode (
 
 from __future__ import annotations
 
+import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
@@ -19,6 +20,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
 import envs
+from envs.errors import UserError
 from envs.goals import GoalSequence, make_goals
 from envs.spec import STAGES
 from experiments.runs.arms import Arm
@@ -83,9 +85,19 @@ class StoredEpisode:
         return "success" if self.row["success"] else "failure"
 
     def load(self) -> dict[str, NDArray[Any]]:
-        """``physics`` and traces."""
-        with np.load(self.states) as file:
-            return {name.removeprefix("trace_"): file[name] for name in file.files}
+        """``physics`` and traces.
+
+        Raises:
+            UserError: naming the file, when it is missing or damaged.
+        """
+        try:
+            with np.load(self.states, allow_pickle=False) as file:
+                found = {name.removeprefix("trace_"): file[name] for name in file.files}
+        except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile) as error:
+            raise UserError(f"{self.states} is missing or damaged: {error}") from error
+        if found.get("physics", np.zeros(0)).ndim != 2:
+            raise UserError(f"{self.states} is damaged: it holds no simulator states")
+        return found
 
     def goals(self) -> GoalSequence | None:
         """The pictures the agent was given."""
@@ -146,7 +158,7 @@ def _caption(
 ) -> None:
     """Two lines: who, and how far."""
     stage = STAGES[int(_at(stored.get("stage"), step, 0))]
-    distance = 100 * _at(stored["distance_m"], step, 0.0)
+    distance = 100 * _at(stored.get("distance_m"), step, episode.row["distance_m"])
     pen = ImageDraw.Draw(picture)
     pen.rectangle((0, size - 2 * LINE, size, size), fill=(0, 0, 0))
     pen.text((BORDER + 2, size - 2 * LINE), episode.arm.label, fill=WHITE)

@@ -80,7 +80,9 @@ def episode_rows(arm: Arm) -> list[dict[str, Any]]:
 def _flat(row: Mapping[str, Any]) -> dict[str, Any]:
     flat: dict[str, Any] = {}
     for key, value in row.items():
-        if isinstance(value, Mapping):
+        if key == "variation_parameters":  # whatever a variation's factors are called
+            flat[key] = json.dumps(value)
+        elif isinstance(value, Mapping):
             flat |= {f"{key}_{inner}": v for inner, v in value.items()}
         else:
             flat[key] = value

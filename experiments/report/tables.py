@@ -11,6 +11,7 @@ from experiments.runs.agent_facts import HEADER as FACTS
 from experiments.runs.agent_facts import cells as fact_cells
 from experiments.runs.arms import TIERS, Arm, Comparison
 from experiments.runs.naming import shared
+from experiments.runs.summaries import odd_failures
 
 HEADER = (
     "task",
@@ -67,6 +68,11 @@ def markdown(arms: list[Arm], pairs: list[Comparison], missing: list[str]) -> st
         *([f"All runs: {'; '.join(shared([arm.subject for arm in arms]))}."] if arms else []),
         "Tiers: " + ", ".join(f"{tier} {meaning}" for tier, meaning in TIERS.items()) + "; they "
         "are not one ranking. Agents that learnt nothing (expert, random) stand beside them.",
+    ]
+    blocks += [
+        f"{arm.spec.task} ({arm.conditions}), {arm.label}: {clause}."
+        for arm in arms
+        for clause in odd_failures(arm.summary)
     ]
     known = [fact_cells(arm.label, arm.summary) for arm in arms if arm.facts]
     if known:

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from agents.base import AGENTS
+from envs import TASKS
 from envs.errors import UserError
 from envs.goals import MODES
-from envs.spec import TASKS
 from experiments.runs import naming
 from experiments.runs.naming import Subject
 from experiments.runs.spec import RunSpec

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,23 @@ from experiments.runs.spec import RunSpec
 from experiments.runs.statistics import wilson
 
 SCHEMA_VERSION = 3
+
+
+REASONS = {
+    "timeout": "ran out of time",
+    "goal_failed": "had no goal pictures: the scripted expert failed, which counts for every agent",
+    "physics_error": "ended because the simulation diverged",
+}
+"""Why an episode failed, in words."""
+
+
+def odd_failures(summary: Mapping[str, Any]) -> list[str]:
+    """A clause for every reason for failing but time: how many episodes, and why."""
+    return [
+        f"{count} of {summary['n']} episodes {REASONS.get(reason, f'failed by {reason}')}"
+        for reason, count in summary["failures"].items()
+        if reason != "timeout"
+    ]
 
 
 def summarise(spec: RunSpec, rows: list[dict[str, Any]]) -> dict[str, Any]:
