@@ -20,6 +20,7 @@ from agents.base import Tier
 from agents.checkpoint import weights_digest
 from agents.subgoals import ADVANCE_RULES, SubGoals, arrived
 from envs import EnvSpec
+from envs.errors import UserError
 from envs.goals import GoalSequence
 from envs.spec import check_choice
 from worldsim import load_world_model, poses
@@ -71,7 +72,7 @@ class AgentConfig:
             ("mode", self.mode, MODES),
         ):
             if given not in allowed:
-                raise ValueError(f"unknown {what} {given!r}: allowed are {', '.join(allowed)}")
+                raise UserError(f"unknown {what} {given!r}: allowed are {', '.join(allowed)}")
 
 
 # The paper's planner: 800 samples, 10 refits to 10 elites, one step ahead, the box of 7.5 cm.
@@ -109,6 +110,9 @@ def _changed(settings: Settings, changes: Mapping[str, Any] | None) -> Settings:
     known = [field.name for field in fields(settings)]
     for name in changes or {}:
         check_choice("planner setting", name, tuple(known))
+        numbers = isinstance(getattr(settings, name), int | float)
+        if numbers and not isinstance((changes or {})[name], int | float):
+            raise UserError(f"{name}: a number is needed, got {(changes or {})[name]!r}")
     values: dict[str, Any] = {
         k: tuple(v) if isinstance(v, list) else v for k, v in (changes or {}).items()
     }
@@ -146,7 +150,7 @@ class WorldModelAgent:
         energy: Mapping[str, Any] | None = None,
     ) -> None:
         if planner not in PLANNERS:
-            raise ValueError(f"unknown planner {planner!r}: allowed are {', '.join(PLANNERS)}")
+            raise UserError(f"unknown planner {planner!r}: allowed are {', '.join(PLANNERS)}")
         self.spec = spec
         self.model = load_world_model(model) if isinstance(model, str) else model
         self.model.eval()
@@ -154,7 +158,7 @@ class WorldModelAgent:
         known = self.model.config.cameras
         views = tuple(camera for camera in known if camera in spec.cameras)
         if not views or views != known[: len(views)]:
-            raise ValueError(
+            raise UserError(
                 f"cameras {','.join(spec.cameras)} given: this world model needs {known[0]}"
                 + (f", and may use {', '.join(known[1:])}" if len(known) > 1 else "")
             )
@@ -167,7 +171,7 @@ class WorldModelAgent:
             cost=_changed(base.cost, energy),
         )
         if self.config.needs_heads and not self.model.config.heads:
-            raise ValueError(
+            raise UserError(
                 f"a model of the recipe {self.model.config.recipe!r} has no read-out and no goal "
                 "head: plan with planner vjepa2-ac"
             )

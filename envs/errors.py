@@ -13,3 +13,7 @@ class UserError(ValueError):
 
 class PhysicsError(RuntimeError):
     """The simulation diverged: what it says from there on means nothing."""
+
+
+class MachineError(UserError, RuntimeError):
+    """This machine cannot do what was asked: it lacks a display, or an OpenGL library."""

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from envs.errors import UserError
 from experiments.runs.choices import checked_spec, output_folder
 from experiments.runs.driver import complete
 from experiments.runs.executors import make_executor
@@ -118,5 +119,5 @@ def evaluate(
     executor = make_executor("local", workers, spec.threads, folder)
     errors = complete({folder: spec}, seeds, executor, f"{spec.agent} {spec.task}")
     if errors:
-        raise RuntimeError(f"{spec.agent} on {spec.task}: {errors[folder]}")
+        raise UserError(f"{spec.agent} on {spec.task}: {errors[folder]}")
     return RunStore(folder, spec).summarise(seeds, facts)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,17 +16,33 @@ from envs.variations import VARIATIONS
 from experiments.runs.naming import flat
 from experiments.runs.spec import RunSpec
 
+MOST_THREADS = 256
 _ON_PICTURES = ("world-model", "servo", "octo-like", "gc-bc", "sac-latent")
-# Which agents take which option.
-OPTIONS: dict[str, tuple[str, ...]] = {
-    "planner": ("world-model",),
-    "model": (*_ON_PICTURES, "sac-her", "tqc-her", "ppo"),
-    "advance": _ON_PICTURES,
-    "execution": ("octo-like",),
-    "draws": ("octo-like",),
-    "search": ("world-model",),
-    "energy": ("world-model",),
+
+
+@dataclass(frozen=True)
+class Option:
+    """An option of agents.
+
+    Attributes:
+        kind: of its value.
+        agents: that take it.
+    """
+
+    kind: type
+    agents: tuple[str, ...]
+
+
+OPTIONS: dict[str, Option] = {
+    "planner": Option(str, ("world-model",)),
+    "model": Option(str, (*_ON_PICTURES, "sac-her", "tqc-her", "ppo")),
+    "advance": Option(str, _ON_PICTURES),
+    "execution": Option(str, ("octo-like",)),
+    "draws": Option(int, ("octo-like",)),
+    "search": Option(dict, ("world-model",)),
+    "energy": Option(dict, ("world-model",)),
 }
+_WORDS = {str: "a word", int: "a whole number", dict: "a list of named settings"}
 
 
 def checked_spec(
@@ -48,15 +65,25 @@ def checked_spec(
     check_choice("variation", variation, tuple(VARIATIONS))
     for camera in cameras:
         check_choice("camera", camera, CAMERAS)
-    if threads < 1:
-        raise UserError(f"threads must be at least 1, got {threads}")
+    if not isinstance(threads, int) or not 1 <= threads <= MOST_THREADS:
+        raise UserError(f"threads: allowed are 1 to {MOST_THREADS}, got {threads!r}")
     given = {name: value for name, value in options.items() if value is not None}
-    for name in given:
-        check_choice("option", name, tuple(OPTIONS))
-        if agent not in OPTIONS[name]:
-            takers = ", ".join(OPTIONS[name])
-            raise UserError(f"{name} is an option of {takers}, not of {agent}")
+    for name, value in given.items():
+        _check_option(agent, name, value)
     return RunSpec(agent, task, goal, cameras, variation=variation, threads=threads, options=given)
+
+
+def _check_option(agent: str, name: str, value: Any) -> None:
+    check_choice("option", name, tuple(OPTIONS))
+    option = OPTIONS[name]
+    if agent not in option.agents:
+        raise UserError(f"{name} is an option of {', '.join(option.agents)}, not of {agent}")
+    if type(value) is not option.kind:
+        raise UserError(f"{name}: {_WORDS[option.kind]} is needed, got {value!r}")
+    for setting, given in value.items() if isinstance(value, dict) else ():
+        for one in given if isinstance(given, list) else [given]:
+            if not isinstance(one, bool | int | float | str):
+                raise UserError(f"{name}.{setting}: a number is needed, got {given!r}")
 
 
 def output_folder(text: str) -> Path:

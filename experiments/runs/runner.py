@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import traceback
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ from envs.goals import make_goals
 from experiments.runs.agent_facts import made_of
 from experiments.runs.episode import EpisodeResult, run_episode
 from experiments.runs.spec import RunSpec
-from experiments.runs.store import RunStore
+from experiments.runs.store import RunStore, write_atomically
 
 PROBE_SEED = 190_999
 
@@ -143,8 +144,13 @@ def work_off(work: Work) -> Done:
     try:
         found = runner(work.spec)
         result = found(work.seed)
+    except UserError as error:
+        _BROKEN[work.spec.key] = str(error)
     except Exception as error:  # noqa: BLE001 - one broken agent must not end a sweep of many
-        _BROKEN[work.spec.key] = f"{type(error).__name__}: {error}"
+        place = work.folder / "error.txt"
+        write_atomically(place, traceback.format_exc())
+        _BROKEN[work.spec.key] = f"{type(error).__name__}: {error} (traceback in {place})"
+    if work.spec.key in _BROKEN:
         return Done(work, error=_BROKEN[work.spec.key])
     RunStore(work.folder, work.spec).append(result, found.tier.name)
     return Done(work, success=result.row["success"])

@@ -25,6 +25,7 @@ from typing import Any
 
 import yaml
 
+from envs.errors import UserError
 from envs.spec import check_choice
 from experiments.runs.choices import OPTIONS, checked_spec
 from experiments.runs.seeds import check_purpose, parse_seeds
@@ -66,15 +67,15 @@ def read_plan(path: Path, overrides: tuple[str, ...] = (), force: bool = False) 
     for text in overrides:
         key, equals, value = text.partition("=")
         if not equals:
-            raise ValueError(f"override {text!r}: KEY=VALUE is needed, as in tasks=[reach]")
+            raise UserError(f"override {text!r}: KEY=VALUE is needed, as in tasks=[reach]")
         check_choice("key", key, tuple(DEFAULTS))
         values[key] = yaml.load(value, _Loader)
     seeds = _seeds(values["seeds"], force)
     specs = tuple(_specs(values))
     if not specs:
-        raise ValueError(f"{path}: nothing to run, agents, tasks or goals are empty")
+        raise UserError(f"{path}: nothing to run, agents, tasks or goals are empty")
     if len({spec.key for spec in specs}) < len(specs):
-        raise ValueError(f"{path}: the same run appears twice")
+        raise UserError(f"{path}: the same run appears twice")
     return Plan(specs, seeds)
 
 
@@ -97,14 +98,16 @@ def _load(path: Path) -> Any:
     try:
         return yaml.load(path.read_text(), _Loader)
     except OSError as error:
-        raise ValueError(f"{path}: no such sweep file can be read ({error.strerror})") from error
+        raise UserError(f"{path}: no such sweep file can be read ({error.strerror})") from error
+    except UnicodeDecodeError as error:
+        raise UserError(f"{path} is not YAML: it is no text") from error
     except yaml.YAMLError as error:
-        raise ValueError(f"{path} is not YAML: {' '.join(str(error).split())}") from error
+        raise UserError(f"{path} is not YAML: {' '.join(str(error).split())}") from error
 
 
 def _mapping(path: Path, found: Any) -> dict[str, Any]:
     if not isinstance(found, dict):
-        raise ValueError(f"{path}: keys are needed, allowed are {', '.join(DEFAULTS)}")
+        raise UserError(f"{path}: keys are needed, allowed are {', '.join(DEFAULTS)}")
     for key in found:
         check_choice("key", key, tuple(DEFAULTS))
     return found
@@ -135,7 +138,7 @@ def _agents(entry: Any) -> Iterator[tuple[str, dict[str, Any]]]:
         yield entry, {}
         return
     if not isinstance(entry, dict) or not isinstance(entry.get("agent"), str):
-        raise ValueError(f"agent {entry!r}: a name is needed, or 'agent: NAME' with its options")
+        raise UserError(f"agent {entry!r}: a name is needed, or 'agent: NAME' with its options")
     options = {key: value for key, value in entry.items() if key != "agent"}
     for key in options:
         check_choice("option", key, tuple(OPTIONS))

@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from worldsim.errors import UserError
+
 VECTORS = ("proprio", "target")
 ACTIONS = ("executed", "commanded", "intended")
 LABELS = ("seed", "task", "policy", "success", "branch_of", "branch_step")
@@ -18,7 +20,7 @@ STAGES = ("none", "reached", "grasped", "lifted", "placed")
 _FURTHEST_M = 10.0
 
 
-class DatasetError(ValueError):
+class DatasetError(UserError):
     """A data set that is missing, damaged, foreign, or cannot be written."""
 
 
@@ -63,7 +65,7 @@ class Episode:
     def __post_init__(self) -> None:
         count = len(self.proprio)
         if count < 2:
-            raise ValueError(f"an episode has at least 2 frames: {count} given")
+            raise UserError(f"an episode has at least 2 frames: {count} given")
         for name in VECTORS:
             _check(name, getattr(self, name), (count, 7), np.float32)
         for name in ACTIONS:
@@ -78,19 +80,19 @@ class Episode:
         for name in VECTORS:
             furthest = float(np.abs(getattr(self, name)[:, :3]).max())
             if furthest > _FURTHEST_M:
-                raise ValueError(
+                raise UserError(
                     f"{name} has a position of {furthest:.1f}: metres are meant, "
                     f"at most {_FURTHEST_M:.0f}"
                 )
         if self.stage.min() < 0 or self.stage.max() >= len(STAGES):
-            raise ValueError(f"stage must be 0 to {len(STAGES) - 1}: {', '.join(STAGES)}")
+            raise UserError(f"stage must be 0 to {len(STAGES) - 1}: {', '.join(STAGES)}")
         if self.seed < 0 or self.branch_of < -1 or self.branch_step < -1:
-            raise ValueError(
+            raise UserError(
                 f"seed {self.seed} must be at least 0, branch_of {self.branch_of} and "
                 f"branch_step {self.branch_step} at least -1"
             )
         if not self.task or not self.policy:
-            raise ValueError("task and policy must be named")
+            raise UserError("task and policy must be named")
 
     def __len__(self) -> int:
         return len(self.proprio)
@@ -117,6 +119,6 @@ def _size(value: NDArray[Any], dimensions: int) -> tuple[int, ...]:
 def _check(name: str, value: NDArray[Any], shape: tuple[int, ...], kind: type[np.generic]) -> None:
     if not isinstance(value, np.ndarray) or value.shape != shape or value.dtype != kind:
         given = f"{np.shape(value)} and type {getattr(value, 'dtype', type(value).__name__)}"
-        raise ValueError(f"{name} has shape {given}: {shape} {np.dtype(kind)} is needed")
+        raise UserError(f"{name} has shape {given}: {shape} {np.dtype(kind)} is needed")
     if not np.isfinite(value).all():
-        raise ValueError(f"{name} has entries that are not finite")
+        raise UserError(f"{name} has entries that are not finite")
