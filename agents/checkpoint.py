@@ -79,14 +79,14 @@ def load_agent(
         card = json.loads((root / "config.json").read_text())
         found = (card["algorithm"], None if task is None else card["task"])
     except (ValueError, KeyError, TypeError) as error:
-        raise ValueError(f"{root / 'config.json'} is damaged: {error!r}") from error
+        raise UserError(f"{root / 'config.json'} is damaged: {error!r}") from error
     if found != (algorithm, task):
         given = " for ".join(str(part) for part in found if part is not None)
-        raise ValueError(f"{root.name} holds weights of {given}: {wanted} is needed")
+        raise UserError(f"{root.name} holds weights of {given}: {wanted} is needed")
     try:
         return card, load_file(root / file)
     except (OSError, SafetensorError) as error:
-        raise ValueError(f"{root / file} is missing or damaged: {error}") from error
+        raise UserError(f"{root / file} is missing or damaged: {error}") from error
 
 
 def weights_digest(*parts: nn.Module | Mapping[str, Tensor]) -> str:

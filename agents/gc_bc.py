@@ -17,6 +17,7 @@ from agents.base import Tier
 from agents.checkpoint import load_agent, training_of, weights_digest
 from agents.latent import Array, LatentAgent, find_encoder
 from envs import EnvSpec
+from envs.errors import UserError
 
 ALGORITHM = "gc-bc"
 FILE = "model.safetensors"
@@ -45,7 +46,7 @@ class GcBcAgent(LatentAgent):
         try:
             world.goal_head.load_state_dict({k: v.float() for k, v in weights.items()})
         except RuntimeError as error:
-            raise ValueError(f"{FILE} does not fit its world model: other layers") from error
+            raise UserError(f"{FILE} does not fit its world model: other layers") from error
         super().__init__(spec, world, advance)
         used = (world.encoder, world.readout, world.goal_head)
         self.weights_digest = weights_digest(*used)

@@ -13,6 +13,7 @@ from torch import Tensor
 from agents.base import Tier
 from agents.subgoals import SubGoals, arrived
 from envs import EnvSpec
+from envs.errors import UserError
 from envs.goals import GoalSequence
 from worldsim import load_world_model
 from worldsim.data.episode import digest
@@ -45,7 +46,7 @@ def find_encoder(name: str, wanted: str, algorithm: str) -> WorldModel:
             continue
         if encoder_digest(model) == wanted:
             return model
-    raise ValueError(
+    raise UserError(
         f"these {algorithm} weights were trained on the latents of another encoder than that of "
         f"{name} or tiny: train them again with 'worldsim train {algorithm}'"
     )
@@ -68,7 +69,7 @@ class LatentAgent(ABC):
     def __init__(self, spec: EnvSpec, model: WorldModel, advance: str = "arrival") -> None:
         views = model.config.cameras
         if not set(views) <= set(spec.cameras):
-            raise ValueError(
+            raise UserError(
                 f"cameras {','.join(spec.cameras)} given: this agent needs {','.join(views)}"
             )
         self.observation_keys = (*(f"image_{c}" for c in views), "proprio", "target")

@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
 from envs.controller import DOWNWARD, TABLE_Z
+from envs.errors import UserError
 from envs.rendering import Renderer
 from envs.scene import BASE_POS, OBJECT_KINDS, resize_object
 from envs.simulation import Scene, build_scene
@@ -101,7 +102,7 @@ class ManipulationEnv(gym.Env[dict[str, Any], NDArray[np.float32]]):
         render_mode: str | None = None,
     ) -> None:
         if isinstance(cameras, str):
-            raise ValueError(f"cameras must be a tuple of names, not the string {cameras!r}")
+            raise UserError(f"cameras must be a tuple of names, not the string {cameras!r}")
         for camera in cameras:
             check_choice("camera", camera, CAMERAS)
         check_choice("obs_mode", obs_mode, OBS_MODES)
@@ -111,7 +112,7 @@ class ManipulationEnv(gym.Env[dict[str, Any], NDArray[np.float32]]):
         if render_mode is not None:
             check_choice("render_mode", render_mode, tuple(self.metadata["render_modes"]))
         if not 16 <= image_size <= 1024:
-            raise ValueError(f"image_size {image_size} is out of range: allowed are 16 to 1024")
+            raise UserError(f"image_size {image_size} is out of range: allowed are 16 to 1024")
         self.render_mode = render_mode
         self.obs_mode, self.reward = obs_mode, reward
         self.variation, self.object = get_variation(variation), object
@@ -207,9 +208,9 @@ class ManipulationEnv(gym.Env[dict[str, Any], NDArray[np.float32]]):
         """Act for one control period. ``terminated`` and ``truncated`` are always False here."""
         action = np.asarray(action, dtype=np.float64)
         if action.shape != (7,):
-            raise ValueError(f"action has shape {action.shape}: allowed is (7,)")
+            raise UserError(f"action has shape {action.shape}: allowed is (7,)")
         if not np.isfinite(action).all():
-            raise ValueError(f"action {action} has NaN or infinite entries: allowed is [-1, 1]")
+            raise UserError(f"action {action} has NaN or infinite entries: allowed is [-1, 1]")
         self.scene.controller.command(np.clip(action, -1.0, 1.0))
         self.scene.controller.advance(self.scene.data)
         self._update_progress()
@@ -299,7 +300,7 @@ class ManipulationEnv(gym.Env[dict[str, Any], NDArray[np.float32]]):
     def _set_physics(self, physics: Array) -> None:
         size = mujoco.mj_stateSize(self.scene.model, STATE)
         if physics.shape != (size,):
-            raise ValueError(f"physics state has shape {physics.shape}: this scene has ({size},)")
+            raise UserError(f"physics state has shape {physics.shape}: this scene has ({size},)")
         mujoco.mj_setState(self.scene.model, self.scene.data, physics, STATE)
         mujoco.mj_forward(self.scene.model, self.scene.data)
         # mj_forward refreshes the warm start; the stored one is part of the state.

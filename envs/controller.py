@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
+from envs.errors import UserError
 from envs.scene import BASE_POS, GRIPPER_OPENING, HOME_QPOS, TABLE_TOP_Z
 from envs.spec import EnvSpec
 
@@ -76,7 +77,7 @@ class CartesianController:
         self.scale = spec.action_scale
         self.steps = round(spec.control_period / model.opt.timestep)
         if self.steps < INTERPOLATION_STAGES:
-            raise ValueError(
+            raise UserError(
                 f"control_period {spec.control_period} s is too short: at least "
                 f"{INTERPOLATION_STAGES * model.opt.timestep:.3f} s is needed"
             )

@@ -23,6 +23,8 @@ import mujoco
 import numpy as np
 from numpy.typing import ArrayLike
 
+from envs.errors import UserError
+
 ASSETS = Path(__file__).resolve().parent / "assets"
 
 # World frame: origin on the floor below the table's centre, x away from the robot, z up.
@@ -84,7 +86,7 @@ def load_model(kind: str) -> mujoco.MjModel:
         FileNotFoundError: the shipped files are missing.
     """
     if kind not in OBJECT_KINDS:
-        raise ValueError(f"unknown object kind {kind!r}; allowed: {', '.join(OBJECT_KINDS)}")
+        raise UserError(f"unknown object kind {kind!r}; allowed: {', '.join(OBJECT_KINDS)}")
     path = ASSETS / f"{kind}.xml"
     if not path.is_file():
         raise FileNotFoundError(f"scene file {path} is missing; rebuild with: python -m envs.scene")
@@ -106,14 +108,14 @@ def resize_object(model: mujoco.MjModel, half_size: ArrayLike) -> None:
     """
     size = np.asarray(half_size, dtype=np.float64)
     if size.shape != (3,) or not np.all(np.isfinite(size)) or np.any(size <= 0):
-        raise ValueError(f"half_size must be three positive lengths in metres, got {half_size!r}")
+        raise UserError(f"half_size must be three positive lengths in metres, got {half_size!r}")
     if mujoco.mj_name2id(model, mujoco.mjtObj.mjOBJ_BODY, "object") < 0:
-        raise ValueError("this scene holds no object to resize")
+        raise UserError("this scene holds no object to resize")
     body, geom = model.body("object"), model.geom("object_geom")
     x, y, z = (2 * size).tolist()
     if geom.type[0] == mujoco.mjtGeom.mjGEOM_CYLINDER:
         if x != y:
-            raise ValueError(f"a cylinder needs equal x and y half extents, got {half_size!r}")
+            raise UserError(f"a cylinder needs equal x and y half extents, got {half_size!r}")
         geom.size[:] = size[0], size[2], 0.0
         mass = OBJECT_DENSITY * np.pi * size[0] ** 2 * z
         side = mass * (3 * size[0] ** 2 + z**2) / 12

@@ -20,6 +20,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from worldsim import poses
+from worldsim.errors import UserError
 from worldsim.heads import GoalHead, TokenReader
 from worldsim.states import STATE_SIZE, check_poses, encode_state, relative_action
 from worldsim.vjepa2 import ACPredictor, ACPredictorConfig, Encoder, EncoderConfig
@@ -81,7 +82,7 @@ class Context:
         steps = len(self.latents)
         given = (self.actions.shape, self.proprio.shape, self.target.shape)
         if given != ((steps - 1, 7), (steps, 7), (7,)):
-            raise ValueError(
+            raise UserError(
                 f"{steps} frames need actions ({steps - 1}, 7), poses ({steps}, 7) and a target "
                 f"(7,), got {', '.join(map(str, given))}"
             )
@@ -139,10 +140,10 @@ class WorldModel(nn.Module):
             allowed = " or ".join(
                 ",".join(self.config.cameras[: n + 1]) for n in range(len(self.config.cameras))
             )
-            raise ValueError(f"cameras {','.join(images)} given: this model takes {allowed}")
+            raise UserError(f"cameras {','.join(images)} given: this model takes {allowed}")
         frames = torch.stack([torch.as_tensor(images[c]) for c in views], dim=1)  # (B, V, H, W, 3)
         if frames.dim() != 5 or frames.shape[-1] != 3 or frames.dtype != torch.uint8:
-            raise ValueError(
+            raise UserError(
                 f"frames have shape {tuple(frames.shape)} and type {frames.dtype}: "
                 "allowed is (batch, height, width, 3) uint8"
             )
@@ -296,7 +297,7 @@ class WorldModel(nn.Module):
 
     def _check_heads(self) -> None:
         if not self.config.heads:
-            raise ValueError(
+            raise UserError(
                 f"a model of the recipe {self.config.recipe!r} has no read-out and no goal head: "
                 "plan with the latent distance alone (planner vjepa2-ac)"
             )

@@ -19,6 +19,7 @@ from pathlib import Path
 
 import numpy as np
 
+from envs.errors import UserError
 from envs.goals import make_goals
 from experiments.bench.results import show
 from experiments.report.publish import publish
@@ -57,7 +58,7 @@ class BenchSweepConfig:
 def main(config: BenchSweepConfig) -> None:
     """Measure, print and write."""
     if min(config.episodes, config.rounds, config.runs) < 1 or config.rows < ARMS:
-        raise ValueError(f"at least 1 of everything and {ARMS} rows are needed: {config}")
+        raise UserError(f"at least 1 of everything and {ARMS} rows are needed: {config}")
     rates = workers(config.episodes, config.rounds)
     results = {
         "episodes_per_second": rates,

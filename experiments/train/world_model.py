@@ -22,6 +22,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from envs.errors import UserError
 from experiments.runs.store import write_atomically
 from experiments.runs.versions import versions
 from experiments.train.trainings import check_demonstrators, data_card, episodes_of
@@ -143,7 +144,7 @@ def read_encoder(folder: str) -> Encoder:
     """
     checkpoint = read(folder)
     if checkpoint.layout == "worldsim" and "ac_predictor" in checkpoint.configs:
-        raise ValueError(
+        raise UserError(
             f"{folder} is a whole world model: --encoder takes what `worldsim train encoder` "
             "wrote, or V-JEPA 2's released encoders"
         )
@@ -169,9 +170,9 @@ def claim(out: Path, encoder: Encoder | None) -> None:
     elif any((out / f"{part}.pt").exists() for part in ("joint", "posttrain", "pretrain")):
         found = {"recipe": "pretrain" if (out / "pretrain.pt").exists() else "joint"}
     if found["recipe"] != wanted["recipe"]:
-        raise ValueError(f"{out} holds a {found['recipe']} run: choose another folder")
+        raise UserError(f"{out} holds a {found['recipe']} run: choose another folder")
     if encoder is not None and found != wanted:
-        raise ValueError(f"{out} holds a run on another encoder: choose another folder")
+        raise UserError(f"{out} holds a run on another encoder: choose another folder")
     write_atomically(path, json.dumps(wanted) + "\n")
 
 

@@ -13,6 +13,8 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from worldsim.errors import UserError
+
 Array = NDArray[np.float32]
 Cost = Callable[[Array], Array]
 
@@ -50,11 +52,11 @@ class CEMConfig:
 
     def __post_init__(self) -> None:
         if self.answer not in ANSWERS:
-            raise ValueError(f"unknown answer {self.answer!r}: allowed are {', '.join(ANSWERS)}")
+            raise UserError(f"unknown answer {self.answer!r}: allowed are {', '.join(ANSWERS)}")
         if not 1 <= self.elites <= self.samples:
-            raise ValueError(f"elites must be between 1 and samples, got {self.elites}")
+            raise UserError(f"elites must be between 1 and samples, got {self.elites}")
         if self.iterations < 1 or self.horizon < 1:
-            raise ValueError("iterations and horizon must be at least 1")
+            raise UserError("iterations and horizon must be at least 1")
 
 
 @dataclass(frozen=True)
@@ -116,7 +118,7 @@ class CEM:
             candidates = self._allowed(candidates)
             costs = cost(candidates)
             if costs.shape != (cfg.samples,) or np.isnan(costs).all():
-                raise ValueError(f"cost returned {costs.shape}, all NaN or not ({cfg.samples},)")
+                raise UserError(f"cost returned {costs.shape}, all NaN or not ({cfg.samples},)")
             # A stable sort, so that ties never depend on the platform.
             order = np.argsort(costs, kind="stable")
             elite = candidates[order[: cfg.elites]]

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 from tqdm import tqdm
 
+from worldsim.errors import UserError
 from worldsim.training.scalars import Scalars
 
 
@@ -108,7 +109,7 @@ def run(
         total = torch.stack([part.float() for part in parts.values()]).sum()
         if not torch.isfinite(total):
             values = {k: float(v.detach()) for k, v in parts.items()}
-            raise ValueError(f"{name} step {step}: a loss is not finite: {values}")
+            raise UserError(f"{name} step {step}: a loss is not finite: {values}")
         optimiser.zero_grad(set_to_none=True)
         total.backward()
         for trained_name in trained:
