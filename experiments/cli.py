@@ -43,6 +43,8 @@ COMMANDS: dict[str, Command] = {
     "results": Command(
         "experiments.report.results", "ResultsConfig", "episodes as Parquet and CSV"
     ),
+    "pack": Command("experiments.report.pack", "PackConfig", "runs as one compact file, to keep"),
+    "readme": Command("experiments.report.readme", "ReadmeConfig", "the README's tables"),
     "report": Command(
         "experiments.report.publish", "ReportConfig", "the page of a comparison or sweep"
     ),

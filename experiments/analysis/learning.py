@@ -1,6 +1,6 @@
 """How success grows with experience, and how far it depends on the training seed.
 
-    worldsim learning agents/weights results/learning --out docs/images/learning
+    worldsim learning agents/weights results/cards results/learning.parquet
 
 Reads what lies below the folders: cards of trained agents (``config.json`` with a learning curve on
 development seeds) and evaluations of agents that learnt from a data set. Draws one figure a task,
@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -49,10 +49,14 @@ class LearningConfig:
     Attributes:
         folders: with cards of trained agents, and evaluations.
         out: folder for the figures.
+        goal: only evaluations on these goal pictures (subgoals, dense or final).
+        cameras: only evaluations with these, a comma list.
     """
 
     folders: Positional[tuple[str, ...]]
     out: str = "runs/learning"
+    goal: str | None = None
+    cameras: str | None = None
 
 
 def main(config: LearningConfig) -> None:
@@ -61,7 +65,12 @@ def main(config: LearningConfig) -> None:
         raise UserError("a folder with cards of trained agents, or with evaluations, is needed")
     folders = [Path(name) for name in config.folders]
     cards = [card for folder in folders for card in read_cards(folder)]
-    arms = load_arms(*folders, needed=not cards)
+    arms = [
+        arm
+        for arm in load_arms(*folders, needed=not cards)
+        if config.goal in (None, arm.spec.goal)
+        and config.cameras in (None, ",".join(arm.spec.cameras))
+    ]
     out = output_folder(config.out)
     out.mkdir(parents=True, exist_ok=True)
     for task in TASKS:
@@ -163,11 +172,16 @@ def spread(arms: Sequence[Arm]) -> list[tuple[str, ...]]:
             )
     rows = []
     for (task, conditions, label, frames, *_), runs in groups.items():
-        trainings = list({naming.identity(run.spec): run for run in runs}.values())
+        trainings = list({_weights(run): run for run in runs}.values())
         if len(trainings) > 1:
             seen = f"{frames:,}" if frames else "-"
             rows.append((task, conditions, label, seen, *_spread_cells(trainings)))
     return sorted(rows)
+
+
+def _weights(run: Arm) -> Hashable:
+    """Which weights a run is of; where nobody noted them, the ways they went are as good a name."""
+    return run.spec.weights or tuple(row["path_length_m"] for row in run.rows)
 
 
 def recipe_of(spec: RunSpec) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from envs import TASKS
 from envs.errors import UserError
 from envs.goals import MODES
 from experiments.runs import naming
+from experiments.runs.archive import ENDING, is_archive, read_archive
 from experiments.runs.naming import Subject
 from experiments.runs.spec import RunSpec
 from experiments.runs.statistics import Paired, holm, paired
@@ -73,6 +74,20 @@ class Arm:
         path = folder / "summary.json"
         if facts is None:
             facts = read_json(path) if path.exists() else {}
+        return cls.made(folder, spec, rows, facts)
+
+    @classmethod
+    def made(
+        cls, folder: Path, spec: RunSpec, rows: list[dict[str, Any]], facts: dict[str, Any]
+    ) -> Arm:
+        """An arm of episodes, with a summary and a name of its own.
+
+        Args:
+            folder: where it lies.
+            spec: what it was.
+            rows: its episodes by seed.
+            facts: more for the summary.
+        """
         (arm,) = named([cls(folder, spec, facts | summarise(spec, rows), rows)])
         return arm
 
@@ -136,27 +151,41 @@ def _index(name: str, known: list[str]) -> int:
     return known.index(name) if name in known else len(known)
 
 
-def load_arms(*folders: Path, needed: bool = True) -> list[Arm]:
-    """Every run below some folders that finished an episode, named and in order.
+def load_arms(*places: Path, needed: bool = True) -> list[Arm]:
+    """Every run that finished an episode, named and in order.
 
     Args:
-        folders: of evaluations, comparisons or sweeps.
+        places: folders with runs or packed runs below them, or files of packed runs.
         needed: whether it is a mistake when there is none.
 
     Raises:
         UserError: when there is none but one is needed, or a file of one is damaged.
     """
-    found = []
-    for path in sorted({path for folder in folders for path in folder.glob("**/spec.json")}):
-        episodes = path.parent / EPISODES
-        if episodes.exists() and episodes.stat().st_size:
-            found.append(Arm.of(path.parent))
+    found = [Arm.of(folder) for folder in _runs_below(places)]
+    for path in _archives_below(places):
+        found += [
+            Arm.made(path / run.name, run.spec, run.rows, {"made_of": run.facts})
+            for run in read_archive(path)
+        ]
     if not found and needed:
-        where = ", ".join(map(str, folders))
+        where = ", ".join(map(str, places))
         raise UserError(
             f"{where} holds no runs: give the folder of an evaluation, sweep or comparison"
         )
     return named(found)
+
+
+def _runs_below(places: Sequence[Path]) -> list[Path]:
+    """Folders of runs that finished an episode."""
+    specs = {spec for place in places if place.is_dir() for spec in place.glob("**/spec.json")}
+    logs = [spec.with_name(EPISODES) for spec in sorted(specs)]
+    return [log.parent for log in logs if log.exists() and log.stat().st_size]
+
+
+def _archives_below(places: Sequence[Path]) -> list[Path]:
+    files = {place for place in places if place.is_file()}
+    files |= {path for place in places for path in place.glob(f"**/*{ENDING}")}
+    return [path for path in sorted(files) if is_archive(path)]
 
 
 def groups(arms: Sequence[Arm]) -> list[list[Arm]]:
