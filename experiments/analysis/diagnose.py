@@ -34,7 +34,8 @@ from envs.goals import MODES as GOALS
 from envs.goals import expert_looks, make_goals
 from envs.spec import check_choice
 from experiments.analysis.failures import failure_mode
-from experiments.report.frames import Look, StoredEpisode
+from experiments.report.episodes import StoredEpisode
+from experiments.report.frames import Look
 from experiments.report.video import render
 from experiments.runs.arms import Arm
 from experiments.runs.episode import run_episode

@@ -29,7 +29,8 @@ import numpy as np
 
 import envs
 from experiments.bench.results import show
-from experiments.report.frames import Look, StoredEpisode
+from experiments.report.episodes import StoredEpisode
+from experiments.report.frames import Look
 from experiments.report.video import render
 from experiments.runs.arms import Arm
 from experiments.runs.driver import complete

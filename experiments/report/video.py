@@ -1,10 +1,10 @@
 """Videos drawn after the fact from stored simulator states, at any size, from any camera.
 
-    worldsim render runs/compare --size 256
+    worldsim render runs/compare --imagined --cameras
     worldsim render runs/compare --layout side-by-side --seeds 190000,190003
 
 ``single`` makes one file an episode, ``side-by-side`` one a start (all agents on the same seed),
-``grid`` one an agent (up to nine of its episodes). Beside each ``.mp4`` a ``.json`` names it.
+``grid`` one an agent (up to nine of its episodes). A ``.json`` beside each says what it is.
 """
 
 from __future__ import annotations
@@ -22,12 +22,14 @@ import numpy as np
 from tqdm import tqdm
 from tyro.conf import Positional
 
-from experiments.report.frames import Image8, Look, StoredEpisode, draw
+from envs.errors import UserError
+from experiments.report.episodes import StoredEpisode
+from experiments.report.frames import FPS, Image8, Look, draw
 from experiments.runs.arms import Arm, groups, load_arms
+from experiments.runs.choices import output_folder
 from experiments.runs.seeds import parse_seeds
 from experiments.runs.store import read_json, write_atomically
 
-FPS = 4
 GRID = 9
 LAYOUTS = ("single", "side-by-side", "grid")
 
@@ -43,8 +45,10 @@ class RenderConfig:
         seeds: only these, as first:end or a comma list.
         layout: single, side-by-side or grid.
         size: pixels per side of a scene.
-        camera: left, right or wrist.
-        imagined: add a strip of what a world model imagines.
+        camera: studio (holds arm, object and goal), left, right or wrist.
+        beside: explain the scene in a panel beside it: goal, distance, energy.
+        cameras: show what the agent's own cameras see there, too.
+        imagined: and what a world model imagines.
         gif: write GIFs beside the MP4s.
     """
 
@@ -55,8 +59,10 @@ class RenderConfig:
     outcome: Literal["success", "failure"] | None = None
     seeds: str | None = None
     layout: Literal["single", "side-by-side", "grid"] = "single"
-    size: int = 256
-    camera: Literal["left", "right", "wrist"] = "left"
+    size: int = 512
+    camera: Literal["studio", "left", "right", "wrist"] = "studio"
+    beside: bool = True
+    cameras: bool = False
     imagined: bool = False
     gif: bool = False
 
@@ -65,7 +71,7 @@ def main(config: RenderConfig) -> None:
     """Draw all episodes that pass the filters.
 
     Raises:
-        ValueError: when none does.
+        UserError: when none does.
     """
     seeds = None if config.seeds is None else set(parse_seeds(config.seeds))
     chosen = [
@@ -78,9 +84,11 @@ def main(config: RenderConfig) -> None:
         and (seeds is None or episode.row["seed"] in seeds)
     ]
     if not chosen:
-        raise ValueError(f"{config.folder}: no stored episode passes these filters")
-    out = Path(config.out) if config.out else Path(config.folder) / "videos"
-    look = Look(config.size, config.camera, config.imagined)
+        raise UserError(f"{config.folder}: no stored episode passes these filters")
+    default = f"{config.folder}/videos"
+    out = output_folder(default if config.out is None else config.out)
+    beside = config.beside and config.layout == "single"
+    look = Look(config.size, config.camera, beside, config.cameras, config.imagined)
     for group in tqdm(list(_layout(chosen, config.layout)), desc="render", unit="video"):
         render(group, out, look, config.layout, config.gif)
     print(out)
@@ -99,15 +107,16 @@ def _layout(episodes: list[StoredEpisode], layout: str) -> Iterator[list[StoredE
 
 
 def render_chosen(arms: list[Arm], out: Path) -> None:
-    """One success and one failure of every run, and all runs on the starts that tell most."""
-    chosen: dict[Path, StoredEpisode] = {}
+    """All runs on the starts that tell most, and a failure of every run that has one."""
+    chosen: list[StoredEpisode] = []
     for group in groups(arms):
         seeds = telling_seeds(group)
         for stored in map(StoredEpisode.all_of, group):
-            for outcome in ("success", "failure"):
-                chosen |= {e.states: e for e in [e for e in stored if e.outcome == outcome][:1]}
-            chosen |= {e.states: e for e in stored if e.row["seed"] in seeds}
-    for episode in tqdm(list(chosen.values()), desc="videos", unit="video"):
+            mine = [episode for episode in stored if episode.row["seed"] in seeds]
+            if all(episode.row["success"] for episode in mine):
+                mine += [episode for episode in stored if not episode.row["success"]][:1]
+            chosen += mine
+    for episode in tqdm(chosen, desc="videos", unit="video"):
         render([episode], out, Look(imagined=True))
 
 
@@ -197,9 +206,10 @@ def write_video(path: Path, frames: Iterable[Image8]) -> None:
         temporary,
         fps=FPS,
         codec="libx264",
+        quality=None,  # by -crf instead
         pixelformat="yuv420p",
         macro_block_size=2,
-        output_params=["-preset", "veryfast"],
+        output_params=["-preset", "veryfast", "-crf", "28"],
     ) as writer:
         frame: Image8 | None = None
         for frame in frames:
