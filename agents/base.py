@@ -36,7 +36,7 @@ class Training:
         environment_steps: transitions of its own practice in the simulator.
         demonstrations: episodes of the expert in its replay buffer.
         offline_frames: frames of the data set it learnt from.
-        minutes: of training, where that is known.
+        minutes: of training, in all its processes together, where that is known.
     """
 
     label: str
@@ -53,7 +53,8 @@ class Agent(Protocol):
 
     ``reset`` gets the goal pictures and the episode's own generator; ``act`` returns an action
     (7,) in [-1, 1]. An agent may offer ``diagnostics()`` (names -> numbers or arrays) about
-    its last action, and, where it was trained, ``training: Training``.
+    its last action, and, where it was trained, ``training: Training`` and ``weights_digest: str``,
+    which names all weights it acts with by their content: results of other weights are another run.
     """
 
     observation_keys: tuple[str, ...]

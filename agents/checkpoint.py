@@ -10,11 +10,18 @@ from typing import Any
 
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
-from torch import Tensor
+from torch import Tensor, nn
 
 from agents.base import Training
+from envs.errors import UserError
+from worldsim.data.episode import digest
+from worldsim.encoders import FrameEncoder
 
 SHIPPED = Path(__file__).parent / "weights"
+
+
+class MissingWeightsError(UserError):
+    """There are no weights of an agent, for this task."""
 
 
 def save_agent(
@@ -56,29 +63,41 @@ def load_agent(
         task: the task they must be for, where weights are for one task.
 
     Raises:
-        ValueError: when there are none, or they are of another algorithm or task, or damaged.
+        MissingWeightsError: when there are none.
+        ValueError: when they are of another algorithm or task, or damaged.
     """
     place = (algorithm,) if task is None else (algorithm, task)
     root = Path(folder) if folder is not None else SHIPPED.joinpath(*place)
     wanted = algorithm if task is None else f"{algorithm} for {task}"
     if not (root / "config.json").exists():
         option = "" if task is None else f" --task {task}"
-        raise ValueError(
-            f"no weights of {wanted} in {root.name!r}: train them with "
-            f"'worldsim train {algorithm}{option}', or give a folder"
+        where = "are shipped" if folder is None else f"in {str(folder)!r}"
+        raise MissingWeightsError(
+            f"no weights of {wanted} {where}: train them with "
+            f"'worldsim train {algorithm}{option}' and give their folder"
         )
     try:
         card = json.loads((root / "config.json").read_text())
         found = (card["algorithm"], None if task is None else card["task"])
     except (ValueError, KeyError, TypeError) as error:
-        raise ValueError(f"{root / 'config.json'} is damaged: {error!r}") from error
+        raise UserError(f"{root / 'config.json'} is damaged: {error!r}") from error
     if found != (algorithm, task):
         given = " for ".join(str(part) for part in found if part is not None)
-        raise ValueError(f"{root.name} holds weights of {given}: {wanted} is needed")
+        raise UserError(f"{root.name} holds weights of {given}: {wanted} is needed")
     try:
         return card, load_file(root / file)
     except (OSError, SafetensorError) as error:
-        raise ValueError(f"{root / file} is missing or damaged: {error}") from error
+        raise UserError(f"{root / file} is missing or damaged: {error}") from error
+
+
+def weights_digest(*parts: nn.Module | FrameEncoder | Mapping[str, Tensor]) -> str:
+    """Sixteen hex digits that name the numbers an agent acts with, wherever they came from.
+
+    Args:
+        parts: networks, or named weights.
+    """
+    named = [part if isinstance(part, Mapping) else part.state_dict() for part in parts]
+    return digest(*(part[name].float().cpu().numpy() for part in named for name in sorted(part)))
 
 
 def training_of(card: Mapping[str, Any], parameters: int) -> Training:
@@ -96,5 +115,5 @@ def training_of(card: Mapping[str, Any], parameters: int) -> Training:
         environment_steps=int(card.get("environment_steps", 0)),
         demonstrations=int(card.get("demonstrations", 0)),
         offline_frames=int(card.get("frames", 0)),
-        minutes=card.get("minutes_in_this_run", card.get("minutes")),
+        minutes=card.get("minutes"),
     )

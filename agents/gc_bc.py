@@ -14,9 +14,10 @@ import torch
 from torch import Tensor
 
 from agents.base import Tier
-from agents.checkpoint import load_agent, training_of
+from agents.checkpoint import load_agent, training_of, weights_digest
 from agents.latent import Array, LatentAgent, find_encoder
 from envs import EnvSpec
+from envs.errors import UserError
 
 ALGORITHM = "gc-bc"
 FILE = "model.safetensors"
@@ -45,9 +46,10 @@ class GcBcAgent(LatentAgent):
         try:
             world.goal_head.load_state_dict({k: v.float() for k, v in weights.items()})
         except RuntimeError as error:
-            raise ValueError(f"{FILE} does not fit its world model: other layers") from error
+            raise UserError(f"{FILE} does not fit its world model: other layers") from error
         super().__init__(spec, world, advance)
         used = (world.encoder, world.readout, world.goal_head)
+        self.weights_digest = weights_digest(*used)
         self.training = training_of(card, sum(p.numel() for m in used for p in m.parameters()))
 
     @torch.inference_mode()

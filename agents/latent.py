@@ -14,6 +14,7 @@ from agents.base import Tier
 from agents.subgoals import SubGoals, arrived
 from agents.threads import one_thread
 from envs import EnvSpec
+from envs.errors import UserError
 from envs.goals import GoalSequence
 from worldsim import load_world_model
 from worldsim.encoders import encoder_digest
@@ -41,7 +42,7 @@ def find_encoder(name: str, wanted: str, algorithm: str) -> WorldModel:
             continue
         if encoder_digest(model.encoder) == wanted:
             return model
-    raise ValueError(
+    raise UserError(
         f"these {algorithm} weights were trained on the latents of another encoder than that of "
         f"{name} or tiny: train them again with 'worldsim train {algorithm}'"
     )
@@ -64,7 +65,7 @@ class LatentAgent(ABC):
     def __init__(self, spec: EnvSpec, model: WorldModel, advance: str = "arrival") -> None:
         views = model.config.cameras
         if not set(views) <= set(spec.cameras):
-            raise ValueError(
+            raise UserError(
                 f"cameras {','.join(spec.cameras)} given: this agent needs {','.join(views)}"
             )
         self.observation_keys = (*(f"image_{c}" for c in views), "proprio", "target")

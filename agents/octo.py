@@ -17,11 +17,12 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from agents.base import Tier, Training
-from agents.checkpoint import load_agent, training_of
+from agents.checkpoint import load_agent, training_of, weights_digest
 from agents.octo_model import OctoConfig, OctoModel
 from agents.subgoals import Array, SubGoals, arrived
 from agents.threads import one_thread
 from envs import EnvSpec
+from envs.errors import UserError
 from envs.goals import GoalSequence
 from envs.spec import check_choice
 from worldsim.data.frames import shrink
@@ -43,7 +44,7 @@ def load_octo(folder: str | Path | None) -> tuple[OctoModel, Training]:
     card, weights = load_agent(ALGORITHM, FILE, folder)
     missing = [name for name in _STATISTICS if name not in weights]
     if missing:
-        raise ValueError(
+        raise UserError(
             f"{ALGORITHM} weights lack the normalisation statistics {', '.join(missing)}"
         )
     try:
@@ -51,7 +52,7 @@ def load_octo(folder: str | Path | None) -> tuple[OctoModel, Training]:
         model = OctoModel(OctoConfig(**sizes))
         model.load_state_dict({k: v.float() for k, v in weights.items()})
     except (KeyError, TypeError, RuntimeError) as error:
-        raise ValueError(f"{FILE} and config.json of {ALGORITHM} do not fit: {error}") from error
+        raise UserError(f"{FILE} and config.json of {ALGORITHM} do not fit: {error}") from error
     return model.eval(), training_of(card, sum(p.numel() for p in model.parameters()))
 
 
@@ -85,20 +86,21 @@ class OctoAgent:
     ) -> None:
         check_choice("execution", execution, EXECUTIONS)
         if not isinstance(draws, int) or draws < 1:
-            raise ValueError(f"draws must be a whole number of at least 1, got {draws!r}")
+            raise UserError(f"draws must be a whole number of at least 1, got {draws!r}")
         SubGoals(np.ones(1, dtype=np.int64), advance)  # an unknown rule is refused now
         if isinstance(model, OctoModel):
             self.model = model.eval()
         else:
             self.model, self.training = load_octo(model)
+        self.weights_digest = weights_digest(self.model)
         self._views = self.model.config.cameras
         if not set(self._views) <= set(spec.cameras):
-            raise ValueError(
+            raise UserError(
                 f"cameras {','.join(spec.cameras)} given: these weights of {ALGORITHM} need "
                 f"{','.join(self._views)}"
             )
         if spec.image_size % self.model.config.image_size:
-            raise ValueError(
+            raise UserError(
                 f"frames of {spec.image_size} px given: these weights of {ALGORITHM} need a "
                 f"multiple of {self.model.config.image_size}"
             )

@@ -22,6 +22,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from envs.errors import UserError
 from worldsim.heads import mlp
 from worldsim.states import STATE_SIZE, encode_state
 
@@ -60,7 +61,7 @@ class OctoConfig:
 
     def __post_init__(self) -> None:
         if self.image_size % PATCH or self.width % self.heads:
-            raise ValueError(
+            raise UserError(
                 f"image_size {self.image_size} must be a multiple of {PATCH}, and width "
                 f"{self.width} one of heads {self.heads}"
             )

@@ -12,10 +12,11 @@ import torch
 from torch import Tensor, nn
 
 from agents.base import Tier
-from agents.checkpoint import load_agent, training_of
+from agents.checkpoint import load_agent, training_of, weights_digest
 from agents.latent import Array, LatentAgent, find_encoder
 from agents.sb3 import make_actor
 from envs import EnvSpec
+from envs.errors import UserError
 from worldsim.states import STATE_SIZE, encode_state
 
 ALGORITHM = "sac-latent"
@@ -71,7 +72,7 @@ class SacLatentAgent(LatentAgent):
     ) -> None:
         card, weights = load_agent(ALGORITHM, FILE, model, spec.task)
         if tuple(card["keys"]) != INPUTS:
-            raise ValueError(
+            raise UserError(
                 f"these weights of {ALGORITHM} read {', '.join(card['keys'])}: this agent is given "
                 f"{', '.join(INPUTS)}"
             )
@@ -85,10 +86,11 @@ class SacLatentAgent(LatentAgent):
         try:
             both.load_state_dict(weights)
         except RuntimeError as error:
-            raise ValueError(f"{FILE} of {ALGORITHM} does not fit its config.json") from error
+            raise UserError(f"{FILE} of {ALGORITHM} does not fit its config.json") from error
         both.eval()
         super().__init__(spec, world, advance)
         used = (world.encoder, world.readout, both)
+        self.weights_digest = weights_digest(*used)
         self.training = training_of(card, sum(p.numel() for m in used for p in m.parameters()))
 
     @torch.inference_mode()

@@ -16,9 +16,10 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from agents.base import Tier
-from agents.checkpoint import load_agent, training_of
+from agents.checkpoint import load_agent, training_of, weights_digest
 from agents.threads import one_thread
 from envs import EnvSpec
+from envs.errors import UserError
 from envs.goals import GoalSequence
 
 FILE = "actor.safetensors"
@@ -53,15 +54,16 @@ class SB3Agent:
     def __init__(self, spec: EnvSpec, algorithm: str, model: str | Path | None = None) -> None:
         card, weights = load_agent(algorithm, FILE, model, spec.task)
         if tuple(card.get("keys", KEYS)) != KEYS:
-            raise ValueError(
+            raise UserError(
                 f"these weights of {algorithm} read {', '.join(card['keys'])}: this agent is given "
                 f"{', '.join(KEYS)}"
             )
+        self.weights_digest = weights_digest(weights)
         self._mean, self._std = torch.zeros(1), torch.ones(1)
         if card.get("normalised"):
             missing = [name for name in _STATISTICS if name not in weights]
             if missing:
-                raise ValueError(
+                raise UserError(
                     f"these weights of {algorithm} lack the normalisation statistics "
                     f"{', '.join(missing)}"
                 )
@@ -75,7 +77,7 @@ class SB3Agent:
         try:
             self._actor.load_state_dict(weights)
         except RuntimeError as error:
-            raise ValueError(f"{FILE} of {algorithm} does not fit its config.json") from error
+            raise UserError(f"{FILE} of {algorithm} does not fit its config.json") from error
         self._actor.eval()
         self.training = training_of(card, sum(p.numel() for p in self._actor.parameters()))
 
@@ -88,7 +90,7 @@ class SB3Agent:
         """(7,) in [-1, 1]."""
         vector = np.concatenate([np.asarray(observation[k], dtype=np.float32) for k in KEYS])
         if len(vector) != self._inputs:
-            raise ValueError(
+            raise UserError(
                 f"an observation of {len(vector)} numbers given: these weights read {self._inputs}"
             )
         out = self._actor(normalise(torch.from_numpy(vector), self._mean, self._std))

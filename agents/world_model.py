@@ -18,9 +18,11 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from agents.base import Tier
+from agents.checkpoint import weights_digest
 from agents.subgoals import ADVANCE_RULES, SubGoals, arrived
 from agents.threads import one_thread
 from envs import EnvSpec
+from envs.errors import UserError
 from envs.goals import GoalSequence
 from envs.spec import check_choice
 from worldsim import load_world_model, poses
@@ -75,9 +77,9 @@ class AgentConfig:
             ("mode", self.mode, MODES),
         ):
             if given not in allowed:
-                raise ValueError(f"unknown {what} {given!r}: allowed are {', '.join(allowed)}")
+                raise UserError(f"unknown {what} {given!r}: allowed are {', '.join(allowed)}")
         if self.surprise and not self.cost.trust:
-            raise ValueError("surprise raises the weight of trust, which must be above 0")
+            raise UserError("surprise raises the weight of trust, which must be above 0")
 
 
 VJEPA2_AC = AgentConfig(VJEPA2AC(), CostConfig(), propose=False, advance="schedule")
@@ -99,6 +101,9 @@ def _changed(settings: Settings, changes: Mapping[str, Any] | None) -> Settings:
     known = [one.name for one in fields(settings)]  # type: ignore[arg-type]
     for name in changes or {}:
         check_choice("planner setting", name, tuple(known))
+        numbers = isinstance(getattr(settings, name), int | float)
+        if numbers and not isinstance((changes or {})[name], int | float):
+            raise UserError(f"{name}: a number is needed, got {(changes or {})[name]!r}")
     values: dict[str, Any] = {
         k: tuple(v) if isinstance(v, list) else v for k, v in (changes or {}).items()
     }
@@ -138,14 +143,15 @@ class WorldModelAgent:
         surprise: float | None = None,
     ) -> None:
         if planner not in PLANNERS:
-            raise ValueError(f"unknown planner {planner!r}: allowed are {', '.join(PLANNERS)}")
+            raise UserError(f"unknown planner {planner!r}: allowed are {', '.join(PLANNERS)}")
         self.spec = spec
         self.model = load_world_model(model) if isinstance(model, str) else model
         self.model.eval()
+        self.weights_digest = weights_digest(self.model)
         known = self.model.config.cameras
         views = tuple(camera for camera in known if camera in spec.cameras)
         if not views or views != known[: len(views)]:
-            raise ValueError(
+            raise UserError(
                 f"cameras {','.join(spec.cameras)} given: this world model needs {known[0]}"
                 + (f", and may use {', '.join(known[1:])}" if len(known) > 1 else "")
             )
@@ -159,7 +165,7 @@ class WorldModelAgent:
             surprise=base.surprise if surprise is None else surprise,
         )
         if self.config.needs_heads and not self.model.config.heads:
-            raise ValueError(
+            raise UserError(
                 f"a model of the recipe {self.model.config.recipe!r} has no read-out and no goal "
                 "head: plan with planner vjepa2-ac"
             )
@@ -282,7 +288,7 @@ class WorldModelAgent:
         plan = self._search(cost, chunk)
         energy = float(plan.cost)
         if not math.isfinite(energy):
-            raise ValueError("no candidate has a finite energy: the model's latents are not finite")
+            raise UserError("no candidate has a finite energy: the model's latents are not finite")
         self._mean = shift(plan.mean)
         self._diagnostics |= {"energy": energy, "plan": plan.actions.numpy()}
         return plan.actions[0].double().numpy()

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 
+from envs.errors import UserError
+
 BACKENDS: dict[str, str] = {"egl": "mujoco.egl", "osmesa": "mujoco.osmesa"}
 """Name in ``MUJOCO_GL`` -> module that opens a context with it."""
 
@@ -16,7 +18,7 @@ def requested_backend() -> str | None:
     """
     asked = os.environ.get("MUJOCO_GL", "").strip().lower()
     if asked and asked not in BACKENDS:
-        raise ValueError(
+        raise UserError(
             f"MUJOCO_GL={asked} is not offered: allowed are {' and '.join(BACKENDS)}, or nothing"
         )
     return asked or None

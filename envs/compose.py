@@ -20,6 +20,7 @@ import mujoco
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from envs.errors import UserError
 from envs.geometry import PARKED_Z, PLATFORM_HALF_SIZE, TABLE_TOP_Z
 from envs.objects import DENSITY, ObjectKind, get_object
 
@@ -74,9 +75,9 @@ def load_model(
         FileNotFoundError: the shipped files are missing.
     """
     if isinstance(kinds, str):
-        raise ValueError(f"kinds must be a list of names, not the string {kinds!r}")
+        raise UserError(f"kinds must be a list of names, not the string {kinds!r}")
     if len(kinds) > MOST_OBJECTS:
-        raise ValueError(f"{len(kinds)} objects given: allowed are 0 to {MOST_OBJECTS}")
+        raise UserError(f"{len(kinds)} objects given: allowed are 0 to {MOST_OBJECTS}")
     if not BASE.is_file():
         raise FileNotFoundError(
             f"scene file {BASE} is missing; rebuild with: python -m envs.scene_build"
@@ -157,7 +158,7 @@ def resize_object(
     """
     size = np.asarray(half_size, dtype=np.float64)
     if size.shape != (3,) or not np.all(np.isfinite(size)) or np.any(size <= 0):
-        raise ValueError(f"half_size must be three positive lengths in metres, got {half_size!r}")
+        raise UserError(f"half_size must be three positive lengths in metres, got {half_size!r}")
     shapes = {part.shape for part in kind.parts}
     if len(kind.parts) == 1 and shapes == {"box"}:
         _resize_box(model, name, size)
@@ -185,7 +186,7 @@ def _resize_cylinder(model: mujoco.MjModel, name: str, size: Array) -> None:
     geom = model.geom(f"{name}_geom")
     radius, z = size[0], 2 * float(size[2])
     if size[0] != size[1]:
-        raise ValueError(f"a cylinder needs equal x and y half extents, got {size.tolist()}")
+        raise UserError(f"a cylinder needs equal x and y half extents, got {size.tolist()}")
     geom.size[:] = radius, size[2], 0.0
     mass = DENSITY * np.pi * radius**2 * z
     side = mass * (3 * radius**2 + z**2) / 12
@@ -212,13 +213,13 @@ def _scale(model: mujoco.MjModel, kind: ObjectKind, name: str, size: Array) -> N
     """Scale a freshly compiled object evenly."""
     factors = size / kind.half_size
     if not np.allclose(factors, factors[0]):
-        raise ValueError(
+        raise UserError(
             f"object kind {kind.name!r} is scaled evenly from {kind.half_size}, got {size.tolist()}"
         )
     if np.allclose(factors[0], 1.0):
         return
     if not kind.resizable:
-        raise ValueError(f"object kind {kind.name!r} is made of meshes: it has one size")
+        raise UserError(f"object kind {kind.name!r} is made of meshes: it has one size")
     factor, body = float(factors[0]), model.body(name)
     geoms = np.flatnonzero(model.geom_bodyid == body.id)
     for field in (model.geom_size, model.geom_pos, model.geom_rbound, model.geom_aabb):

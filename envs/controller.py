@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
 from envs.divergence import bad_numbers, check_finite
+from envs.errors import UserError
 from envs.geometry import BASE_POS, GRIPPER_OPENING, HOME_QPOS
 from envs.spec import EnvSpec
 
@@ -65,7 +66,7 @@ class CartesianController:
         self.spec, self.scale = spec, spec.action_scale
         self.steps = round(spec.control_period / model.opt.timestep)
         if self.steps < INTERPOLATION_STAGES:
-            raise ValueError(
+            raise UserError(
                 f"control_period {spec.control_period} s is too short: at least "
                 f"{INTERPOLATION_STAGES * model.opt.timestep:.3f} s is needed"
             )

@@ -19,7 +19,7 @@ from gymnasium import spaces
 from numpy.typing import NDArray
 
 from envs.draws import Draws, factors_of
-from envs.errors import PhysicsError
+from envs.errors import PhysicsError, UserError
 from envs.observations import Observer, privileged
 from envs.options import EnvOptions
 from envs.progress import Progress
@@ -128,7 +128,7 @@ class ManipulationEnv(gym.Env[dict[str, Any], NDArray[np.float32]]):
             ValueError: ``options`` are given: there are none.
         """
         if options:
-            raise ValueError(f"reset takes no options, got {', '.join(map(repr, options))}")
+            raise UserError(f"reset takes no options, got {', '.join(map(repr, options))}")
         super().reset(seed=seed)
         episode_seed = int(self.np_random.integers(2**63)) if seed is None else int(seed)
         draws = Draws(episode_seed, self.variation, self.options.object)
@@ -164,9 +164,9 @@ class ManipulationEnv(gym.Env[dict[str, Any], NDArray[np.float32]]):
         goal = self.start.goal
         action = np.asarray(action, dtype=np.float64)
         if action.shape != (7,):
-            raise ValueError(f"action has shape {action.shape}: allowed is (7,)")
+            raise UserError(f"action has shape {action.shape}: allowed is (7,)")
         if not np.isfinite(action).all():
-            raise ValueError(f"action {action} has NaN or infinite entries: allowed is [-1, 1]")
+            raise UserError(f"action {action} has NaN or infinite entries: allowed is [-1, 1]")
         try:
             self.scene.act(np.clip(action, -1.0, 1.0).astype(np.float32).astype(np.float64))
         except PhysicsError:
@@ -240,7 +240,7 @@ class ManipulationEnv(gym.Env[dict[str, Any], NDArray[np.float32]]):
         """
         for what, own in (("task", self.task), ("variation", self.variation.name)):
             if state[what] != own:
-                raise ValueError(f"a state of {what} {state[what]!r} given: this one is {own!r}")
+                raise UserError(f"a state of {what} {state[what]!r} given: this one is {own!r}")
         self._dress(state["start"])
         self.scene.set_physics_state(state["physics"])
         self.scene.controller.set_state(state["controller"])

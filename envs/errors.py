@@ -1,7 +1,19 @@
-"""What can go wrong that is nobody's wrong input."""
+"""What can go wrong and has a name of its own."""
 
 from __future__ import annotations
 
 
+class UserError(ValueError):
+    """A mistake that a person can mend: the message says what was given and what is allowed.
+
+    The command line prints it as one sentence; any other error is a fault of ours and shows its
+    traceback. ``worldsim.errors`` has its own: ``worldsim`` and ``envs`` do not know each other.
+    """
+
+
 class PhysicsError(RuntimeError):
-    """The simulation diverged: its numbers mean nothing, and the episode is over."""
+    """The simulation diverged: what it says from there on means nothing."""
+
+
+class MachineError(UserError, RuntimeError):
+    """This machine cannot do what was asked: it lacks a display, or an OpenGL library."""

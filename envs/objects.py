@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from envs.errors import UserError
 from envs.spec import check_choice
 
 DENSITY = 1000.0
@@ -78,9 +79,9 @@ def register_object(kind: ObjectKind) -> None:
         ValueError: another kind has this name, a part's shape is unknown, or there is no part.
     """
     if kind.name in OBJECTS and OBJECTS[kind.name] != kind:
-        raise ValueError(f"there is another object kind {kind.name!r}")
+        raise UserError(f"there is another object kind {kind.name!r}")
     if not kind.parts:
-        raise ValueError(f"object kind {kind.name!r} has no parts: at least one is needed")
+        raise UserError(f"object kind {kind.name!r} has no parts: at least one is needed")
     for part in kind.parts:
         check_choice("shape", part.shape, SHAPES)
     OBJECTS[kind.name] = kind

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from envs.errors import UserError
 from envs.objects import OBJECTS
 from envs.spec import CAMERAS, OBS_MODES, RENDER_MODES, REWARDS, check_choice
 from envs.tasks import get_task
@@ -55,12 +56,12 @@ class EnvOptions:
         get_variation(self.variation)
         if self.object is not None:
             if not task.objects:
-                raise ValueError(f"object {self.object!r} given: the task {self.task!r} has none")
+                raise UserError(f"object {self.object!r} given: the task {self.task!r} has none")
             check_choice("object", self.object, tuple(OBJECTS))
         if self.render_mode is not None:
             check_choice("render_mode", self.render_mode, RENDER_MODES)
         if not isinstance(self.image_size, int):
-            raise ValueError(f"image_size {self.image_size!r} is not a whole number of pixels")
+            raise UserError(f"image_size {self.image_size!r} is not a whole number of pixels")
         _check_range("image_size", self.image_size, IMAGE_SIZES)
         _check_range("control_period", self.control_period, CONTROL_PERIODS_S)
 
@@ -68,14 +69,14 @@ class EnvOptions:
 def _check_names(what: str, given: object, allowed: tuple[str, ...]) -> None:
     """A tuple of different allowed names."""
     if not isinstance(given, tuple | list):
-        raise ValueError(f"{what}s must be a tuple of names, not {given!r}")
+        raise UserError(f"{what}s must be a tuple of names, not {given!r}")
     for name in given:
         check_choice(what, name, allowed)
     if len(set(given)) < len(given):
-        raise ValueError(f"{what}s {', '.join(given)}: a name is given twice")
+        raise UserError(f"{what}s {', '.join(given)}: a name is given twice")
 
 
 def _check_range(what: str, given: object, allowed: tuple[float, float]) -> None:
     low, high = allowed
     if not isinstance(given, int | float) or not low <= given <= high:
-        raise ValueError(f"{what} {given!r} is out of range: allowed are {low} to {high}")
+        raise UserError(f"{what} {given!r} is out of range: allowed are {low} to {high}")

@@ -26,6 +26,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from envs.backend import BACKENDS, requested_backend
+from envs.errors import MachineError, UserError
 
 VISIBLE_GROUPS = (0, 1, 2)
 """Groups of geoms and sites that are drawn; collision-only shapes live in group 3."""
@@ -66,7 +67,7 @@ class Renderer:
 
     def __init__(self, model: mujoco.MjModel, size: int) -> None:
         if not isinstance(size, int | np.integer) or size < 1:
-            raise ValueError(f"image size must be a positive number of pixels, got {size!r}")
+            raise UserError(f"image size must be a positive number of pixels, got {size!r}")
         self._model = model
         self._size = int(size)
         self._rect = mujoco.MjrRect(0, 0, self._size, self._size)
@@ -94,7 +95,7 @@ class Renderer:
         camera_id = mujoco.mj_name2id(self._model, mujoco.mjtObj.mjOBJ_CAMERA, camera)
         if camera_id < 0:
             names = [self._model.camera(i).name for i in range(self._model.ncam)]
-            raise ValueError(f"unknown camera {camera!r}; allowed: {', '.join(names)}")
+            raise UserError(f"unknown camera {camera!r}; allowed: {', '.join(names)}")
         if self._context is None:
             self._open()
         self._draw(data, camera_id)
@@ -216,7 +217,7 @@ def open_viewer(model: mujoco.MjModel, data: mujoco.MjData) -> Any:
     if sys.platform == "linux" and not (
         os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")
     ):
-        raise RuntimeError("render_mode 'human' needs a display; use 'rgb_array' without one")
+        raise MachineError("render_mode 'human' needs a display; use 'rgb_array' without one")
     viewer = importlib.import_module("mujoco.viewer")
     return viewer.launch_passive(model, data, show_left_ui=False, show_right_ui=False)
 
@@ -242,7 +243,7 @@ def _open_gl() -> Any:
         context = importlib.import_module(BACKENDS[name]).GLContext(1, 1)
         context.make_current()
     except Exception as error:  # PyOpenGL has a dozen ways to say that a library is missing
-        raise RuntimeError(
+        raise MachineError(
             f"cannot render: MUJOCO_GL={name} does not work here ({error}); install the Debian "
             "packages libosmesa6, libegl1 and libgl1-mesa-dri, or set MUJOCO_GL to egl or osmesa"
         ) from error

@@ -18,6 +18,7 @@ from scipy.spatial.transform import Rotation
 from envs import slots
 from envs.compose import EXTENT_M, load_model, object_name, resize_object
 from envs.controller import DOWNWARD, CartesianController
+from envs.errors import UserError
 from envs.geometry import BASE_POS, PARKED_Z, TABLE_Z
 from envs.objects import ANY, DENSITY, get_object
 from envs.pristine import Pristine
@@ -152,7 +153,7 @@ class Scene:
         """
         size = mujoco.mj_stateSize(self.model, FULL_STATE)
         if state.shape != (size,):
-            raise ValueError(f"physics state has shape {state.shape}: this scene has ({size},)")
+            raise UserError(f"physics state has shape {state.shape}: this scene has ({size},)")
         mujoco.mj_setState(self.model, self.data, state, FULL_STATE)
         mujoco.mj_forward(self.model, self.data)
         # mj_forward refreshes the warm start; the stored one is part of the state.

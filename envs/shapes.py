@@ -5,6 +5,8 @@ from __future__ import annotations
 import mujoco
 import numpy as np
 
+from envs.errors import UserError
+
 _GEOM = mujoco.mjtGeom
 
 
@@ -33,4 +35,4 @@ def reach_below(model: mujoco.MjModel, data: mujoco.MjData, geom: int) -> float:
         mesh = model.mesh(model.geom_dataid[geom])
         first = mesh.vertadr[0]
         return float(-(model.mesh_vert[first : first + mesh.vertnum[0]] @ down).min())
-    raise ValueError(f"geom {model.geom(geom).name!r} is not bounded")
+    raise UserError(f"geom {model.geom(geom).name!r} is not bounded")

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from envs.errors import UserError
 from envs.geometry import WORKSPACE_HIGH, WORKSPACE_LOW
 
 CAMERAS: tuple[str, ...] = ("left", "right", "wrist")
@@ -67,4 +68,4 @@ def check_choice(what: str, given: object, allowed: tuple[str, ...]) -> None:
     if given not in allowed:
         near = difflib.get_close_matches(str(given), allowed, n=1)
         hint = f" (did you mean {near[0]}?)" if near else ""
-        raise ValueError(f"unknown {what} {given!r}{hint}: allowed are {', '.join(allowed)}")
+        raise UserError(f"unknown {what} {given!r}{hint}: allowed are {', '.join(allowed)}")

@@ -6,6 +6,7 @@ import gymnasium as gym
 from gymnasium.envs.registration import WrapperSpec
 
 from envs import grasp, pick_place, push, reach
+from envs.errors import UserError
 from envs.spec import check_choice
 from envs.task import GOAL_MODES, STAGES, TaskSpec
 
@@ -23,14 +24,14 @@ def register_task(spec: TaskSpec) -> None:
         ValueError: another task has this name, or the declaration contradicts itself.
     """
     if TASKS.get(spec.name, spec) is not spec:
-        raise ValueError(f"there is another task {spec.name!r}")
+        raise UserError(f"there is another task {spec.name!r}")
     check_choice("solved_stage", spec.solved_stage, STAGES)
     for mode in GOAL_MODES:
         schedule = spec.schedules.get(mode, {})
         for stage in schedule:
             check_choice("stage of the expert", stage, spec.expert().stages)
         if sum(schedule.values()) != spec.budget:
-            raise ValueError(
+            raise UserError(
                 f"the schedule {mode!r} of task {spec.name!r} must share out the budget of "
                 f"{spec.budget} steps, got {dict(schedule)}"
             )

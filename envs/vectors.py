@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from envs.errors import UserError
+
 if TYPE_CHECKING:
     from envs.scene import Scene
 
@@ -48,5 +50,5 @@ def register_vector(name: str, vector: Vector) -> None:
         ValueError: the name is taken.
     """
     if VECTORS.get(name, vector) is not vector:
-        raise ValueError(f"there is another vector {name!r}")
+        raise UserError(f"there is another vector {name!r}")
     VECTORS[name] = vector

@@ -1,22 +1,26 @@
 """The ``worldsim`` command.
 
 Every subcommand is a frozen dataclass of documented options and a ``main`` that takes it; modules
-are imported when their command is used, so ``worldsim --help`` is quick. Bad input ends in one
-sentence and exit code 2.
+are imported when their command is used, so ``worldsim --help`` is quick. What a person can mend
+(``UserError``, and what the operating system refuses) ends in one sentence and exit code 2; any
+other error shows its traceback, and so does every one with ``WORLDSIM_DEBUG=1``.
 """
 
 from __future__ import annotations
 
+import contextlib
+import io
 import os
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from importlib import import_module
+from typing import Any
 
 _EXAMPLES = """examples:
   worldsim compare                                      the main job, a few minutes
   worldsim evaluate --agent expert --task grasp --seeds 190000:190020 --out runs/expert
-  worldsim evaluate --agent world-model --task reach --seeds 200000:200200 --out runs/reach
+  worldsim evaluate --agent world-model --task reach --seeds 201000:201200 --out runs/reach
   worldsim sweep sweeps/planners.yaml --dry-run         what a sweep would run, and for how long
   worldsim collect --preset default --out data/default  rebuild the training data
   worldsim doctor                                       is this machine set up?
@@ -39,8 +43,10 @@ COMMANDS: dict[str, Command] = {
     "results": Command(
         "experiments.report.results", "ResultsConfig", "episodes as Parquet and CSV"
     ),
+    "pack": Command("experiments.report.pack", "PackConfig", "runs as one compact file, to keep"),
+    "readme": Command("experiments.report.readme", "ReadmeConfig", "the README's tables"),
     "report": Command(
-        "experiments.report.page", "ReportConfig", "the page of a comparison or sweep"
+        "experiments.report.publish", "ReportConfig", "the page of a comparison or sweep"
     ),
     "render": Command("experiments.report.video", "RenderConfig", "videos from stored states"),
     "collect": Command("experiments.data.collect", "CollectConfig", "training data"),
@@ -133,26 +139,83 @@ def _split(arguments: list[str]) -> tuple[str | None, list[str]]:
 
 
 def _call(name: str, arguments: list[str]) -> int:
-    import tyro
-
     command = COMMANDS[name]
-    module = import_module(command.module)
-    config = tyro.cli(
-        getattr(module, command.config),
-        prog=f"worldsim {name}",
-        description=_paragraphs(module.__doc__ or ""),
-        args=_with_json_target(arguments) if name.startswith("bench ") else arguments,
-    )
-    mains = getattr(module, "MAINS", {})
     try:
+        module = import_module(command.module)
+        config = _parsed(name, getattr(module, command.config), module.__doc__ or "", arguments)
+        mains = getattr(module, "MAINS", {})
         mains.get(command.config, getattr(module, "main", None))(config)
-    except (ValueError, OSError, RuntimeError) as error:
-        print(f"worldsim {name}: {error}", file=sys.stderr)
-        return 2
     except KeyboardInterrupt:
         print(f"\nworldsim {name}: interrupted; what was finished is kept", file=sys.stderr)
         return 130
+    except Exception as error:
+        if os.environ.get("WORLDSIM_DEBUG") == "1" or not isinstance(error, _for_people()):
+            raise
+        print(f"worldsim {name}: {_sentence(error)}", file=sys.stderr)
+        return 2
     return 0
+
+
+def _for_people() -> tuple[type[Exception], ...]:
+    """Errors whose message is all that a person needs; any other is a fault of ours.
+
+    A module that nobody imported cannot have raised its error.
+    """
+    modules = (sys.modules.get(name) for name in ("envs.errors", "worldsim.errors"))
+    return (OSError, *(module.UserError for module in modules if module is not None))
+
+
+def _sentence(error: Exception) -> str:
+    """The message; of the operating system's errors without their number."""
+    if isinstance(error, OSError) and error.filename is not None:
+        return f"{error.filename}: {error.strerror}"
+    return str(error)
+
+
+def _parsed(name: str, config: type, description: str, arguments: list[str]) -> Any:
+    """The options of a command.
+
+    Raises:
+        UserError: in a sentence, when they are unknown, missing or impossible.
+        SystemExit: after help was shown.
+    """
+    import tyro
+
+    from envs.errors import UserError
+
+    words = _with_json_target(arguments) if name.startswith("bench ") else arguments
+    _check_options(config, words)
+    frame = io.StringIO()
+    try:
+        with contextlib.redirect_stderr(frame):
+            return tyro.cli(
+                config, prog=f"worldsim {name}", description=_paragraphs(description), args=words
+            )
+    except SystemExit as ended:
+        if not ended.code:
+            raise
+        raise UserError(f"{_unframed(frame.getvalue())} (see worldsim {name} --help)") from None
+
+
+def _check_options(config: type, words: list[str]) -> None:
+    """Refuse an unknown option with the nearest one."""
+    from envs.spec import check_choice
+
+    names = [field.name.replace("_", "-") for field in fields(config)]
+    known = (*(f"--{name}" for name in names), *(f"--no-{name}" for name in names), "--help")
+    for word in words:
+        option = word.partition("=")[0].partition(".")[0].replace("_", "-")
+        if option.startswith("--") and len(option) > 2 and option not in known:
+            check_choice("option", option, tuple(f"--{name}" for name in names))
+
+
+def _unframed(text: str) -> str:
+    """What tyro says first in its frame of lines or, on a plain terminal, below its title."""
+    lines = [line.strip("│╭╰╮╯ ") for line in text.splitlines()]
+    rules = [number for number, line in enumerate(lines) if line and not line.strip("─-")]
+    first = 1 if "╭" in text else rules[0] + 1 if rules else 0
+    end = next((number for number in rules if number >= first), len(lines))
+    return " ".join(line for line in lines[first:end] if line)
 
 
 def _with_json_target(arguments: list[str]) -> list[str]:

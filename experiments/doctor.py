@@ -10,6 +10,7 @@ import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from envs.errors import UserError
 from experiments.runs.versions import versions
 
 
@@ -22,7 +23,7 @@ def main(config: DoctorConfig) -> None:
     """Print one line per check.
 
     Raises:
-        RuntimeError: when something is wrong that keeps worldsim from working.
+        UserError: when something is wrong that keeps worldsim from working.
     """
     for name, version in versions().items():
         print(f"      {name}: {version}")
@@ -34,7 +35,7 @@ def main(config: DoctorConfig) -> None:
             print(f"  BAD {name}: {error}")
             broken.append(name)
     if broken:
-        raise RuntimeError(f"not working: {', '.join(broken)} (see above)")
+        raise UserError(f"not working: {', '.join(broken)} (see above)")
 
 
 def _rendering() -> str:
@@ -77,7 +78,7 @@ def _ffmpeg() -> str:
 def _disk() -> str:
     free = shutil.disk_usage(".").free / 2**30
     if free < 1.0:
-        raise RuntimeError(f"{free:.1f} GiB free: results and data need at least 1 GiB")
+        raise UserError(f"{free:.1f} GiB free: results and data need at least 1 GiB")
     return f"{free:.0f} GiB free here"
 
 

@@ -1,6 +1,6 @@
 """Evaluate one agent on one task over a list of seeds.
 
-    worldsim evaluate --agent world-model --task reach --seeds 200000:200200 --out runs/reach
+    worldsim evaluate --agent world-model --task reach --seeds 201000:201200 --out runs/reach
 
 Episodes run one at a time in each process and never share a generator: an outcome depends on the
 seed and the spec alone, not on the number of workers. Ctrl-C keeps what is finished; the same
@@ -13,12 +13,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from envs.errors import UserError
+from experiments.runs.choices import checked_spec, output_folder
 from experiments.runs.driver import complete
 from experiments.runs.executors import make_executor
 from experiments.runs.runner import runner
-from experiments.runs.seeds import parse_seeds
-from experiments.runs.specs import checked_spec
-from experiments.runs.store import RunSpec, RunStore
+from experiments.runs.seeds import check_purpose, parse_seeds
+from experiments.runs.spec import RunSpec
+from experiments.runs.store import RunStore, check_run_folder
+from experiments.runs.summaries import odd_failures
 
 
 @dataclass(frozen=True)
@@ -28,7 +31,7 @@ class EvaluateConfig:
     Attributes:
         agent: world-model, sac-her, expert, random, ...
         task: reach, grasp, pick-place or push.
-        seeds: first:end (end excluded) or a comma list; 200000:210000 are for reported results.
+        seeds: first:end (end excluded) or a comma list; 201000:201200 are for reported results.
         out: folder for the results; the same command on the same folder continues.
         goal: subgoals (the paper's pictures), dense (every stage) or final (one picture).
         cameras: comma list of left, right, wrist.
@@ -41,6 +44,7 @@ class EvaluateConfig:
         variation: recipe of appearances.
         threads: of the numerical libraries; part of the result's specification.
         workers: processes; outcomes do not depend on it.
+        force: allow training seeds.
     """
 
     agent: str
@@ -56,6 +60,7 @@ class EvaluateConfig:
     variation: str = "default"
     threads: int = 1
     workers: int = 1
+    force: bool = False
 
 
 def make_spec(config: EvaluateConfig) -> RunSpec:
@@ -73,9 +78,12 @@ def make_spec(config: EvaluateConfig) -> RunSpec:
 
 def main(config: EvaluateConfig) -> None:
     """Run what is missing, then print and write the summary."""
-    summary = evaluate(
-        make_spec(config), parse_seeds(config.seeds), Path(config.out), config.workers
-    )
+    seeds = parse_seeds(config.seeds)
+    if not config.force:
+        check_purpose(seeds, ("training",))
+    spec, folder = make_spec(config), output_folder(config.out)
+    check_run_folder(folder)
+    summary = evaluate(spec, seeds, folder, config.workers)
     print(describe(summary))
 
 
@@ -83,10 +91,11 @@ def describe(summary: dict[str, Any]) -> str:
     """One line for people."""
     seconds = summary["median_seconds_per_action"]
     speed = "" if seconds is None else f", {1000 * seconds:.0f} ms per action"
+    odd = "".join(f"; {clause}" for clause in odd_failures(summary))
     return (
         f"{summary['agent']} on {summary['task']} ({summary['goal']}): "
         f"{summary['successes']}/{summary['n']} = {summary['success_rate']:.1%} "
-        f"[{summary['wilson_low']:.1%}, {summary['wilson_high']:.1%}]{speed}"
+        f"[{summary['wilson_low']:.1%}, {summary['wilson_high']:.1%}]{speed}{odd}"
     )
 
 
@@ -105,9 +114,10 @@ def evaluate(
         The summary over ``seeds``.
     """
     # An agent that cannot be made is a mistake to report before any folder appears.
-    facts = {"made_of": runner(spec).made_of}
+    made = runner(spec)
+    spec, facts = made.spec, {"made_of": made.made_of}
     executor = make_executor("local", workers, spec.threads, folder)
     errors = complete({folder: spec}, seeds, executor, f"{spec.agent} {spec.task}")
     if errors:
-        raise RuntimeError(f"{spec.agent} on {spec.task}: {errors[folder]}")
+        raise UserError(f"{spec.agent} on {spec.task}: {errors[folder]}")
     return RunStore(folder, spec).summarise(seeds, facts)

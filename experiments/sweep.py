@@ -11,13 +11,9 @@ agents, tasks, goals, seeds, cameras, variation, threads (see sweeps/ for exampl
 
 from __future__ import annotations
 
-import fcntl
-import json
-import re
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -27,14 +23,22 @@ import yaml
 from tqdm import tqdm
 from tyro.conf import Positional
 
+from envs.errors import UserError
 from experiments.report.publish import publish
-from experiments.runs.arms import Arm
-from experiments.runs.driver import complete
+from experiments.runs.campaign import (
+    carry_out,
+    check_distinct,
+    check_folder,
+    claimed,
+    place,
+    prepared,
+)
+from experiments.runs.choices import label, output_folder
 from experiments.runs.executors import make_executor
 from experiments.runs.runner import runner
-from experiments.runs.specs import label
-from experiments.runs.store import RunSpec, RunStore, read_rows, write_atomically
-from experiments.runs.sweep_file import Plan, read_plan
+from experiments.runs.spec import RunSpec
+from experiments.runs.store import read_rows
+from experiments.runs.sweep_file import read_plan
 from experiments.runs.trackers import make_tracker
 
 PROBE_STEPS = 3
@@ -53,7 +57,7 @@ class SweepConfig:
         address: of a running Ray cluster; otherwise one is started here.
         slurm: submitit's parameters, as slurm_partition=cpu timeout_min=60.
         dry_run: print what would run, and how long it would take by measured rates.
-        force: allow training and development seeds.
+        force: allow seeds that are not for results: training, development, reserved.
         videos: draw videos for the page.
         tracker: none, tensorboard or wandb: where success goes besides the folder.
     """
@@ -75,11 +79,12 @@ def main(config: SweepConfig) -> None:
     """Check everything, run what is missing, publish.
 
     Raises:
-        ValueError: for a mistake in the file or the options, before anything runs.
-        RuntimeError: when some runs could not be completed; the others are published.
+        UserError: for a mistake in the file or the options, before anything runs; and when some
+            runs could not be completed: the others are published.
     """
     plan = read_plan(Path(config.file), config.set, config.force)
-    folder = Path(config.out or f"runs/{Path(config.file).stem}")
+    default = f"runs/{Path(config.file).stem}"
+    folder = output_folder(default if config.out is None else config.out)
     executor = make_executor(
         config.executor,
         config.workers,
@@ -88,88 +93,36 @@ def main(config: SweepConfig) -> None:
         config.address,
         {k: yaml.safe_load(v) for k, _, v in (text.partition("=") for text in config.slurm)},
     )
-    check_folder(folder, plan)
-    facts = {spec.key: {"made_of": runner(spec).made_of} for spec in tqdm(plan.specs, "agents")}
+    runs = [prepared(spec) for spec in tqdm(plan.specs, "agents")]
+    check_distinct(runs)
+    check_folder(folder, runs, plan.seeds)
     if config.dry_run:
-        print(describe(plan, folder, config.workers))
+        print(describe([run.spec for run in runs], plan.seeds, folder, config.workers))
         return
-    with claimed(folder, plan):
-        runs = {place(folder, spec): spec for spec in plan.specs}
+    with claimed(folder, runs, plan.seeds):
         tracker = make_tracker(config.tracker, folder)
-        errors = complete(runs, plan.seeds, executor, Path(config.file).stem)
-        arms = []
-        for where, spec in runs.items():
-            if read_rows(where):
-                summary = RunStore(where, spec).summarise(plan.seeds, facts[spec.key])
-                arms.append(Arm.of(where, plan.seeds, summary))
-                tracker.log(f"{spec.task}/{spec.goal}/{label(spec)}", summary)
-        missing = [f"{label(runs[w])} on {runs[w].task}: {why}" for w, why in errors.items()]
+        arms, missing = carry_out(folder, runs, plan.seeds, executor, Path(config.file).stem)
+        for arm in arms:
+            tracker.log(f"{arm.spec.task}/{arm.spec.goal}/{label(arm.spec)}", arm.summary)
         command = "worldsim " + " ".join(sys.argv[1:])
         print(publish(folder, arms, missing, command, videos=config.videos))
     if missing:
-        raise RuntimeError("not completed: " + "; ".join(missing))
+        raise UserError("not completed: " + "; ".join(missing))
 
 
-def place(folder: Path, spec: RunSpec) -> Path:
-    """A run's folder: readable, and its own."""
-    words = re.sub(r"[^A-Za-z0-9.=-]+", "-", f"{spec.task}_{spec.goal}_{label(spec)}")
-    return folder / "runs" / f"{words[:80]}_{spec.key[:8]}"
-
-
-def check_folder(folder: Path, plan: Plan) -> None:
-    """Refuse a folder that holds something else than this sweep or a part of it.
-
-    Raises:
-        ValueError: naming what it holds.
-    """
-    path = folder / "sweep.json"
-    keys = {spec.key for spec in plan.specs}
-    if path.exists():
-        found = json.loads(path.read_text())
-        if not set(found["runs"]) <= keys or not set(found["seeds"]) <= set(plan.seeds):
-            raise ValueError(
-                f"{folder} holds another sweep, of {len(found['runs'])} runs on "
-                f"{len(found['seeds'])} seeds, which is no part of this one: choose another --out"
-            )
-    elif folder.exists() and any(folder.iterdir()):
-        raise ValueError(f"{folder} holds something else than a sweep: choose another --out")
-
-
-@contextmanager
-def claimed(folder: Path, plan: Plan) -> Iterator[None]:
-    """Hold a sweep's folder, and write down what runs there.
-
-    Raises:
-        ValueError: when another process holds it.
-    """
-    folder.mkdir(parents=True, exist_ok=True)
-    with (folder / ".lock").open("w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise ValueError(f"{folder}: another sweep is at work there") from error
-        note = {"runs": [spec.key for spec in plan.specs], "seeds": plan.seeds}
-        write_atomically(folder / "sweep.json", json.dumps(note) + "\n")
-        yield
-
-
-def describe(plan: Plan, folder: Path, workers: int) -> str:
+def describe(specs: Sequence[RunSpec], seeds: tuple[int, ...], folder: Path, workers: int) -> str:
     """What would run, with the time it would take at most by measured rates."""
     lines, total = [], 0.0
-    for spec in plan.specs:
-        rows = [row for row in _rows(folder, spec) if row["seed"] in set(plan.seeds)]
-        each, todo = seconds_per_episode(spec, rows), len(plan.seeds) - len(rows)
+    for spec in specs:
+        rows = [row for row in read_rows(place(folder, spec)) if row["seed"] in set(seeds)]
+        each, todo = seconds_per_episode(spec, rows), len(seeds) - len(rows)
         total += each * todo
         what = f"{spec.task:11} {spec.goal:9} {label(spec):40}"
-        lines.append(f"{what} {todo:6} of {len(plan.seeds)} episodes, {each:6.2f} s each")
+        lines.append(f"{what} {todo:6} of {len(seeds)} episodes, {each:6.2f} s each")
     minutes = total / workers / 60
     return "\n".join(
-        [*lines, f"{len(plan.specs)} runs, about {minutes:.1f} minutes with {workers} workers"]
+        [*lines, f"{len(specs)} runs, about {minutes:.1f} minutes with {workers} workers"]
     )
-
-
-def _rows(folder: Path, spec: RunSpec) -> list[dict[str, Any]]:
-    return read_rows(place(folder, spec))
 
 
 def seconds_per_episode(spec: RunSpec, rows: list[dict[str, Any]]) -> float:

@@ -21,6 +21,7 @@ from torch import Tensor
 from tqdm import tqdm
 
 from worldsim.encoders import encoder_digest
+from worldsim.errors import UserError
 from worldsim.world_model import WorldModel
 
 _BATCH = 256
@@ -94,7 +95,7 @@ def _open(path: Path, shape: tuple[int, ...], encoder: str) -> tuple[Tensor, int
     wanted = {"shape": list(shape), "encoder": encoder}
     found = _read(path)
     if found and {k: found.get(k) for k in wanted} != wanted:
-        raise ValueError(f"{path} holds latents of other frames or of another encoder: remove it")
+        raise UserError(f"{path} holds latents of other frames or of another encoder: remove it")
     if not found or not path.exists():
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -103,7 +104,7 @@ def _open(path: Path, shape: tuple[int, ...], encoder: str) -> tuple[Tensor, int
         except OSError as error:
             path.unlink(missing_ok=True)
             gib = 2 * math.prod(shape) / 2**30
-            raise ValueError(f"cannot keep {gib:.1f} GiB in {path}: {error.strerror}") from error
+            raise UserError(f"cannot keep {gib:.1f} GiB in {path}: {error.strerror}") from error
         found = {**wanted, "done": 0}
         _note(path, found)
     numbers = torch.from_file(str(path), shared=True, size=math.prod(shape), dtype=torch.bfloat16)

@@ -7,6 +7,8 @@ import sys
 from importlib import import_module
 from typing import Any
 
+from worldsim.errors import UserError
+
 
 def load_class(name: str, what: str) -> Any:
     """The class behind ``package.module:Class``; modules of the working directory count.
@@ -20,7 +22,7 @@ def load_class(name: str, what: str) -> Any:
     """
     module, _, attribute = name.partition(":")
     if not module or not attribute:
-        raise ValueError(f"{what} {name!r} is not of the form package.module:Class")
+        raise UserError(f"{what} {name!r} is not of the form package.module:Class")
     if os.getcwd() not in sys.path:
         sys.path.append(os.getcwd())
     try:
@@ -28,6 +30,6 @@ def load_class(name: str, what: str) -> Any:
     except ModuleNotFoundError as error:
         if error.name is None or not (module + ".").startswith(error.name + "."):
             raise  # the module is there; something that it imports is not
-        raise ValueError(f"{what} {name!r}: there is no module {error.name!r}") from error
+        raise UserError(f"{what} {name!r}: there is no module {error.name!r}") from error
     except AttributeError as error:
-        raise ValueError(f"{what} {name!r}: {module} has no {attribute!r}") from error
+        raise UserError(f"{what} {name!r}: {module} has no {attribute!r}") from error

@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING, Any, overload
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from worldsim.errors import UserError
+
 if TYPE_CHECKING:
     from torch import Tensor
 
@@ -143,15 +145,15 @@ def check_poses(poses: ArrayLike) -> Array:
     """
     array = np.asarray(poses, dtype=np.float64)
     if array.shape[-1:] != (7,):
-        raise ValueError(f"poses have shape {array.shape}: allowed is (..., 7)")
+        raise UserError(f"poses have shape {array.shape}: allowed is (..., 7)")
     if not np.isfinite(array).all():
-        raise ValueError("poses hold NaN or infinite numbers")
+        raise UserError("poses hold NaN or infinite numbers")
     turn = np.abs(array[..., 3:6]).max(initial=0.0)
     if turn > 2.0 * np.pi:
-        raise ValueError(f"an angle of {turn:.4g} in a pose: radians are meant, not degrees")
+        raise UserError(f"an angle of {turn:.4g} in a pose: radians are meant, not degrees")
     closed = array[..., 6]
     if closed.size and (closed.min() < -0.05 or closed.max() > 1.05):
-        raise ValueError(
+        raise UserError(
             f"gripper closedness from {closed.min():.4g} to {closed.max():.4g}: allowed is 0 "
             "(open) to 1 (closed)"
         )
@@ -187,11 +189,9 @@ def _prepare(first: Any, second: Any) -> tuple[Any, Any, Any]:
     xp, first = _namespace(first)
     other, second = _namespace(second)
     if xp is not other:
-        raise ValueError("one pose is a NumPy array and the other a tensor: give two of a kind")
+        raise UserError("one pose is a NumPy array and the other a tensor: give two of a kind")
     for array in (first, second):
         if array.shape[-1:] != (7,):
-            raise ValueError(
-                f"a pose or action has shape {tuple(array.shape)}: allowed is (..., 7)"
-            )
+            raise UserError(f"a pose or action has shape {tuple(array.shape)}: allowed is (..., 7)")
     first, second = (xp.broadcast_arrays if xp is np else xp.broadcast_tensors)(first, second)
     return xp, first, second

@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from worldsim.errors import UserError
+
 Floats = NDArray[np.float64]
 
 PENALTIES = np.logspace(-4, 4, 17)
@@ -29,7 +31,7 @@ def probe(features: Floats, labels: Floats, groups: NDArray[np.int64]) -> tuple[
     """
     names = np.unique(groups)
     if len(names) < 8:
-        raise ValueError(f"{len(names)} seeds are too few for a probe: at least 8 are needed")
+        raise UserError(f"{len(names)} seeds are too few for a probe: at least 8 are needed")
     held_out = np.isin(groups, names[3::4])
     chosen = np.isin(groups, np.delete(names, np.s_[3::4])[3::4])
     fitted = ~held_out & ~chosen

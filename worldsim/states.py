@@ -13,6 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
 from worldsim import poses
+from worldsim.errors import UserError
 
 Array = NDArray[np.float64]
 
@@ -61,9 +62,9 @@ def check_poses(poses: ArrayLike) -> None:
     """
     values = np.asarray(poses, dtype=np.float64)
     if values.shape[-1] != 7:
-        raise ValueError(f"a pose has 7 numbers, got {values.shape[-1]}")
+        raise UserError(f"a pose has 7 numbers, got {values.shape[-1]}")
     if not np.isfinite(values).all():
-        raise ValueError("a pose holds NaN or infinity")
+        raise UserError("a pose holds NaN or infinity")
     for what, part, most in (
         ("a position (metres from the robot's base)", values[..., :3], 3.0),
         ("an angle (radians)", values[..., 3:6], 2 * np.pi + 1e-3),
@@ -71,4 +72,4 @@ def check_poses(poses: ArrayLike) -> None:
     ):
         worst = float(np.abs(part).max(initial=0.0))
         if worst > most:
-            raise ValueError(f"{what} of {worst:.3g} in a pose: at most {most:.3g} is possible")
+            raise UserError(f"{what} of {worst:.3g} in a pose: at most {most:.3g} is possible")

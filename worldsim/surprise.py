@@ -12,6 +12,7 @@ import math
 import torch
 from torch import Tensor
 
+from worldsim.errors import UserError
 from worldsim.imagination import distance
 from worldsim.world_model import Context, WorldModel
 
@@ -32,9 +33,9 @@ class Surprise:
 
     def __init__(self, model: WorldModel, gain: float) -> None:
         if gain < 0.0:
-            raise ValueError(f"surprise must be at least 0, got {gain}")
+            raise UserError(f"surprise must be at least 0, got {gain}")
         if model.config.one_step_error is None:
-            raise ValueError(
+            raise UserError(
                 "surprise is measured against the error of training, which this world model's "
                 "config.json does not say (one_step_error): plan with surprise 0"
             )

@@ -22,6 +22,7 @@ from torch.nn import functional as F
 
 from worldsim import poses
 from worldsim.encoders import EncoderReference, FrameEncoder
+from worldsim.errors import UserError
 from worldsim.heads import GoalHead, TokenReader
 from worldsim.limits import Limits
 from worldsim.states import STATE_SIZE, check_poses, encode_state
@@ -87,7 +88,7 @@ class Context:
         steps = len(self.latents)
         given = (self.actions.shape, self.proprio.shape, self.target.shape)
         if given != ((steps - 1, 7), (steps, 7), (7,)):
-            raise ValueError(
+            raise UserError(
                 f"{steps} frames need actions ({steps - 1}, 7), poses ({steps}, 7) and a target "
                 f"(7,), got {', '.join(map(str, given))}"
             )
@@ -133,7 +134,7 @@ class WorldModel(nn.Module):
         (rows, columns), cfg = self.encoder.grid, self.config.predictor
         grid = (rows * len(self.config.cameras), columns)
         if (cfg.grid, cfg.embed_dim) != (grid, self.encoder.width):
-            raise ValueError(
+            raise UserError(
                 f"a predictor for {cfg.grid} patches of width {cfg.embed_dim} does not fit its "
                 f"encoder's {grid} of width {self.encoder.width}"
             )
@@ -173,10 +174,10 @@ class WorldModel(nn.Module):
             allowed = " or ".join(
                 ",".join(self.config.cameras[: n + 1]) for n in range(len(self.config.cameras))
             )
-            raise ValueError(f"cameras {','.join(images)} given: this model takes {allowed}")
+            raise UserError(f"cameras {','.join(images)} given: this model takes {allowed}")
         frames = torch.stack([torch.as_tensor(images[c]) for c in views], dim=1)  # (B, V, H, W, 3)
         if frames.dim() != 5 or frames.shape[-1] != 3 or frames.dtype != torch.uint8:
-            raise ValueError(
+            raise UserError(
                 f"frames have shape {tuple(frames.shape)} and type {frames.dtype}: "
                 "allowed is (batch, height, width, 3) uint8"
             )
@@ -325,7 +326,7 @@ class WorldModel(nn.Module):
 
     def _check_heads(self) -> None:
         if not self.config.heads:
-            raise ValueError(
+            raise UserError(
                 f"a model of the recipe {self.config.recipe!r} has no read-out and no goal head: "
                 "plan with the latent distance alone (planner vjepa2-ac)"
             )

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import importlib
 
+from envs.errors import UserError
 from envs.spec import check_choice
 from envs.variations.factor import Factor, Variation
 from envs.variations.factors import FACTORS, all_at
@@ -43,10 +44,10 @@ def register_variation(name: str, factors: tuple[Factor, ...]) -> Variation:
         ValueError: the name is taken, or two factors share one.
     """
     if name in variation_names():
-        raise ValueError(f"there is another variation {name!r}")
+        raise UserError(f"there is another variation {name!r}")
     names = [factor.name for factor in factors]
     if len(set(names)) < len(names):
-        raise ValueError(f"factors {', '.join(names)}: a name is given twice")
+        raise UserError(f"factors {', '.join(names)}: a name is given twice")
     VARIATIONS[name] = Variation(name, tuple(factors))
     return VARIATIONS[name]
 
@@ -102,12 +103,12 @@ def _imported(name: str) -> Variation:
     try:
         found = getattr(importlib.import_module(module), attribute, None)
     except ImportError as error:
-        raise ValueError(f"variation {name!r}: {module!r} cannot be imported ({error})") from error
+        raise UserError(f"variation {name!r}: {module!r} cannot be imported ({error})") from error
     if isinstance(found, Variation):
         return Variation(name, found.factors)
     if attribute in VARIATIONS:
         return Variation(name, VARIATIONS[attribute].factors)
-    raise ValueError(
+    raise UserError(
         f"variation {name!r}: module {module!r} neither has a Variation of the name "
         f"{attribute!r} nor registers one"
     )

@@ -34,11 +34,14 @@ from envs.goals import expert_looks, make_goals
 from envs.spec import check_choice
 from envs.task import GOAL_MODES
 from experiments.analysis.failures import failure_mode
-from experiments.report.frames import Look, StoredEpisode
+from experiments.report.episodes import StoredEpisode
+from experiments.report.frames import Look
 from experiments.report.video import render
+from experiments.runs.arms import Arm
 from experiments.runs.episode import run_episode
 from experiments.runs.seeds import parse_seeds
-from experiments.runs.store import RunSpec, RunStore, write_atomically
+from experiments.runs.spec import RunSpec
+from experiments.runs.store import RunStore, write_atomically
 from worldsim.world_model import Context, WorldModel
 
 Array = NDArray[np.float64]
@@ -149,6 +152,7 @@ def main(config: DiagnoseConfig) -> None:
     assert isinstance(live, ManipulationEnv)
     found: dict[str, Any] = {}
     for arm in arms:
+        patient = Patient(arm, live, config.model)
         options = {"model": config.model} | ({} if arm == "shipped" else {"oracle": arm})
         spec = RunSpec(
             "world-model",
@@ -157,9 +161,10 @@ def main(config: DiagnoseConfig) -> None:
             cameras,
             threads=config.threads,
             options=options,
+            weights=patient.weights_digest,
         )
         store = RunStore(out / arm, spec)
-        _run(env, Patient(arm, live, config.model), store, seeds)
+        _run(env, patient, store, seeds)
         found[arm] = _describe(arm, live, store, seeds)
     text = json.dumps({"config": vars(config), "arms": found}, indent=1)
     write_atomically(out / "diagnosis.json", text + "\n")
@@ -197,7 +202,7 @@ def _describe(
         with np.load(store.folder / "states" / f"{seed}.npz") as file:
             mode = failure_mode(live, file["physics"])
         if mode not in modes.values():
-            episode = StoredEpisode(store.folder, store.spec, row)
+            episode = StoredEpisode(Arm.of(store.folder), row)
             render([episode], store.folder / "videos" / mode.replace(" ", "-"), Look())
         modes[seed] = mode
     counts = dict(Counter(modes.values()).most_common())

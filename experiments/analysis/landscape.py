@@ -29,6 +29,7 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from envs.compose import load_model
+from envs.errors import UserError
 from envs.explorers import CONTACT_RANGE_M
 from envs.geometry import BASE_POS
 from envs.tasks import get_task
@@ -119,7 +120,7 @@ Start = tuple[Seen, int]
 def main(config: LandscapeConfig) -> None:
     """Look, write the pictures and the summary."""
     if config.transitions < 2:
-        raise ValueError(f"transitions {config.transitions}: at least 2 are needed")
+        raise UserError(f"transitions {config.transitions}: at least 2 are needed")
     torch.set_num_threads(config.threads)
     model = load_world_model(config.model)
     seen = [Seen.of(model, episode) for episode in episodes(config, model.config.cameras)]
@@ -174,7 +175,7 @@ def choose(seen: list[Seen], count: int) -> list[Start]:
     """Transitions (episode, row), half of them near contact where there are as many."""
     every = [(s, row) for s in seen for row in range(1, len(s.episode) - 1)]
     if count > len(every):
-        raise ValueError(f"{count} transitions asked for: the episodes have {len(every)}")
+        raise UserError(f"{count} transitions asked for: the episodes have {len(every)}")
     every = [every[i] for i in np.random.default_rng(0).permutation(len(every))]
     near = [start for start in every if start[0].near(start[1])]
     free = [start for start in every if not start[0].near(start[1])]
@@ -295,7 +296,7 @@ def stretches(seen: list[Seen]) -> list[Start]:
     """Frames that have a whole horizon behind them."""
     found = [(s, row) for s in seen for row in range(1, len(s.episode) - HORIZON)]
     if not found:
-        raise ValueError(f"no episode is longer than {HORIZON + 1} frames")
+        raise UserError(f"no episode is longer than {HORIZON + 1} frames")
     return found
 
 

@@ -1,20 +1,21 @@
 """How success grows with experience, and how far it depends on the training seed.
 
-    worldsim learning agents/weights results/learning --out docs/images/learning
+    worldsim learning agents/weights results/cards results/learning.parquet
 
 Reads what lies below the folders: cards of trained agents (``config.json`` with a learning curve on
 development seeds) and evaluations of agents that learnt from a data set. Draws one figure a task,
 success against environment transitions beside success against offline frames, and prints for every
-agent that was trained with several seeds the interquartile mean of their success, with a bootstrap
-interval over the trainings (arXiv 2108.13264).
+agent that was trained several times the success of each training, their mean and extremes, and from
+four trainings on the interquartile mean with a bootstrap interval over the trainings (arXiv
+2108.13264). Trainings are evaluated alike: same cameras, goal pictures, options and seeds.
 """
 
 from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -25,9 +26,14 @@ from tyro.conf import Positional
 
 from agents.checkpoint import training_of
 from envs import TASKS
+from envs.errors import UserError
 from experiments.report.tables import table
+from experiments.runs import naming
 from experiments.runs.arms import Arm, load_arms
+from experiments.runs.choices import output_folder
+from experiments.runs.spec import RunSpec
 from experiments.runs.statistics import iqm, stratified_bootstrap, wilson
+from experiments.runs.store import read_json
 
 TRANSITIONS, FRAMES = "environment transitions", "offline frames"
 Counts = tuple[int, int]
@@ -43,26 +49,29 @@ class LearningConfig:
     Attributes:
         folders: with cards of trained agents, and evaluations.
         out: folder for the figures.
+        goal: only evaluations on these goal pictures (subgoals, dense or final).
+        cameras: only evaluations with these, a comma list.
     """
 
     folders: Positional[tuple[str, ...]]
     out: str = "runs/learning"
+    goal: str | None = None
+    cameras: str | None = None
 
 
 def main(config: LearningConfig) -> None:
     """Draw the figures and print the table."""
     if not config.folders:
-        raise ValueError("a folder with cards of trained agents, or with evaluations, is needed")
-    cards, arms = [], []
-    for name in config.folders:
-        found = read_cards(Path(name))
-        cards += found
-        try:
-            arms += load_arms(Path(name))
-        except ValueError:
-            if not found:
-                raise
-    out = Path(config.out)
+        raise UserError("a folder with cards of trained agents, or with evaluations, is needed")
+    folders = [Path(name) for name in config.folders]
+    cards = [card for folder in folders for card in read_cards(folder)]
+    arms = [
+        arm
+        for arm in load_arms(*folders, needed=not cards)
+        if config.goal in (None, arm.spec.goal)
+        and config.cameras in (None, ",".join(arm.spec.cameras))
+    ]
+    out = output_folder(config.out)
     out.mkdir(parents=True, exist_ok=True)
     for task in TASKS:
         both = {TRANSITIONS: online(cards, task), FRAMES: offline(arms, task)}
@@ -77,7 +86,7 @@ def main(config: LearningConfig) -> None:
 
 def read_cards(folder: Path) -> list[dict[str, Any]]:
     """Cards with a learning curve below a folder."""
-    cards = [json.loads(path.read_text()) for path in sorted(folder.glob("**/config.json"))]
+    cards = [read_json(path) for path in sorted(folder.glob("**/config.json"))]
     return [card for card in cards if card.get("curve")]
 
 
@@ -95,13 +104,17 @@ def online(cards: Sequence[Mapping[str, Any]], task: str) -> Curves:
 
 
 def offline(arms: Sequence[Arm], task: str) -> Curves:
-    """Success of agents by the frames of the data set they learnt from."""
+    """Success of agents by the frames of the data set they learnt from, for each conditions."""
     curves: Curves = defaultdict(lambda: defaultdict(lambda: (0, 0)))
-    for arm in arms:
-        facts = arm.summary.get("made_of", {})
-        if arm.spec.task == task and facts.get("offline_frames"):
-            counts = (arm.summary["successes"], arm.summary["n"])
-            _add(curves[facts["label"]], facts["offline_frames"], counts)
+    mine = [arm for arm in arms if arm.spec.task == task and arm.facts.get("offline_frames")]
+    several = len({arm.conditions for arm in mine}) > 1
+    for arm, name in _without_weights(mine):
+        label = f"{name.label}, {name.conditions}" if several else name.label
+        _add(
+            curves[label],
+            arm.facts["offline_frames"],
+            (arm.summary["successes"], arm.summary["n"]),
+        )
     return curves
 
 
@@ -135,23 +148,60 @@ def draw(curves: Mapping[str, Curves], task: str, path: Path) -> None:
         figure.savefig(f"{path}.{ending}", dpi=150)
 
 
-HEADER = ("task", "agent", "offline frames", "success by training seed", "IQM", "95 % interval")
+HEADER = (
+    *("task", "conditions", "agent", "offline frames", "success by training"),
+    *("mean", "lowest to highest", "IQM", "95 % interval of the IQM"),
+)
+ENOUGH = 4
+"""Trainings from which on an interquartile mean leaves any out; of three it is their mean."""
 
 
 def spread(arms: Sequence[Arm]) -> list[tuple[str, ...]]:
-    """Rows of ``HEADER``: agents of which several trainings were evaluated alike."""
-    groups: dict[tuple[str, str, int], list[Arm]] = defaultdict(list)
-    for arm in arms:
-        facts = arm.summary.get("made_of")
-        if facts:
-            groups[arm.spec.task, facts["label"], facts["offline_frames"]].append(arm)
+    """Rows of ``HEADER``: agents of which several trainings were evaluated alike.
+
+    Trainings are runs whose specification differs in nothing but the weights, on the same seeds and
+    after as many offline frames.
+    """
+    groups: dict[tuple[Any, ...], list[Arm]] = defaultdict(list)
+    for arm, name in _without_weights(arms):
+        if arm.facts:
+            options = json.dumps(recipe_of(arm.spec), sort_keys=True)
+            frames = arm.facts["offline_frames"]
+            groups[arm.spec.task, name.conditions, name.label, frames, options, arm.starts].append(
+                arm
+            )
     rows = []
-    for (task, label, frames), runs in sorted(groups.items()):
-        if len(runs) < 2:
-            continue
-        scores = np.array([[run.summary["success_rate"]] for run in runs])
+    for (task, conditions, label, frames, *_), runs in groups.items():
+        trainings = list({_weights(run): run for run in runs}.values())
+        if len(trainings) > 1:
+            seen = f"{frames:,}" if frames else "-"
+            rows.append((task, conditions, label, seen, *_spread_cells(trainings)))
+    return sorted(rows)
+
+
+def _weights(run: Arm) -> Hashable:
+    """Which weights a run is of; where nobody noted them, the ways they went are as good a name."""
+    return run.spec.weights or tuple(row["path_length_m"] for row in run.rows)
+
+
+def recipe_of(spec: RunSpec) -> dict[str, Any]:
+    """A specification but for which weights are used."""
+    options = {name: value for name, value in spec.options.items() if name != "model"}
+    return asdict(replace(spec, options=options, weights=None))
+
+
+def _without_weights(arms: Sequence[Arm]) -> list[tuple[Arm, naming.Name]]:
+    """Arms with names that trainings of one recipe share."""
+    names = naming.names([arm.subject for arm in arms], weights=False)
+    return list(zip(arms, names, strict=True))
+
+
+def _spread_cells(trainings: Sequence[Arm]) -> tuple[str, ...]:
+    each = ", ".join(f"{run.summary['successes']}/{run.summary['n']}" for run in trainings)
+    scores = np.array([[run.summary["success_rate"]] for run in trainings])
+    middle, interval = "-", "-"
+    if len(trainings) >= ENOUGH:
         low, high = stratified_bootstrap(scores, iqm)
-        each = ", ".join(f"{run.summary['successes']}/{run.summary['n']}" for run in runs)
-        seen = f"{frames:,}" if frames else "-"
-        rows.append((task, label, seen, each, f"{iqm(scores):.1%}", f"{low:.1%} to {high:.1%}"))
-    return rows
+        middle, interval = f"{iqm(scores):.1%}", f"{low:.1%} to {high:.1%}"
+    extremes = f"{scores.min():.1%} to {scores.max():.1%}"
+    return each, f"{scores.mean():.1%}", extremes, middle, interval

@@ -25,6 +25,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from envs.errors import UserError
 from experiments.bench.results import show
 from worldsim import load_world_model
 from worldsim.planning.cem import CEM
@@ -107,7 +108,7 @@ def plain_rollout(model: WorldModel, context: Context, actions: Tensor) -> Tenso
 def main(config: BenchPlanConfig) -> None:
     """Measure, print and write."""
     if config.rounds < 1:
-        raise ValueError("at least 1 round is needed")
+        raise UserError("at least 1 round is needed")
     torch.set_num_threads(config.threads)
     started = time.perf_counter()
     model = load(config.model).to(config.device)

@@ -19,6 +19,7 @@ from pathlib import Path
 
 import numpy as np
 
+from envs.errors import UserError
 from envs.goals import make_goals
 from experiments.bench.results import show
 from experiments.report.publish import publish
@@ -26,7 +27,9 @@ from experiments.runs.arms import load_arms
 from experiments.runs.driver import complete
 from experiments.runs.executors import LocalPool
 from experiments.runs.runner import Done, Work
-from experiments.runs.store import EPISODES, SCHEMA_VERSION, RunSpec, RunStore, append_line
+from experiments.runs.spec import RunSpec
+from experiments.runs.store import EPISODES, RunStore, append_line
+from experiments.runs.summaries import SCHEMA_VERSION
 from experiments.runs.versions import hardware, versions
 
 FIRST_SEED = 190_000
@@ -55,7 +58,7 @@ class BenchSweepConfig:
 def main(config: BenchSweepConfig) -> None:
     """Measure, print and write."""
     if min(config.episodes, config.rounds, config.runs) < 1 or config.rows < ARMS:
-        raise ValueError(f"at least 1 of everything and {ARMS} rows are needed: {config}")
+        raise UserError(f"at least 1 of everything and {ARMS} rows are needed: {config}")
     rates = workers(config.episodes, config.rounds)
     results = {
         "episodes_per_second": rates,

@@ -18,6 +18,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from envs.errors import UserError
 from experiments.bench.results import show
 from experiments.train.encoder import EncoderTraining
 from experiments.train.encoder import build as build_parts
@@ -56,7 +57,7 @@ class BenchTrainConfig:
 def main(config: BenchTrainConfig) -> None:
     """Measure, print and write."""
     if config.rounds < 1 or config.steps < 1:
-        raise ValueError("rounds and steps must be at least 1")
+        raise UserError("rounds and steps must be at least 1")
     torch.set_num_threads(config.threads)
     parts = arms(config)
     samples: dict[str, list[float]] = {name: [] for name in parts}

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 import envs
-from envs.errors import PhysicsError
+from envs.errors import PhysicsError, UserError
 from envs.explorers import CONTACT_RANGE_M, contact_branches, make_explorer
 from envs.state import STATE
 from envs.task import STAGES
@@ -81,10 +81,10 @@ PRESETS = {
 def resolve(config: CollectConfig) -> CollectConfig:
     """Fill in the preset; a ValueError says what is wrong."""
     if config.preset not in PRESETS:
-        raise ValueError(f"unknown preset {config.preset!r}: allowed are {', '.join(PRESETS)}")
+        raise UserError(f"unknown preset {config.preset!r}: allowed are {', '.join(PRESETS)}")
     count = PRESETS[config.preset].seeds if config.seeds is None else config.seeds
     if count < 1 or config.first_seed < 0 or config.first_seed + count > TRAINING_SEEDS[1]:
-        raise ValueError(
+        raise UserError(
             f"seeds {config.first_seed}:{config.first_seed + count} are not training seeds: "
             f"allowed are {TRAINING_SEEDS[0]}:{TRAINING_SEEDS[1]}"
         )

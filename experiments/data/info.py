@@ -19,6 +19,7 @@ import tyro
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
+from envs.errors import UserError
 from experiments.runs.store import write_atomically
 from worldsim.data import (
     DatasetError,
@@ -230,12 +231,10 @@ def check(data: TrajectoryDataset, path: str, partial: bool = False) -> str:
 def contact_sheet(config: ContactSheetConfig) -> None:
     """Frames of a few episodes, one episode and view a row, as one picture."""
     if config.episodes < 1 or config.frames < 1:
-        raise ValueError(
-            f"episodes {config.episodes} and frames {config.frames} must be at least 1"
-        )
+        raise UserError(f"episodes {config.episodes} and frames {config.frames} must be at least 1")
     out = Path(config.out)
     if out.suffix not in _PICTURES:
-        raise ValueError(f"cannot write {out}: allowed are {', '.join(_PICTURES)}")
+        raise UserError(f"cannot write {out}: allowed are {', '.join(_PICTURES)}")
     data = TrajectoryDataset(config.path)
     choice = _choose(data, config)
     sheet = np.concatenate([_row(data, int(index), config.frames) for index in choice])
@@ -248,10 +247,10 @@ def _choose(data: TrajectoryDataset, config: ContactSheetConfig) -> NDArray[np.i
     allowed = np.full(len(data), config.branches) | (data.column("branch_of") < 0)
     for label, wanted in (("task", config.task), ("policy", config.policy)):
         if wanted is not None and wanted not in _names(data, label):
-            raise ValueError(f"no {label} {wanted!r}: allowed are {', '.join(_names(data, label))}")
+            raise UserError(f"no {label} {wanted!r}: allowed are {', '.join(_names(data, label))}")
         allowed &= (data.column(label) == wanted) | (wanted is None)
     if not allowed.any():
-        raise ValueError("no such episodes but branches: add --branches")
+        raise UserError("no such episodes but branches: add --branches")
     rows = np.flatnonzero(allowed)
     rng = np.random.default_rng(config.seed)
     return np.sort(rng.choice(rows, min(config.episodes, len(rows)), replace=False))
@@ -277,7 +276,7 @@ def export(config: DataExportConfig) -> None:
     data = TrajectoryDataset(config.path)
     count = len(data) if config.episodes is None else min(config.episodes, len(data))
     if count < 1:
-        raise ValueError(f"episodes {config.episodes} must be at least 1")
+        raise UserError(f"episodes {config.episodes} must be at least 1")
     export_folder(data, config.out, range(count), config.videos)
     print(f"wrote {config.out}: {count} episodes")
 

@@ -7,22 +7,22 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
-from experiments.runs.arms import Arm
+from experiments.runs.arms import Arm, groups
 
 
 def write_figures(arms: list[Arm], folder: Path) -> None:
     """``success`` (rates with intervals) and ``time`` (success against time per action)."""
     folder.mkdir(parents=True, exist_ok=True)
-    tasks = list(dict.fromkeys((arm.spec.task, arm.spec.goal) for arm in arms))
+    panels = groups(arms)
     for name, draw in (("success", _success), ("time", _time)):
-        rows = max(sum((a.spec.task, a.spec.goal) == task for a in arms) for task in tasks)
+        rows = max(map(len, panels))
         height = 1.2 + (0.35 * rows if name == "success" else max(2.4, 0.2 * rows))
         width = 4.2 if name == "success" else 6.4  # with room for the names beside it
-        figure = Figure(figsize=(width * len(tasks), height), layout="tight")
-        axes = figure.subplots(1, len(tasks), squeeze=False)
-        for axis, task in zip(axes[0], tasks, strict=True):
-            draw(axis, [arm for arm in arms if (arm.spec.task, arm.spec.goal) == task])
-            axis.set_title(f"{task[0]} ({task[1]})")
+        figure = Figure(figsize=(width * len(panels), height), layout="tight")
+        axes = figure.subplots(1, len(panels), squeeze=False)
+        for axis, panel in zip(axes[0], panels, strict=True):
+            draw(axis, panel)
+            axis.set_title(f"{panel[0].spec.task} ({panel[0].conditions})")
         for ending in ("png", "pdf"):
             figure.savefig(folder / f"{name}.{ending}", dpi=150)
 

@@ -1,38 +1,39 @@
-"""The pictures of one stored episode: the scene drawn again, with what a viewer needs to know.
+"""The pictures of one stored episode, to be watched: the scene, and beside it what explains it.
 
-Goal picture in the corner; agent, step, stage and distance below; the planner's energy as a curve;
-a border that turns green or red at the end; for a world model on request a strip of what it
-imagines: for each step of its plan the most similar frame of the same episode (or goal picture).
+The scene is drawn again from stored states, with the simulation run again between them. Beside it
+stand the goal picture, the distance left, the planner's energy, on request what the agent's own
+cameras see and what a world model imagines; below it who acts and how far it got. A border turns
+green or red at the end.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import lru_cache
-from pathlib import Path
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
-import envs
-from envs.goals import GoalSequence, make_goals
+from envs.errors import UserError
+from envs.goals import GoalSequence
+from envs.spec import check_choice
 from envs.task import STAGES
-from experiments.runs.arms import Arm
-from experiments.runs.specs import label
-from experiments.runs.store import RunSpec
-from worldsim.imagination import Recording
-from worldsim.states import relative_action
+from experiments.report.episodes import StoredEpisode
+from experiments.report.imagined import imagined
+from experiments.report.panel import AMBER, DIM, Curve, Pictures, caption, panel
+from experiments.report.studio import Studio, between
+from experiments.runs.summaries import REASONS
 
-BORDER, LINE = 4, 16
-GREEN, RED, GREY, WHITE, BLUE = (
-    *((46, 160, 67), (200, 60, 50), (120, 120, 120)),
-    *((255, 255, 255), (88, 166, 255)),
-)
 Image8 = NDArray[np.uint8]
+
+FPS = 20
+BORDER = 4
+GREEN, RED, GREY = (46, 160, 67), (200, 60, 50), (90, 98, 110)
+SIZES = range(64, 2049)
+CAMERAS = ("studio", "left", "right", "wrist")
 
 
 @dataclass(frozen=True)
@@ -41,80 +42,149 @@ class Look:
 
     Attributes:
         size: pixels per side of the scene.
-        camera: left, right or wrist.
-        imagined: add the strip of what a world model imagines.
+        camera: studio (holds arm, object and goal), or one of the agents': left, right, wrist.
+        beside: explain the scene in a panel beside it.
+        cameras: show in the panel what the agent's own cameras see.
+        imagined: show in the panel what a world model imagines.
+
+    Raises:
+        UserError: for a size or camera that there is not.
     """
 
-    size: int = 256
-    camera: str = "left"
+    size: int = 512
+    camera: str = "studio"
+    beside: bool = True
+    cameras: bool = False
     imagined: bool = False
 
-
-@dataclass(frozen=True)
-class StoredEpisode:
-    """One finished episode on disk: the run's folder and spec, and the episode's row."""
-
-    folder: Path
-    spec: RunSpec
-    row: dict[str, Any]
-
-    @classmethod
-    def all_of(cls, arm: Arm) -> list[StoredEpisode]:
-        """Those of an arm whose states are still there."""
-        found = [cls(arm.folder, arm.spec, row) for row in arm.rows]
-        return [episode for episode in found if episode.states.exists()]
-
-    @property
-    def states(self) -> Path:
-        """File of simulator states and traces."""
-        return self.folder / "states" / f"{self.row['seed']}.npz"
-
-    @property
-    def outcome(self) -> str:
-        """How it ended: "success" or "failure"."""
-        return "success" if self.row["success"] else "failure"
-
-    def load(self) -> dict[str, NDArray[Any]]:
-        """``physics`` and traces."""
-        with np.load(self.states) as file:
-            return {name.removeprefix("trace_"): file[name] for name in file.files}
-
-    def goals(self) -> GoalSequence | None:
-        """The pictures the agent was given."""
-        spec = self.spec
-        options = {"cameras": spec.cameras, "image_size": spec.image_size}
-        return make_goals(
-            spec.task, self.row["seed"], spec.goal, variation=spec.variation, **options
-        )
+    def __post_init__(self) -> None:
+        check_choice("camera", self.camera, CAMERAS)
+        if self.size not in SIZES or self.size % 2:
+            raise UserError(
+                f"size {self.size}: even numbers from {SIZES[0]} to {SIZES[-1]} pixels are allowed"
+            )
 
 
 def draw(episode: StoredEpisode, look: Look) -> Iterator[Image8]:
-    """Frames (size or more, size, 3) of an episode, one a control step."""
-    stored, goals = episode.load(), episode.goals()
-    env = _env(episode.spec.task, episode.spec.variation)
-    env.reset(seed=episode.row["seed"])
-    insets = None if goals is None else goals.images.get(look.camera)
-    strips = _strips(episode, env, stored, goals, look) if look.imagined else None
-    last = len(stored["physics"]) - 1
-    for step, state in enumerate(stored["physics"]):
-        picture = Image.fromarray(env.render_state(state, look.camera, look.size))
-        if insets is not None:
-            shown = int(_at(stored.get("agent_goal"), step, 0))
-            _inset(picture, insets[min(shown, len(insets) - 1)], look.size)
-        _caption(picture, episode, stored, step, look.size)
-        _curve(picture, stored.get("agent_energy"), step, look.size)
-        colour = GREY if step < last else GREEN if episode.row["success"] else RED
-        frame = ImageDraw.Draw(picture)
-        frame.rectangle((0, 0, look.size - 1, look.size - 1), outline=colour, width=BORDER)
-        pixels = np.asarray(picture)
-        if strips is not None:
-            pixels = np.concatenate([pixels, strips[min(step, len(strips) - 1)]])
-        yield pixels
+    """Frames (height, width, 3) of an episode, ``FPS`` a second of it.
+
+    Raises:
+        UserError: when its stored states are damaged.
+    """
+    stored, env = episode.load(), episode.env()
+    physics = stored["physics"]
+    still = _Beside(episode, env, stored, look)
+    shots = max(1, round(FPS * env.env_spec.control_period))
+    scene = _scenes(env, physics, look)
+    yield still.frame(next(scene), 0)
+    for step in range(1, len(physics)):
+        for shot in range(shots):
+            yield still.frame(next(scene), step if shot + 1 == shots else step - 1)
 
 
-@lru_cache(maxsize=4)
-def _env(task: str, variation: str) -> Any:
-    return envs.make(task, obs_mode="state", variation=variation).unwrapped
+def _scenes(env: Any, physics: NDArray[np.float64], look: Look) -> Iterator[Image8]:
+    """The scene (size, size, 3) at the first state, then several times on the way to each next."""
+    studio = Studio(env, physics, look.size) if look.camera == "studio" else None
+
+    def picture() -> Image8:
+        return studio.picture() if studio else env.frame(look.camera, look.size)
+
+    with env.showing(physics[0]):
+        yield picture()
+    shots = max(1, round(FPS * env.env_spec.control_period))
+    for before, after in pairwise(physics):
+        for _ in between(env, before, after, shots):
+            yield picture()
+
+
+class _Beside:
+    """Everything of a frame but the scene; it changes with the control step alone."""
+
+    def __init__(
+        self, episode: StoredEpisode, env: Any, stored: dict[str, NDArray[Any]], look: Look
+    ) -> None:
+        self._episode, self._env, self._stored, self._look = episode, env, stored, look
+        self._last = len(stored["physics"]) - 1
+        wanted = look.beside
+        self._goals: GoalSequence | None = episode.goals() if wanted else None
+        self._imagined: list[Image8] = []
+        if look.imagined and wanted and self._goals is not None:
+            self._imagined = imagined(episode, env, stored, self._goals)
+        self._step, self._canvas = -1, Image.new("RGB", (2, 2))
+
+    def frame(self, scene: Image8, step: int) -> Image8:
+        """The whole picture at a control step."""
+        if step != self._step:
+            self._step, self._canvas = step, self._laid_out(step)
+        picture = Image.fromarray(scene)
+        size = self._look.size
+        ImageDraw.Draw(picture).rectangle(
+            (0, 0, size - 1, size - 1), outline=self._colour(step), width=BORDER
+        )
+        canvas = self._canvas.copy()
+        canvas.paste(picture)
+        return np.asarray(canvas)
+
+    def _colour(self, step: int) -> tuple[int, int, int]:
+        if step < self._last:
+            return GREY
+        return GREEN if self._episode.row["success"] else RED
+
+    def _laid_out(self, step: int) -> Image.Image:
+        """The picture without its scene: the caption below it, the panel on the right."""
+        size = self._look.size
+        height = size + max(24, size // 10 // 2 * 2)
+        bar = caption(size, height - size, *self._words(step), self._said(step))
+        side = panel(self._sections(step), size // 4 * 2, height) if self._look.beside else None
+        canvas = Image.new("RGB", (size + (side.width if side else 0), height))
+        canvas.paste(bar, (0, size))
+        if side:
+            canvas.paste(side, (size, 0))
+        return canvas
+
+    def _said(self, step: int) -> tuple[int, int, int]:
+        """The colour of the caption's second line."""
+        return DIM if step < self._last else self._colour(step)
+
+    def _words(self, step: int) -> tuple[str, str]:
+        """Who acts on what, and how far it has come."""
+        row, arm = self._episode.row, self._episode.arm
+        stage = STAGES[int(_at(self._stored.get("stage"), step, 0))]
+        distance = 100 * _at(self._stored.get("distance_m"), step, row["distance_m"])
+        what = f"step {step} of {self._last}   stage: {stage}   {distance:.1f} cm to the goal"
+        if step == self._last:
+            why = REASONS.get(row["failure"], row["failure"]).partition(":")[0]
+            what = "solved" if row["success"] else f"failed: {why}"
+            what += f" at step {step}, {distance:.1f} cm from the goal"
+        return f"{arm.spec.task} ({arm.conditions}), start {row['seed']}: {arm.label}", what
+
+    def _sections(self, step: int) -> list[Pictures | Curve]:
+        """What the panel shows, from top to bottom."""
+        found: list[Pictures | Curve] = []
+        views = self._episode.spec.cameras[:2]
+        if self._goals is not None:
+            shown = min(int(_at(self._stored.get("agent_goal"), step, 0)), len(self._goals) - 1)
+            number = f" {shown + 1} of {len(self._goals)}" if len(self._goals) > 1 else ""
+            images = [self._goals.images[view][shown] for view in views]
+            found.append(Pictures(f"goal picture{number}", images, views))
+        if self._look.cameras:
+            state, size = self._stored["physics"][step], self._episode.spec.image_size
+            images = [self._env.render_state(state, view, size) for view in views]
+            found.append(Pictures("what its cameras see", images, views))
+        for name, heading, scale, colour in (
+            ("distance_m", "distance to the goal: {:.1f} cm", 100.0, AMBER),
+            ("agent_energy", "energy of its plan: {:.3g}", 1.0, None),
+        ):
+            values = self._stored.get(name)
+            if values is not None and len(values):
+                now = scale * _at(values, step, 0.0)
+                extra = {} if colour is None else {"colour": colour}
+                found.append(Curve(heading.format(now), values, step, **extra))
+        if self._imagined:
+            future = self._imagined[min(step, len(self._imagined) - 1)][:4]
+            names = [f"+{ahead + 1}" for ahead in range(len(future))]
+            found.append(Pictures("imagined (nearest real pictures)", future, names))
+        return found
 
 
 def _at(values: NDArray[Any] | None, step: int, default: float) -> float:
@@ -122,87 +192,3 @@ def _at(values: NDArray[Any] | None, step: int, default: float) -> float:
     if values is None or len(values) == 0:
         return default
     return float(values[min(step, len(values) - 1)])
-
-
-def _inset(picture: Image.Image, goal: Image8, size: int) -> None:
-    side = size // 4
-    picture.paste(Image.fromarray(goal).resize((side, side)), (size - side - BORDER, BORDER))
-
-
-def _caption(
-    picture: Image.Image,
-    episode: StoredEpisode,
-    stored: dict[str, NDArray[Any]],
-    step: int,
-    size: int,
-) -> None:
-    """Two lines: who, and how far."""
-    stage = STAGES[int(_at(stored.get("stage"), step, 0))]
-    distance = 100 * _at(stored["distance_m"], step, 0.0)
-    pen = ImageDraw.Draw(picture)
-    pen.rectangle((0, size - 2 * LINE, size, size), fill=(0, 0, 0))
-    pen.text((BORDER + 2, size - 2 * LINE), label(episode.spec), fill=WHITE)
-    text = f"step {step}/{len(stored['physics']) - 1}  {stage}  {distance:.1f} cm"
-    pen.text((BORDER + 2, size - LINE - 2), text, fill=WHITE)
-
-
-def _curve(picture: Image.Image, energy: NDArray[Any] | None, step: int, size: int) -> None:
-    """Energy of the chosen plans up to now, lower left."""
-    if energy is None or len(energy) < 2:
-        return
-    left, bottom, width, height = BORDER + 4, size - 2 * LINE - 6, size // 3, size // 8
-    span = max(1e-9, float(energy.max() - energy.min()))
-    x = left + width * np.arange(len(energy)) / (len(energy) - 1)
-    y = bottom - height * (energy - energy.min()) / span
-    points = [(float(a), float(b)) for a, b in zip(x[: step + 1], y[: step + 1], strict=True)]
-    pen = ImageDraw.Draw(picture)
-    pen.text((left, bottom - height - 12), "energy", fill=WHITE)
-    if len(points) > 1:
-        pen.line(points, fill=BLUE, width=2)
-
-
-@torch.inference_mode()
-def _strips(
-    episode: StoredEpisode,
-    env: Any,
-    stored: dict[str, NDArray[Any]],
-    goals: GoalSequence | None,
-    look: Look,
-) -> list[Image8] | None:
-    """A strip (size / 4, size, 3) for every decision; None for agents that imagine nothing."""
-    if "agent_plan" not in stored or goals is None:
-        return None
-    from experiments.runs.runner import runner
-
-    agent = runner(episode.spec).agent
-    model, views = agent.model, [k.removeprefix("image_") for k in agent.observation_keys[:-2]]
-    frames = {
-        view: np.stack(
-            [env.render_state(s, view, episode.spec.image_size) for s in stored["physics"]]
-            + list(goals.images[view])
-        )
-        for view in views
-    }
-    library = model.encode(frames)  # (T + K, N, D)
-    steps, scale = len(stored["physics"]), np.asarray(env.env_spec.action_scale)
-    proprio, target = (stored[key].astype(np.float64) for key in ("proprio", "target"))
-    relative = relative_action(target[:-1], stored["action"] * scale, proprio[:-1])
-    recording = Recording(library[:steps], proprio, target, stored["action"], relative)
-    strips = []
-    for step, plan in enumerate(stored["agent_plan"]):
-        context = recording.context(step, model.config.context_frames)
-        imagined, _ = model.rollout(context, torch.as_tensor(plan, dtype=torch.float32)[None])
-        distance = (imagined[0][:, None].float() - library[None].float()).abs().mean((-1, -2))
-        nearest = frames[views[0]][distance.argmin(1).cpu().numpy()]  # (H, S, S, 3)
-        strips.append(_strip(nearest, look.size))
-    return strips
-
-
-def _strip(pictures: Image8, size: int) -> Image8:
-    side = size // 4
-    strip = Image.new("RGB", (size, side))
-    pen = ImageDraw.Draw(strip)
-    for number, picture in enumerate(pictures[:4]):
-        strip.paste(Image.fromarray(picture).resize((side, side)), (number * side, 0))
-        pen.text((number * side + 4, 2), f"+{number + 1}", fill=WHITE)
-    return np.asarray(strip)

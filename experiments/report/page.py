@@ -1,7 +1,4 @@
-"""The page of a comparison or sweep: one HTML file, no network, for phones and for the dark, too.
-
-worldsim report runs/compare
-"""
+"""The page of a comparison or sweep: one HTML file, no network, for phones and for the dark."""
 
 from __future__ import annotations
 
@@ -10,39 +7,13 @@ import html
 import json
 import math
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from importlib import resources
 from pathlib import Path
 
-from tyro.conf import Positional
-
 from envs.task import STAGES
-from experiments.report.tables import TIERS, paired_cells
-from experiments.runs.arms import Arm, Comparison, load_arms
-
-
-@dataclass(frozen=True)
-class ReportConfig:
-    """Options of ``worldsim report``.
-
-    Attributes:
-        folder: of a sweep, a comparison or a single run.
-    """
-
-    folder: Positional[str]
-
-
-def main(config: ReportConfig) -> None:
-    """Write tables, figures and page again from what the runs left."""
-    from experiments.report.publish import publish
-
-    folder = Path(config.folder)
-    arms = load_arms(folder)
-    last, command, missing = folder / "results.json", f"worldsim report {folder}", []
-    if last.exists():
-        found = json.loads(last.read_text())
-        command, missing = found["command"], found["missing"]
-    print(publish(folder, arms, missing, command, videos=False))
+from experiments.report.tables import paired_cells
+from experiments.runs.arms import TIERS, Arm, Comparison, groups
 
 
 def page(
@@ -68,9 +39,9 @@ def page(
         "".join(f"<p class='note'>Not run: {html.escape(text)}</p>" for text in missing),
         _pairs(pairs),
         "<h2>Success against time per action</h2><div class='plots'>",
-        *(f"<div><h3>{_title(group)}</h3>{_scatter(group)}</div>" for group in _groups(arms)),
+        *(f"<div><h3>{_title(group)}</h3>{_scatter(group)}</div>" for group in groups(arms)),
         "</div><h2>How far episodes got</h2><div class='plots'>",
-        *(f"<div><h3>{_title(group)}</h3>{_funnels(group)}</div>" for group in _groups(arms)),
+        *(f"<div><h3>{_title(group)}</h3>{_funnels(group)}</div>" for group in groups(arms)),
         "</div>",
         _player(clips) if clips else "",
         _provenance(arms, command),
@@ -90,14 +61,8 @@ def _asset(name: str) -> str:
     return resources.files("experiments.report").joinpath("assets", name).read_text()
 
 
-def _groups(arms: list[Arm]) -> list[list[Arm]]:
-    """Arms by task and goal."""
-    keys = dict.fromkeys((arm.spec.task, arm.spec.goal) for arm in arms)
-    return [[arm for arm in arms if (arm.spec.task, arm.spec.goal) == key] for key in keys]
-
-
 def _title(group: list[Arm]) -> str:
-    return f"{group[0].spec.task} <small>({group[0].spec.goal})</small>"
+    return f"{group[0].spec.task} <small>({html.escape(group[0].conditions)})</small>"
 
 
 def _row(texts: Sequence[str], cell: str = "td") -> str:
@@ -108,7 +73,7 @@ def _success(arms: list[Arm]) -> str:
     """A table a task, agents under their tier."""
     parts = ["<h2>Success</h2>"]
     header = _row(("agent", "success", "", "steps", "ms per action"), "th")
-    for group in _groups(arms):
+    for group in groups(arms):
         rows = []
         for tier, meaning in TIERS.items():
             inside = [arm for arm in group if arm.summary["tier"] == tier]
@@ -157,7 +122,7 @@ def _pairs(pairs: list[Comparison]) -> str:
         return ""
     header = (
         "task",
-        "goal",
+        "conditions",
         "first",
         "second",
         "difference",

@@ -1,18 +1,45 @@
-"""What a finished comparison or sweep leaves for people: tables, figures, videos, the page."""
+"""What a finished comparison or sweep leaves for people: tables, figures, videos, the page.
+
+worldsim report runs/compare
+"""
 
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
+
+from tyro.conf import Positional
 
 from experiments.report.figures import write_figures
 from experiments.report.page import page
 from experiments.report.results import write_tables
 from experiments.report.tables import as_csv, markdown
 from experiments.report.video import render_chosen
-from experiments.runs.arms import Arm, compare_arms
-from experiments.runs.store import write_atomically
+from experiments.runs.arms import Arm, compare_arms, load_arms, named
+from experiments.runs.store import read_json, write_atomically
+
+
+@dataclass(frozen=True)
+class ReportConfig:
+    """Options of ``worldsim report``.
+
+    Attributes:
+        folder: of a sweep, a comparison or a single run.
+    """
+
+    folder: Positional[str]
+
+
+def main(config: ReportConfig) -> None:
+    """Write tables, figures and page again from what the runs left."""
+    folder = Path(config.folder)
+    arms = load_arms(folder)
+    last, command, missing = folder / "results.json", f"worldsim report {folder}", []
+    if last.exists():
+        found = read_json(last, ("command", "missing"))
+        command, missing = found["command"], found["missing"]
+    print(publish(folder, arms, missing, command, videos=False))
 
 
 def publish(
@@ -30,6 +57,7 @@ def publish(
     Returns:
         The tables and where the page is, to print.
     """
+    arms = named(arms)
     pairs = compare_arms(arms)
     table = markdown(arms, pairs, missing)
     write_atomically(folder / "table.md", table + "\n")

@@ -67,9 +67,12 @@ def episode_rows(arm: Arm) -> list[dict[str, Any]]:
     """Episodes with the settings of their run, nested fields as ``outer_inner``."""
     settings = {
         "label": arm.label,
+        "conditions": arm.conditions,
         "cameras": ",".join(arm.spec.cameras),
+        "image_size": arm.spec.image_size,
         "variation": arm.spec.variation,
         "options": json.dumps(arm.spec.options, sort_keys=True),
+        "weights": arm.spec.weights,
     }
     return [_flat(row) | settings for row in arm.rows]
 
@@ -77,7 +80,9 @@ def episode_rows(arm: Arm) -> list[dict[str, Any]]:
 def _flat(row: Mapping[str, Any]) -> dict[str, Any]:
     flat: dict[str, Any] = {}
     for key, value in row.items():
-        if isinstance(value, Mapping):
+        if key == "variation_parameters":  # whatever a variation's factors are called
+            flat[key] = json.dumps(value)
+        elif isinstance(value, Mapping):
             flat |= {f"{key}_{inner}": v for inner, v in value.items()}
         else:
             flat[key] = value

@@ -9,20 +9,26 @@ from typing import Any
 
 from experiments.runs.agent_facts import HEADER as FACTS
 from experiments.runs.agent_facts import cells as fact_cells
-from experiments.runs.arms import Arm, Comparison
+from experiments.runs.arms import TIERS, Arm, Comparison
+from experiments.runs.naming import shared
+from experiments.runs.summaries import odd_failures
 
-TIERS = {
-    "A": "privileged state",
-    "B": "image goal, online RL",
-    "C": "image goal, offline data (expert and random stand beside them)",
-}
-HEADER = ("task", "goal", "agent", "tier", "success", "95 % interval", "steps", "ms per action")
+HEADER = (
+    "task",
+    "conditions",
+    "agent",
+    "tier",
+    "success",
+    "95 % interval",
+    "steps",
+    "ms per action",
+)
 PAIRED_HEADER = (
-    *("task", "goal", "first", "second", "difference", "95 % interval"),
+    *("task", "conditions", "first", "second", "difference", "95 % interval"),
     *("both / only first / only second / neither", "McNemar p (Holm)"),
 )
 CSV_KEYS = (
-    *("task", "goal", "label", "tier", "n", "successes", "success_rate", "wilson_low"),
+    *("task", "conditions", "label", "tier", "n", "successes", "success_rate", "wilson_low"),
     *("wilson_high", "median_steps_to_success", "median_seconds_per_action", "run_key"),
 )
 
@@ -33,7 +39,7 @@ def cells(arm: Arm) -> tuple[str, ...]:
     steps, seconds = summary["median_steps_to_success"], summary["median_seconds_per_action"]
     return (
         arm.spec.task,
-        arm.spec.goal,
+        arm.conditions,
         arm.label,
         summary["tier"],
         f"{summary['successes']}/{summary['n']} = {summary['success_rate']:.0%}",
@@ -47,7 +53,7 @@ def paired_cells(pair: Comparison) -> tuple[str, ...]:
     """One row of the table of pairs as text."""
     p = pair.result
     return (
-        *(pair.task, pair.goal, pair.first, pair.second),
+        *(pair.task, pair.conditions, pair.first, pair.second),
         f"{p.difference:+.0%}",
         f"{p.low:+.0%} to {p.high:+.0%}",
         f"{p.both} / {p.first_only} / {p.second_only} / {p.neither}",
@@ -59,10 +65,16 @@ def markdown(arms: list[Arm], pairs: list[Comparison], missing: list[str]) -> st
     """Results, what agents took to make, and paired tests as Markdown tables."""
     blocks = [
         table(HEADER, [cells(arm) for arm in arms]),
-        "Tiers: A privileged state, B image goal with online RL, C image goal with offline data "
-        "(random stands in C); they are not one ranking.",
+        *([f"All runs: {'; '.join(shared([arm.subject for arm in arms]))}."] if arms else []),
+        "Tiers: " + ", ".join(f"{tier} {meaning}" for tier, meaning in TIERS.items()) + "; they "
+        "are not one ranking. Agents that learnt nothing (expert, random) stand beside them.",
     ]
-    known = [fact_cells(arm.summary) for arm in arms if "made_of" in arm.summary]
+    blocks += [
+        f"{arm.spec.task} ({arm.conditions}), {arm.label}: {clause}."
+        for arm in arms
+        for clause in odd_failures(arm.summary)
+    ]
+    known = [fact_cells(arm.label, arm.summary) for arm in arms if arm.facts]
     if known:
         blocks.append(table(FACTS, known))
     if pairs:
@@ -72,7 +84,9 @@ def markdown(arms: list[Arm], pairs: list[Comparison], missing: list[str]) -> st
 
 def as_csv(arms: list[Arm]) -> str:
     """The result table as CSV."""
-    rows: list[dict[str, Any]] = [{**arm.summary, "label": arm.label} for arm in arms]
+    rows: list[dict[str, Any]] = [
+        arm.summary | {"label": arm.label, "conditions": arm.conditions} for arm in arms
+    ]
     text = io.StringIO()
     writer = csv.DictWriter(text, CSV_KEYS, extrasaction="ignore", lineterminator="\n")
     writer.writeheader()

@@ -1,10 +1,10 @@
 """Videos drawn after the fact from stored simulator states, at any size, from any camera.
 
-    worldsim render runs/compare --size 256
+    worldsim render runs/compare --imagined --cameras
     worldsim render runs/compare --layout side-by-side --seeds 190000,190003
 
 ``single`` makes one file an episode, ``side-by-side`` one a start (all agents on the same seed),
-``grid`` one an agent (up to nine of its episodes). Beside each ``.mp4`` a ``.json`` names it.
+``grid`` one an agent (up to nine of its episodes). A ``.json`` beside each says what it is.
 """
 
 from __future__ import annotations
@@ -12,23 +12,24 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from itertools import zip_longest
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import imageio.v2 as imageio
 import numpy as np
 from tqdm import tqdm
 from tyro.conf import Positional
 
-from experiments.report.frames import Image8, Look, StoredEpisode, draw
-from experiments.runs.arms import Arm, load_arms
+from envs.errors import UserError
+from experiments.report.episodes import StoredEpisode
+from experiments.report.frames import FPS, Image8, Look, draw
+from experiments.runs.arms import Arm, groups, load_arms
+from experiments.runs.choices import output_folder
 from experiments.runs.seeds import parse_seeds
-from experiments.runs.specs import label
-from experiments.runs.store import write_atomically
+from experiments.runs.store import read_json, write_atomically
 
-FPS = 4
 GRID = 9
 LAYOUTS = ("single", "side-by-side", "grid")
 
@@ -44,8 +45,10 @@ class RenderConfig:
         seeds: only these, as first:end or a comma list.
         layout: single, side-by-side or grid.
         size: pixels per side of a scene.
-        camera: left, right or wrist.
-        imagined: add a strip of what a world model imagines.
+        camera: studio (holds arm, object and goal), left, right or wrist.
+        beside: explain the scene in a panel beside it: goal, distance, energy.
+        cameras: show what the agent's own cameras see there, too.
+        imagined: and what a world model imagines.
         gif: write GIFs beside the MP4s.
     """
 
@@ -56,8 +59,10 @@ class RenderConfig:
     outcome: Literal["success", "failure"] | None = None
     seeds: str | None = None
     layout: Literal["single", "side-by-side", "grid"] = "single"
-    size: int = 256
-    camera: Literal["left", "right", "wrist"] = "left"
+    size: int = 512
+    camera: Literal["studio", "left", "right", "wrist"] = "studio"
+    beside: bool = True
+    cameras: bool = False
     imagined: bool = False
     gif: bool = False
 
@@ -66,7 +71,7 @@ def main(config: RenderConfig) -> None:
     """Draw all episodes that pass the filters.
 
     Raises:
-        ValueError: when none does.
+        UserError: when none does.
     """
     seeds = None if config.seeds is None else set(parse_seeds(config.seeds))
     chosen = [
@@ -79,9 +84,11 @@ def main(config: RenderConfig) -> None:
         and (seeds is None or episode.row["seed"] in seeds)
     ]
     if not chosen:
-        raise ValueError(f"{config.folder}: no stored episode passes these filters")
-    out = Path(config.out) if config.out else Path(config.folder) / "videos"
-    look = Look(config.size, config.camera, config.imagined)
+        raise UserError(f"{config.folder}: no stored episode passes these filters")
+    default = f"{config.folder}/videos"
+    out = output_folder(default if config.out is None else config.out)
+    beside = config.beside and config.layout == "single"
+    look = Look(config.size, config.camera, beside, config.cameras, config.imagined)
     for group in tqdm(list(_layout(chosen, config.layout)), desc="render", unit="video"):
         render(group, out, look, config.layout, config.gif)
     print(out)
@@ -92,23 +99,24 @@ def _layout(episodes: list[StoredEpisode], layout: str) -> Iterator[list[StoredE
     if layout == "single":
         yield from ([episode] for episode in episodes)
         return
-    groups: dict[tuple[str, ...], list[StoredEpisode]] = {}
+    shared: dict[tuple[str, ...], list[StoredEpisode]] = {}
     for episode in episodes:
-        by = str(episode.row["seed"]) if layout == "side-by-side" else label(episode.spec)
-        groups.setdefault((episode.spec.task, episode.spec.goal, by), []).append(episode)
-    yield from (group if layout == "side-by-side" else group[:GRID] for group in groups.values())
+        by = str(episode.row["seed"]) if layout == "side-by-side" else episode.arm.label
+        shared.setdefault((episode.spec.task, episode.arm.conditions, by), []).append(episode)
+    yield from (group if layout == "side-by-side" else group[:GRID] for group in shared.values())
 
 
 def render_chosen(arms: list[Arm], out: Path) -> None:
-    """One success and one failure of every run, and all runs on the starts that tell most."""
-    chosen: dict[Path, StoredEpisode] = {}
-    for arm in arms:
-        seeds = telling_seeds([a for a in arms if a.spec.task == arm.spec.task])
-        stored = StoredEpisode.all_of(arm)
-        for outcome in ("success", "failure"):
-            chosen |= {e.states: e for e in [e for e in stored if e.outcome == outcome][:1]}
-        chosen |= {e.states: e for e in stored if e.row["seed"] in seeds}
-    for episode in tqdm(list(chosen.values()), desc="videos", unit="video"):
+    """All runs on the starts that tell most, and a failure of every run that has one."""
+    chosen: list[StoredEpisode] = []
+    for group in groups(arms):
+        seeds = telling_seeds(group)
+        for stored in map(StoredEpisode.all_of, group):
+            mine = [episode for episode in stored if episode.row["seed"] in seeds]
+            if all(episode.row["success"] for episode in mine):
+                mine += [episode for episode in stored if not episode.row["success"]][:1]
+            chosen += mine
+    for episode in tqdm(chosen, desc="videos", unit="video"):
         render([episode], out, Look(imagined=True))
 
 
@@ -130,34 +138,52 @@ def render(
     gif: bool = False,
 ) -> Path:
     """Draw one video, unless it is there already; returns the file."""
-    path = out / (_name(episodes, layout) + ".mp4")
-    if not path.exists() or (gif and not path.with_suffix(".gif").exists()):
+    path = out / (_name(episodes, look, layout) + ".mp4")
+    note = _note(episodes, look, layout)
+    if not _is_there(path, note) or (gif and not path.with_suffix(".gif").exists()):
         out.mkdir(parents=True, exist_ok=True)
-        first, frames = episodes[0], tile([draw(episode, look) for episode in episodes])
+        frames = tile([draw(episode, look) for episode in episodes])
         if gif:
             frames = list(frames)
             imageio.mimwrite(path.with_suffix(".gif"), frames, duration=1000 / FPS, loop=0)
         write_video(path, frames)
-        note = {
-            "task": first.spec.task,
-            "goal": first.spec.goal,
-            "agent": label(first.spec) if layout != "side-by-side" else "all",
-            "seed": first.row["seed"],
-            "outcome": first.outcome if layout == "single" else layout,
-        }
         write_atomically(path.with_suffix(".json"), json.dumps(note) + "\n")
     return path
 
 
-def _name(episodes: Sequence[StoredEpisode], layout: str) -> str:
-    """``task_agent_seed_outcome``, with the goal's protocol where it is not the usual one."""
+def _note(episodes: Sequence[StoredEpisode], look: Look, layout: str) -> dict[str, Any]:
+    """What a video shows. Two videos with equal notes are the same."""
     first = episodes[0]
-    task = first.spec.task + ("" if first.spec.goal == "subgoals" else f"-{first.spec.goal}")
-    who, seed, what = label(first.spec), str(first.row["seed"]), first.outcome
+    return {
+        "task": first.spec.task,
+        "conditions": first.arm.conditions,
+        "agent": "all" if layout == "side-by-side" else first.arm.label,
+        "seed": first.row["seed"],
+        "outcome": first.outcome if layout == "single" else layout,
+        "runs": [[episode.arm.folder.name, episode.spec.key] for episode in episodes],
+        "look": asdict(look),
+    }
+
+
+def _is_there(path: Path, note: dict[str, Any]) -> bool:
+    """Whether this very video was drawn before: a name may have been another arm's then."""
+    beside = path.with_suffix(".json")
+    return path.exists() and beside.exists() and read_json(beside) == note
+
+
+def _name(episodes: Sequence[StoredEpisode], look: Look, layout: str) -> str:
+    """``task_conditions_agent_seed_outcome_camera``; the usual conditions and camera go unsaid."""
+    first = episodes[0]
+    who, seed, what = first.arm.label, str(first.row["seed"]), first.outcome
     if layout != "single":
         who, seed = ("all", seed) if layout == "side-by-side" else (who, "all")
         what = layout
-    return "_".join((task, re.sub(r"[^A-Za-z0-9.=-]+", "-", who), seed, what))
+    usual = (first.arm.conditions == "subgoals", look.camera == Look.camera)
+    parts = (
+        *(first.spec.task, *(() if usual[0] else (first.arm.conditions,)), who, seed, what),
+        *(() if usual[1] else (look.camera,)),
+    )
+    return "_".join(re.sub(r"[^A-Za-z0-9.=+-]+", "-", part).strip("-") for part in parts)
 
 
 def tile(clips: Sequence[Iterable[Image8]]) -> Iterator[Image8]:
@@ -180,15 +206,16 @@ def write_video(path: Path, frames: Iterable[Image8]) -> None:
         temporary,
         fps=FPS,
         codec="libx264",
+        quality=None,  # by -crf instead
         pixelformat="yuv420p",
         macro_block_size=2,
-        output_params=["-preset", "veryfast"],
+        output_params=["-preset", "veryfast", "-crf", "28"],
     ) as writer:
         frame: Image8 | None = None
         for frame in frames:
             writer.append_data(frame)
         if frame is None:
-            raise ValueError(f"{path}: a video needs at least one frame")
+            raise UserError(f"{path}: a video needs at least one frame")
         for _ in range(FPS):
             writer.append_data(frame)
     temporary.replace(path)

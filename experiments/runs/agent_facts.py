@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from agents.base import Agent, Training
-from experiments.runs.store import RunSpec
+from experiments.runs.spec import RunSpec
+from experiments.runs.store import read_json
 from worldsim.checkpoint import SHIPPED
 
 HEADER = (
@@ -24,7 +24,10 @@ def made_of(agent: Agent, spec: RunSpec) -> dict[str, Any]:
         training = _of_world_model(agent, spec)
     pictures = any(key.startswith("image_") for key in agent.observation_keys)
     goal = "pictures" if pictures else "coordinates" if agent.observation_keys else "none"
-    return {"inputs": list(agent.observation_keys), "goal": goal, **asdict(training)}
+    found = {"inputs": list(agent.observation_keys), "goal": goal, **asdict(training)}
+    model = getattr(agent, "model", None)
+    recipe = getattr(getattr(model, "config", None), "recipe", None)
+    return found if recipe is None else found | {"recipe": recipe}
 
 
 def _of_world_model(agent: Agent, spec: RunSpec) -> Training:
@@ -34,21 +37,21 @@ def _of_world_model(agent: Agent, spec: RunSpec) -> Training:
         return Training(spec.agent, 0)
     name = str(spec.options.get("model", "tiny"))
     cards = (place / "card.json" for place in (SHIPPED / name, Path(name)))
-    card = next((json.loads(path.read_text()) for path in cards if path.exists()), {})
+    card = next((read_json(path) for path in cards if path.exists()), {})
     return Training(
-        label=f"{spec.agent} ({model.config.recipe})",
+        label=spec.agent,
         parameters=sum(p.numel() for p in model.parameters()),
         offline_frames=int(card.get("frames", 0)),
-        minutes=card.get("minutes_in_this_run"),
+        minutes=card.get("minutes"),
     )
 
 
-def cells(summary: dict[str, Any]) -> tuple[str, ...]:
+def cells(label: str, summary: dict[str, Any]) -> tuple[str, ...]:
     """One row of the table ``HEADER`` as text."""
     facts = summary["made_of"]
     return (
         summary["task"],
-        facts["label"],
+        label,
         summary["tier"],
         ", ".join(facts["inputs"]) or "nothing",
         facts["goal"],

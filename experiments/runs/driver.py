@@ -15,7 +15,8 @@ from tqdm import tqdm
 
 from experiments.runs.executors import Executor
 from experiments.runs.runner import Done, Work, work_off
-from experiments.runs.store import RunSpec, RunStore
+from experiments.runs.spec import RunSpec
+from experiments.runs.store import RunStore
 
 ATTEMPTS = 4
 """Rounds: after that an episode that killed its worker every time is given up."""

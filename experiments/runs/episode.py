@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agents.base import Agent
+from envs.errors import PhysicsError, UserError
 from envs.goals import GoalSequence
 from envs.task import STAGES
 
@@ -39,42 +40,47 @@ def run_episode(
 
     The env is seeded with ``seed`` itself; the agent's generator is a child stream of the same
     seed, so an outcome depends on nothing that ran before. Where the expert could not make the
-    goal (``goals`` is None) the seed is a failure for everyone.
+    goal (``goals`` is None) the seed is a failure for everyone, and where the simulation diverges
+    the episode ends as one; the row's ``failure`` says so.
 
     Raises:
-        ValueError: when the agent's action is not seven finite numbers.
+        UserError: when the agent's action is not seven finite numbers.
     """
     started = time.perf_counter()
     _, agent_stream, _ = np.random.SeedSequence(seed).spawn(3)
     observation, info = env.reset(seed=seed)
     base: Any = env.unwrapped
-    state_hash = info["initial_state_hash"]
+    first = {"seed": seed, "initial_state_hash": info["initial_state_hash"]}
+    if info.get("variation"):
+        first["variation_parameters"] = info["variation"]
     physics = [base.physics_state()]
-    if goals is None:
-        row = _row(seed, state_hash, info, 0, [], np.zeros((1, 3)), "goal_failed")
-        row["seconds"] = round(time.perf_counter() - started, 4)
-        return EpisodeResult(row, np.stack(physics), {})
-    agent.reset(goals, np.random.default_rng(agent_stream))
     tool = [np.asarray(observation["proprio"][:3], dtype=np.float64)]
     traces: dict[str, list[Any]] = {}
     _trace(traces, observation, info)
     seconds: list[float] = []
-    truncated = False
-    while not truncated and not info["is_success"]:
+    failure, error = ("goal_failed", "") if goals is None else ("", "")
+    if goals is not None:
+        agent.reset(goals, np.random.default_rng(agent_stream))
+    while not failure and not info["is_success"]:
         seen = {key: observation[key] for key in agent.observation_keys}
         start = time.perf_counter()
         action = agent.act(seen)
         seconds.append(time.perf_counter() - start)
         checked = _checked(action, agent)
-        observation, _, _, truncated, info = env.step(checked)
+        try:
+            observation, _, _, truncated, info = env.step(checked)
+        except PhysicsError as diverged:
+            failure, error = "physics_error", str(diverged)
+            break
         traces.setdefault("action", []).append(checked)
         physics.append(base.physics_state())
         tool.append(np.asarray(observation["proprio"][:3], dtype=np.float64))
         for key, value in _diagnostics(agent).items():
             traces.setdefault(f"agent_{key}", []).append(value)
         _trace(traces, observation, info)
-    failure = "" if info["is_success"] else "timeout"
-    row = _row(seed, state_hash, info, len(seconds), seconds, np.stack(tool), failure)
+        failure = "timeout" if truncated and not info["is_success"] else ""
+    row = first | _outcome(info, failure, seconds, np.stack(tool))
+    row |= {"error": error} if error else {}
     row["seconds"] = round(time.perf_counter() - started, 4)
     return EpisodeResult(row, np.stack(physics), {k: np.array(v) for k, v in traces.items()})
 
@@ -82,7 +88,7 @@ def run_episode(
 def _checked(action: Any, agent: Agent) -> NDArray[np.float32]:
     array = np.asarray(action, dtype=np.float32)
     if array.shape != (7,) or not np.isfinite(array).all():
-        raise ValueError(
+        raise UserError(
             f"{type(agent).__name__} returned the action {action!r}: "
             "allowed are seven finite numbers in [-1, 1]"
         )
@@ -101,25 +107,26 @@ def _diagnostics(agent: Agent) -> Mapping[str, Any]:
     return report() if report is not None else {}
 
 
-def _row(
-    seed: int,
-    state_hash: str,
-    info: Mapping[str, Any],
-    steps: int,
-    seconds: list[float],
-    tool: NDArray[np.float64],
-    failure: str,
+def _outcome(
+    info: Mapping[str, Any], failure: str, seconds: list[float], tool: NDArray[np.float64]
 ) -> dict[str, Any]:
+    """What an episode came to.
+
+    Args:
+        info: of the last state that means something.
+        failure: why it ended, or "".
+        seconds: that the agent took, action by action.
+        tool: (T, 3) where the gripper was.
+    """
     moves = np.diff(tool, axis=0)
     return {
-        "seed": seed,
         "success": bool(info["is_success"]) and failure == "",
         "stage": info["stage"],
-        "steps": steps,
+        "steps": len(seconds),
         "failure": failure,
         "distance_m": round(float(info["distance_m"]), 5),
-        "within_4cm": bool(info.get("within_4cm", info["is_success"])),
-        "initial_state_hash": state_hash,
+        "within_4cm": failure in ("", "timeout")
+        and bool(info.get("within_4cm", info["is_success"])),
         "seconds_per_action": round(float(np.median(seconds)), 5) if seconds else None,
         "path_length_m": round(float(np.linalg.norm(moves, axis=1).sum()), 4),
     }

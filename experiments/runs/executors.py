@@ -22,6 +22,8 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
+from envs.errors import UserError
+
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
@@ -58,7 +60,7 @@ def make_executor(
         ValueError: for another name, no worker, or a package that is not installed.
     """
     if workers < 1 or threads < 1:
-        raise ValueError(f"workers and threads must be at least 1, got {workers}, {threads}")
+        raise UserError(f"workers and threads must be at least 1, got {workers}, {threads}")
     if name == "process" or (name == "local" and workers == 1):
         return InProcess()
     if name == "local":
@@ -67,7 +69,7 @@ def make_executor(
         return RayCluster(workers, threads, address)
     if name == "slurm":
         return Slurm(workers, threads, folder / "jobs", parameters=slurm or {})
-    raise ValueError(f"unknown executor {name!r}: allowed are {', '.join(NAMES)}")
+    raise UserError(f"unknown executor {name!r}: allowed are {', '.join(NAMES)}")
 
 
 class InProcess:
@@ -214,4 +216,4 @@ def _needs(package: str) -> Any:
     try:
         return import_module(package)
     except ImportError as error:
-        raise ValueError(f"{package} is not installed: pip install 'worldsim[sweep]'") from error
+        raise UserError(f"{package} is not installed: pip install 'worldsim[sweep]'") from error

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import traceback
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -10,10 +11,12 @@ import numpy as np
 
 import envs
 from agents.base import Tier
+from envs.errors import PhysicsError, UserError
 from envs.goals import make_goals
 from experiments.runs.agent_facts import made_of
 from experiments.runs.episode import EpisodeResult, run_episode
-from experiments.runs.store import RunSpec, RunStore
+from experiments.runs.spec import RunSpec
+from experiments.runs.store import RunStore, write_atomically
 
 PROBE_SEED = 190_999
 
@@ -44,7 +47,14 @@ class Done:
 
 @dataclass
 class Runner:
-    """Environment and agent of one spec, made once and used for many seeds."""
+    """Environment and agent of one spec, made once and used for many seeds.
+
+    Its ``spec`` names the agent's weights, whether the one it was given did or not.
+
+    Raises:
+        UserError: when there is no such agent, it does not fit the task, or its weights are not
+            those that the spec names.
+    """
 
     spec: RunSpec
     tier: Tier = field(init=False)
@@ -61,6 +71,7 @@ class Runner:
         }
         probe = envs.make(spec.task, obs_mode="state", **self._env_options)
         self.agent = _make_agent(spec, probe.unwrapped.env_spec)  # type: ignore[attr-defined]
+        self.spec = spec = _with_weights(spec, getattr(self.agent, "weights_digest", None))
         self.tier = self.agent.tier
         self.made_of = made_of(self.agent, spec)
         keys = self.agent.observation_keys
@@ -72,7 +83,10 @@ class Runner:
     def __call__(self, seed: int) -> EpisodeResult:
         """Run one episode."""
         _limit_threads(self.spec.threads)
-        goals = make_goals(self.spec.task, seed, self.spec.goal, **self._env_options)
+        try:
+            goals = make_goals(self.spec.task, seed, self.spec.goal, **self._env_options)
+        except PhysicsError:  # of the expert's own attempt: there is nothing to photograph
+            goals = None
         return run_episode(self._env, self.agent, seed, goals)
 
     @property
@@ -99,16 +113,28 @@ _BROKEN: dict[str, str] = {}
 
 
 def runner(spec: RunSpec) -> Runner:
-    """This process's runner of a spec.
+    """This process's runner of a spec; a spec without its weights' digest is looked at anew.
 
     Raises:
-        ValueError: when there is no such agent, or it does not fit the task.
+        UserError: as ``Runner`` does.
     """
-    if spec.key not in _RUNNERS:
-        while len(_RUNNERS) >= _KEPT:
-            del _RUNNERS[next(iter(_RUNNERS))]
-        _RUNNERS[spec.key] = Runner(spec)
-    return _RUNNERS[spec.key]
+    if spec.key in _RUNNERS:
+        return _RUNNERS[spec.key]
+    while len(_RUNNERS) >= _KEPT:
+        del _RUNNERS[next(iter(_RUNNERS))]
+    made = Runner(spec)
+    _RUNNERS[made.spec.key] = made
+    return made
+
+
+def _with_weights(spec: RunSpec, digest: str | None) -> RunSpec:
+    """The spec with the digest of the weights that are there."""
+    if spec.weights not in (None, digest):
+        raise UserError(
+            f"the weights of {spec.agent} are {digest}, but the run is of {spec.weights}: they "
+            "were replaced meanwhile, or another machine has others"
+        )
+    return replace(spec, weights=digest)
 
 
 def work_off(work: Work) -> Done:
@@ -118,8 +144,13 @@ def work_off(work: Work) -> Done:
     try:
         found = runner(work.spec)
         result = found(work.seed)
+    except UserError as error:
+        _BROKEN[work.spec.key] = str(error)
     except Exception as error:  # noqa: BLE001 - one broken agent must not end a sweep of many
-        _BROKEN[work.spec.key] = f"{type(error).__name__}: {error}"
+        place = work.folder / "error.txt"
+        write_atomically(place, traceback.format_exc())
+        _BROKEN[work.spec.key] = f"{type(error).__name__}: {error} (traceback in {place})"
+    if work.spec.key in _BROKEN:
         return Done(work, error=_BROKEN[work.spec.key])
     RunStore(work.folder, work.spec).append(result, found.tier.name)
     return Done(work, success=result.row["success"])

@@ -16,6 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
+from envs.errors import UserError
+
 
 def wilson(successes: int, n: int, confidence: float = 0.95) -> tuple[float, float]:
     """Wilson score interval of a rate.
@@ -24,7 +26,7 @@ def wilson(successes: int, n: int, confidence: float = 0.95) -> tuple[float, flo
         ValueError: when successes do not lie in 0..n or n is not positive.
     """
     if n <= 0 or not 0 <= successes <= n:
-        raise ValueError(f"{successes} successes of {n} are not a rate")
+        raise UserError(f"{successes} successes of {n} are not a rate")
     z = float(stats.norm.ppf(0.5 + confidence / 2))
     p = successes / n
     centre = (p + z * z / (2 * n)) / (1 + z * z / n)
@@ -70,7 +72,7 @@ def paired(first: Sequence[bool], second: Sequence[bool], confidence: float = 0.
         ValueError: when the arms differ in length or are empty.
     """
     if len(first) != len(second) or not first:
-        raise ValueError(f"arms of {len(first)} and {len(second)} episodes cannot be paired")
+        raise UserError(f"arms of {len(first)} and {len(second)} episodes cannot be paired")
     a, b = np.asarray(first, dtype=bool), np.asarray(second, dtype=bool)
     table = [int(x.sum()) for x in (a & b, a & ~b, ~a & b, ~a & ~b)]
     low, high = newcombe(*table, confidence=confidence)
@@ -151,7 +153,7 @@ def stratified_bootstrap(
     """
     scores = np.asarray(scores, dtype=np.float64)
     if scores.ndim != 2 or scores.size == 0:
-        raise ValueError(f"scores of shape {scores.shape}: (runs, tasks) are needed")
+        raise UserError(f"scores of shape {scores.shape}: (runs, tasks) are needed")
     rng, tasks = np.random.default_rng(seed), np.arange(scores.shape[1])
     drawn = [
         statistic(scores[rng.integers(len(scores), size=scores.shape), tasks])

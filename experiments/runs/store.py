@@ -14,68 +14,44 @@ into place. The fields of a line are in docs/results.md.
 from __future__ import annotations
 
 import fcntl
-import hashlib
 import json
 import os
 import time
-from dataclasses import asdict, dataclass, field, fields
+from collections.abc import Iterable
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from envs.errors import UserError
 from experiments.runs.episode import EpisodeResult
-from experiments.runs.statistics import wilson
+from experiments.runs.spec import RunSpec
+from experiments.runs.summaries import SCHEMA_VERSION, summarise
 from experiments.runs.versions import hardware, versions
 
-SCHEMA_VERSION = 2
 EPISODES = "episodes.jsonl"
 
 
-@dataclass(frozen=True)
-class RunSpec:
-    """One agent on one task; everything an outcome may depend on, and nothing else.
+NEEDED = frozenset(
+    (
+        *("seed", "initial_state_hash", "success", "stage", "steps", "failure", "distance_m"),
+        *("within_4cm", "seconds_per_action", "tier", "versions"),
+    )
+)
+"""Fields that every episode has, whatever version wrote it."""
 
-    Attributes:
-        agent, task, goal: names.
-        cameras, image_size, variation: of the environment.
-        threads: of the numerical libraries.
-        options: of the agent.
-    """
 
-    agent: str
-    task: str
-    goal: str = "subgoals"
-    cameras: tuple[str, ...] = ("left", "wrist")
-    image_size: int = 128
-    variation: str = "default"
-    threads: int = 1
-    options: dict[str, Any] = field(default_factory=dict)
-
-    def canonical(self) -> str:
-        """JSON with sorted keys."""
-        return json.dumps(asdict(self), sort_keys=True)
-
-    @property
-    def key(self) -> str:
-        """SHA-256 of the canonical form; the code's version is recorded, not hashed."""
-        return hashlib.sha256(self.canonical().encode()).hexdigest()
-
-    @classmethod
-    def read(cls, folder: Path) -> RunSpec:
-        """What a folder holds.
-
-        Raises:
-            ValueError: when it holds no run of ours.
-        """
-        path = folder / "spec.json"
-        try:
-            raw = json.loads(path.read_text())
-            names = {field.name for field in fields(cls)}
-            values = {name: value for name, value in raw.items() if name in names}
-            return cls(**values | {"cameras": tuple(raw["cameras"])})
-        except (OSError, ValueError, TypeError, KeyError) as error:
-            raise ValueError(f"{folder} holds no run: {path} is missing or foreign") from error
+def _difference(found: RunSpec, spec: RunSpec) -> str:
+    """Why episodes of a spec must not join those that are found."""
+    if replace(found, weights=spec.weights).key != spec.key:
+        return (
+            f"another run ({found.agent} on {found.task}, goal {found.goal}, or other options or "
+            "cameras)"
+        )
+    if found.weights is None:
+        return f"episodes of {found.agent} that do not say of which weights, and cannot go on"
+    return f"episodes of other weights of {found.agent} ({found.weights}, these are {spec.weights})"
 
 
 def write_atomically(path: Path, data: str | bytes) -> None:
@@ -87,6 +63,22 @@ def write_atomically(path: Path, data: str | bytes) -> None:
     else:
         temporary.write_bytes(data)
     os.replace(temporary, path)
+
+
+def read_json(path: Path, needed: Iterable[str] = ()) -> dict[str, Any]:
+    """What a JSON file of ours says.
+
+    Raises:
+        UserError: naming the file, when it is missing or damaged or lacks what is needed.
+    """
+    try:
+        found = json.loads(path.read_text())
+        missing = [name for name in needed if name not in found]
+    except (OSError, ValueError, TypeError) as error:
+        raise UserError(f"{path} is missing or damaged: {error}") from error
+    if missing or not isinstance(found, dict):
+        raise UserError(f"{path} is damaged: it lacks {', '.join(missing) or 'named entries'}")
+    return found
 
 
 def append_line(path: Path, line: str) -> None:
@@ -108,7 +100,7 @@ def read_rows(folder: Path) -> list[dict[str, Any]]:
     """Finished episodes of a run's folder by seed; the first line of a seed counts.
 
     Raises:
-        ValueError: when a whole line is not what a run wrote.
+        UserError: when a whole line is not what a run wrote.
     """
     path = folder / EPISODES
     whole = path.read_bytes().rpartition(b"\n")[0] if path.exists() else b""
@@ -116,17 +108,33 @@ def read_rows(folder: Path) -> list[dict[str, Any]]:
     for number, line in enumerate(whole.splitlines(), start=1):
         try:
             row = json.loads(line)
-            rows.setdefault(int(row["seed"]), row)
-        except (ValueError, TypeError, KeyError) as error:
-            raise ValueError(f"{path}, line {number} is not an episode of ours") from error
+            missing = NEEDED - row.keys()
+        except (ValueError, AttributeError) as error:
+            raise UserError(f"{path}, line {number} is not an episode of ours") from error
+        if missing:
+            raise UserError(f"{path}, line {number} lacks {', '.join(sorted(missing))}")
+        rows.setdefault(row["seed"], row)
     return [rows[seed] for seed in sorted(rows)]
+
+
+def check_run_folder(folder: Path) -> None:
+    """Refuse a folder that holds something else than one run.
+
+    Raises:
+        UserError: naming it.
+    """
+    if folder.exists() and any(folder.iterdir()) and not (folder / "spec.json").exists():
+        raise UserError(
+            f"{folder} holds something else than the episodes of one agent on one task: choose "
+            "another folder"
+        )
 
 
 class RunStore:
     """The folder of one run.
 
     Raises:
-        ValueError: when the folder holds another run.
+        UserError: when the folder holds another run, or one of other weights.
     """
 
     def __init__(self, folder: Path, spec: RunSpec) -> None:
@@ -135,12 +143,9 @@ class RunStore:
         path = folder / "spec.json"
         text = json.dumps({"schema_version": SCHEMA_VERSION, "key": spec.key, **asdict(spec)})
         if path.exists():
-            found = json.loads(path.read_text())
-            if found.get("key") != spec.key:
-                raise ValueError(
-                    f"{folder} holds another run ({found.get('agent')} on {found.get('task')}, "
-                    f"goal {found.get('goal')}, or other options): choose another folder"
-                )
+            found = RunSpec.read(folder)
+            if found.key != spec.key:
+                raise UserError(f"{folder} holds {_difference(found, spec)}: choose another folder")
         else:
             write_atomically(path, text + "\n")
 
@@ -187,39 +192,3 @@ class RunStore:
         summary = summarise(self.spec, rows) | (facts or {})
         write_atomically(self.folder / "summary.json", json.dumps(summary, indent=1) + "\n")
         return summary
-
-
-def summarise(spec: RunSpec, rows: list[dict[str, Any]]) -> dict[str, Any]:
-    """Rates, interval and medians of one run."""
-    if not rows:
-        raise ValueError("no finished episode to summarise")
-    successes = sum(row["success"] for row in rows)
-    low, high = wilson(successes, len(rows))
-    times = [row["seconds_per_action"] for row in rows if row["seconds_per_action"] is not None]
-    solved = [row["steps"] for row in rows if row["success"]]
-    stages = [row["stage"] for row in rows]
-    return {
-        "schema_version": SCHEMA_VERSION,
-        "agent": spec.agent,
-        "task": spec.task,
-        "goal": spec.goal,
-        "tier": rows[0]["tier"],
-        "cameras": list(spec.cameras),
-        "n": len(rows),
-        "successes": successes,
-        "success_rate": successes / len(rows),
-        "wilson_low": low,
-        "wilson_high": high,
-        "within_4cm_rate": sum(row["within_4cm"] for row in rows) / len(rows),
-        "median_distance_m": float(np.median([row["distance_m"] for row in rows])),
-        "median_steps_to_success": float(np.median(solved)) if solved else None,
-        "median_seconds_per_action": float(np.median(times)) if times else None,
-        "stages": {stage: stages.count(stage) for stage in sorted(set(stages))},
-        "failures": sorted({row["failure"] for row in rows if row["failure"]}),
-        "threads": spec.threads,
-        "seeds": [rows[0]["seed"], rows[-1]["seed"] + 1],
-        "run_key": spec.key,
-        "options": spec.options,
-        "git_commits": sorted({row["versions"].get("git_commit", "unknown") for row in rows}),
-        "versions": rows[-1]["versions"],
-    }

@@ -8,7 +8,7 @@ search: {samples: [32, 64]}       # the search's settings, by CEMConfig's names
 energy: {trust: 0.5}              # the energy's, by CostConfig's names
 tasks: [reach, grasp]
 goals: [subgoals]                     # subgoals, dense, final
-seeds: 200000:200050
+seeds: 201000:201050
 cameras: [left, wrist]
 variation: default
 threads: 1
@@ -25,10 +25,11 @@ from typing import Any
 
 import yaml
 
+from envs.errors import UserError
 from envs.spec import check_choice
-from experiments.runs.seeds import RANGES, parse_seeds
-from experiments.runs.specs import OPTIONS, checked_spec
-from experiments.runs.store import RunSpec
+from experiments.runs.choices import OPTIONS, checked_spec
+from experiments.runs.seeds import check_purpose, parse_seeds
+from experiments.runs.spec import RunSpec
 
 DEFAULTS: dict[str, Any] = {
     "agents": [],
@@ -39,7 +40,7 @@ DEFAULTS: dict[str, Any] = {
     "variation": "default",
     "threads": 1,
 }
-_NOT_FOR_RESULTS = ("training", "development")
+_NOT_FOR_RESULTS = ("training", "development", "reserved")
 
 
 @dataclass(frozen=True)
@@ -56,7 +57,7 @@ def read_plan(path: Path, overrides: tuple[str, ...] = (), force: bool = False) 
     Args:
         path: of the YAML file.
         overrides: ``KEY=VALUE`` in YAML, in place of the file's.
-        force: allow training and development seeds.
+        force: allow seeds that are not for results: training, development, reserved.
 
     Raises:
         ValueError: for an unknown key, an impossible choice, an empty product, a run that appears
@@ -66,15 +67,15 @@ def read_plan(path: Path, overrides: tuple[str, ...] = (), force: bool = False) 
     for text in overrides:
         key, equals, value = text.partition("=")
         if not equals:
-            raise ValueError(f"override {text!r}: KEY=VALUE is needed, as in tasks=[reach]")
+            raise UserError(f"override {text!r}: KEY=VALUE is needed, as in tasks=[reach]")
         check_choice("key", key, tuple(DEFAULTS))
         values[key] = yaml.load(value, _Loader)
     seeds = _seeds(values["seeds"], force)
     specs = tuple(_specs(values))
     if not specs:
-        raise ValueError(f"{path}: nothing to run, agents, tasks or goals are empty")
+        raise UserError(f"{path}: nothing to run, agents, tasks or goals are empty")
     if len({spec.key for spec in specs}) < len(specs):
-        raise ValueError(f"{path}: the same run appears twice")
+        raise UserError(f"{path}: the same run appears twice")
     return Plan(specs, seeds)
 
 
@@ -97,14 +98,16 @@ def _load(path: Path) -> Any:
     try:
         return yaml.load(path.read_text(), _Loader)
     except OSError as error:
-        raise ValueError(f"{path}: no such sweep file can be read ({error.strerror})") from error
+        raise UserError(f"{path}: no such sweep file can be read ({error.strerror})") from error
+    except UnicodeDecodeError as error:
+        raise UserError(f"{path} is not YAML: it is no text") from error
     except yaml.YAMLError as error:
-        raise ValueError(f"{path} is not YAML: {' '.join(str(error).split())}") from error
+        raise UserError(f"{path} is not YAML: {' '.join(str(error).split())}") from error
 
 
 def _mapping(path: Path, found: Any) -> dict[str, Any]:
     if not isinstance(found, dict):
-        raise ValueError(f"{path}: keys are needed, allowed are {', '.join(DEFAULTS)}")
+        raise UserError(f"{path}: keys are needed, allowed are {', '.join(DEFAULTS)}")
     for key in found:
         check_choice("key", key, tuple(DEFAULTS))
     return found
@@ -114,13 +117,8 @@ def _seeds(text: Any, force: bool) -> tuple[int, ...]:
     if isinstance(text, list):
         text = ",".join(map(str, text))
     seeds = parse_seeds(str(text))
-    for name in _NOT_FOR_RESULTS:
-        if not force and any(seed in RANGES[name] for seed in seeds):
-            reported = RANGES["reported"]
-            raise ValueError(
-                f"seeds {text} overlap the {name} seeds ({RANGES[name][0]} to {RANGES[name][-1]}): "
-                f"results come from {reported[0]} to {reported[-1]}; --force runs them all the same"
-            )
+    if not force:
+        check_purpose(seeds, _NOT_FOR_RESULTS)
     return seeds
 
 
@@ -140,7 +138,7 @@ def _agents(entry: Any) -> Iterator[tuple[str, dict[str, Any]]]:
         yield entry, {}
         return
     if not isinstance(entry, dict) or not isinstance(entry.get("agent"), str):
-        raise ValueError(f"agent {entry!r}: a name is needed, or 'agent: NAME' with its options")
+        raise UserError(f"agent {entry!r}: a name is needed, or 'agent: NAME' with its options")
     options = {key: value for key, value in entry.items() if key != "agent"}
     for key in options:
         check_choice("option", key, tuple(OPTIONS))

@@ -16,6 +16,7 @@ from pathlib import Path
 
 import torch
 
+from envs.errors import UserError
 from experiments.runs.store import write_atomically
 from experiments.runs.versions import versions
 from experiments.train.trainings import episodes_of
@@ -87,9 +88,9 @@ def main(config: EncoderTraining) -> None:
     torch.set_num_threads(config.threads)
     out = Path(config.out)
     if config.steps < 1:
-        raise ValueError(f"steps {config.steps}: at least 1 is needed")
+        raise UserError(f"steps {config.steps}: at least 1 is needed")
     if (out / "config.json").exists() and not (out / "pretrain.pt").exists():
-        raise ValueError(f"{out} holds another model: choose another folder")
+        raise UserError(f"{out} holds another model: choose another folder")
     data = TrajectoryDataset(config.data)
     encoder, predictor = build(config)
     arrays = load_arrays(data, config.image_size, episodes_of(data))

@@ -17,6 +17,7 @@ import torch
 
 from agents.checkpoint import save_agent
 from agents.gc_bc import ALGORITHM, FILE
+from envs.errors import UserError
 from experiments.runs.versions import versions
 from experiments.train.trainings import check_demonstrators, claim, data_card, episodes_of
 from experiments.train.world_model import load_arrays, readable_size
@@ -67,7 +68,7 @@ def main(config: GcBcTraining) -> None:
     episodes = episodes_of(data, config.share)
     check_demonstrators(data, episodes, config.demonstrators)
     if data.cameras != model.config.cameras:
-        raise ValueError(
+        raise UserError(
             f"{config.data} has the cameras {','.join(data.cameras)}: {config.model} needs "
             f"{','.join(model.config.cameras)}"
         )

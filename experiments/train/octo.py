@@ -23,6 +23,7 @@ from torch.nn import functional as F
 from agents.checkpoint import save_agent
 from agents.octo import ALGORITHM, FILE, describe
 from agents.octo_model import OctoConfig, OctoModel
+from envs.errors import UserError
 from experiments.runs.versions import versions
 from experiments.train.augment import augment
 from experiments.train.trainings import check_demonstrators, claim, data_card, episodes_of
@@ -199,7 +200,7 @@ def main(config: OctoTraining) -> None:
     episodes = episodes_of(data, config.share)
     check_demonstrators(data, episodes, config.demonstrators)
     if "action_scale" not in data.meta:
-        raise ValueError(f"{config.data} does not say its action_scale in meta.json")
+        raise UserError(f"{config.data} does not say its action_scale in meta.json")
     sizes = OctoConfig(data.cameras, config.image_size, config.width, config.depth, config.heads)
     torch.manual_seed(config.seed)
     model = OctoModel(sizes)

@@ -37,6 +37,7 @@ from tqdm import tqdm
 import envs
 from agents.checkpoint import save_agent
 from agents.sb3 import FILE, KEYS, normalise
+from envs.errors import UserError
 from envs.spec import check_choice
 from experiments.runs.seeds import RANGES
 from experiments.runs.versions import versions
@@ -342,9 +343,9 @@ def check(config: RLTraining, facts: dict[str, Any] | None = None) -> tuple[int,
     usual = config.default_steps.get(config.task, max(config.default_steps.values()))
     steps = usual if config.steps is None else config.steps
     if min(steps, config.envs, config.eval_every, config.eval_seeds) < 1:
-        raise ValueError("steps, envs, eval_every and eval_seeds must be at least 1")
+        raise UserError("steps, envs, eval_every and eval_seeds must be at least 1")
     if getattr(config, "demonstrations", 0) < 0:
-        raise ValueError("demonstrations must be at least 0")
+        raise UserError("demonstrations must be at least 0")
     folder = Path(config.out or f"runs/{config.algorithm}-{config.task}")
     claim(folder, config, facts, free=("steps",))
     return steps, folder

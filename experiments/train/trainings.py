@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from envs.errors import UserError
 from experiments.runs.store import write_atomically
 from worldsim.data import TrajectoryDataset
 
@@ -43,7 +44,7 @@ def claim(
         found = json.loads(path.read_text())
         differing = sorted(k for k in wanted.keys() | found.keys() if wanted.get(k) != found.get(k))
         if differing:
-            raise ValueError(
+            raise UserError(
                 f"{out} holds a run with other options ({', '.join(differing)}): "
                 "choose another folder"
             )
@@ -68,12 +69,12 @@ def episodes_of(
         ValueError: when the share is not in (0, 1], or nothing is left.
     """
     if not 0.0 < share <= 1.0:
-        raise ValueError(f"share {share} of the data: allowed is more than 0, up to 1")
+        raise UserError(f"share {share} of the data: allowed is more than 0, up to 1")
     kept = np.arange(len(data)) < max(1, round(share * len(data)))
     if policies:
         kept &= [str(policy).startswith(policies) for policy in data.column("policy")]
     if not kept.any():
-        raise ValueError(f"no episode of {data.path} was collected by {', '.join(policies)}")
+        raise UserError(f"no episode of {data.path} was collected by {', '.join(policies)}")
     return kept
 
 
@@ -87,7 +88,7 @@ def check_demonstrators(
     """
     policies = sorted({str(policy) for policy in data.column("policy")[episodes]})
     if not any(policy.startswith(demonstrators) for policy in policies):
-        raise ValueError(
+        raise UserError(
             f"no episode of {data.path} was collected by {', '.join(demonstrators)}: "
             f"allowed are prefixes of {', '.join(policies)}"
         )

@@ -24,6 +24,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from envs.errors import UserError
 from experiments.runs.store import write_atomically
 from experiments.runs.versions import versions
 from experiments.train.trainings import check_demonstrators, data_card, episodes_of
@@ -169,7 +170,7 @@ def is_ours(path: str) -> bool:
     if not file.exists() or "format" not in json.loads(file.read_text()):
         return False
     if "ac_predictor" in read(path).configs:
-        raise ValueError(
+        raise UserError(
             f"{path} is a whole world model: --encoder takes what `worldsim train encoder` "
             "wrote, or released encoders"
         )
@@ -192,9 +193,9 @@ def claim(out: Path, encoder: FrameEncoder | None) -> None:
     elif any((out / f"{part}.pt").exists() for part in ("joint", "posttrain", "pretrain")):
         found = {"recipe": "pretrain" if (out / "pretrain.pt").exists() else "joint"}
     if found["recipe"] != wanted["recipe"]:
-        raise ValueError(f"{out} holds a {found['recipe']} run: choose another folder")
+        raise UserError(f"{out} holds a {found['recipe']} run: choose another folder")
     if encoder is not None and found != wanted:
-        raise ValueError(f"{out} holds a run on another encoder: choose another folder")
+        raise UserError(f"{out} holds a run on another encoder: choose another folder")
     write_atomically(path, json.dumps(wanted) + "\n")
 
 

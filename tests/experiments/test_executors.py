@@ -12,12 +12,14 @@ import time
 
 import pytest
 
+from envs.errors import UserError
 from experiments.cli import run
 from experiments.runs import store
 from experiments.runs.driver import complete
 from experiments.runs.executors import InProcess, LocalPool, RayCluster, Slurm, make_executor
 from experiments.runs.runner import PROBE_SEED
-from experiments.runs.store import RunSpec, append_line, read_rows
+from experiments.runs.spec import RunSpec
+from experiments.runs.store import NEEDED, append_line, read_rows
 
 SEEDS = (190_030, 190_031, 190_032)
 FREE = ("seconds_per_action", "seconds", "finished")
@@ -124,18 +126,20 @@ def test_a_full_disk_ends_a_run_with_what_was_finished(tmp_path, monkeypatch, ca
 
 def test_a_cut_line_is_mended_and_a_seed_counts_once(tmp_path):
     log = tmp_path / "episodes.jsonl"
-    append_line(log, json.dumps({"seed": 2, "success": True}))
+    row = dict.fromkeys(NEEDED, 0)
+    append_line(log, json.dumps(row | {"seed": 2, "success": True}))
     with log.open("a") as file:
         file.write('{"seed": 3, "succ')
     assert [row["seed"] for row in read_rows(tmp_path)] == [2]
-    append_line(log, json.dumps({"seed": 1}))
-    append_line(log, json.dumps({"seed": 2, "success": False}))
+    append_line(log, json.dumps(row | {"seed": 1}))
+    append_line(log, json.dumps(row | {"seed": 2, "success": False}))
     rows = read_rows(tmp_path)
     assert [row["seed"] for row in rows] == [1, 2]
     assert rows[1]["success"] is True
-    log.write_text("nonsense\n")
-    with pytest.raises(ValueError, match="line 1"):
-        read_rows(tmp_path)
+    for damaged in ("nonsense", json.dumps({"seed": 1}), "3"):
+        log.write_text(damaged + "\n")
+        with pytest.raises(UserError, match=r"episodes\.jsonl, line 1"):
+            read_rows(tmp_path)
 
 
 SWEEP = """
@@ -172,7 +176,7 @@ def test_a_sweep_that_was_stopped_goes_on(how, tmp_path):
     second = start(tmp_path, "--workers", "1")
     text, _ = second.communicate(timeout=60)
     if second.returncode:  # unless the first had just finished
-        assert "another sweep is at work" in text
+        assert "another process is at work" in text
     process.send_signal(how)
     process.communicate(timeout=60)
     place = next((tmp_path / "out").glob("runs/*"))

@@ -18,7 +18,7 @@ from agents.gc_bc import GcBcAgent
 from agents.octo_model import OctoConfig, OctoModel
 from envs import make
 from experiments.runs.runner import Runner
-from experiments.runs.store import RunSpec
+from experiments.runs.spec import RunSpec
 from experiments.train.gc_bc import GcBcTraining
 from experiments.train.octo import OctoTraining, Windows
 from experiments.train.trainings import check_demonstrators, episodes_of

@@ -5,17 +5,19 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
+from envs.errors import UserError
 from experiments.cli import run
 from experiments.compare import CompareConfig
 from experiments.compare import main as compare
 from experiments.evaluate import EvaluateConfig, evaluate, make_spec
-from experiments.runs.arms import pair_rows
 from experiments.runs.seeds import parse_seeds, purpose
-from experiments.runs.store import RunSpec, RunStore
+from experiments.runs.spec import RunSpec
+from experiments.runs.store import RunStore
 
 SEEDS = (190_020, 190_021, 190_022)
 
@@ -56,12 +58,11 @@ def test_a_folder_of_another_run_is_refused(tmp_path):
         RunStore(tmp_path, RunSpec("random", "grasp"))
 
 
-def test_rows_of_different_starts_are_not_paired():
-    rows = [{"seed": 1, "initial_state_hash": "a", "success": True}]
-    other = [{"seed": 1, "initial_state_hash": "b", "success": True}]
-    assert pair_rows(rows, rows).both == 1
-    with pytest.raises(ValueError, match="hashes differ"):
-        pair_rows(rows, other)
+def test_a_folder_of_something_else_is_refused(tmp_path, capsys):
+    (tmp_path / "sweep.json").write_text("{}")
+    words = ["evaluate", "--agent", "random", "--task", "reach", "--seeds", "190020"]
+    assert run([*words, "--out", str(tmp_path)]) == 2
+    assert "holds something else than the episodes" in capsys.readouterr().err
 
 
 def test_every_agent_starts_from_the_same_states(tmp_path):
@@ -83,6 +84,9 @@ def test_a_comparison_writes_tables_page_and_videos(tmp_path, capsys):
     page = (tmp_path / "index.html").read_text()
     assert "data:video/mp4" in page
     assert "http://" not in page.replace("http://www.w3.org", "")
+    other = replace(config, agents="random", goal="final")
+    with pytest.raises(UserError, match="holds another sweep or comparison"):
+        compare(other)
     videos = {path.name for path in (tmp_path / "videos").iterdir()}
     assert "reach_expert_190020_success.mp4" in videos
     assert "reach_random_190020_failure.mp4" in videos
@@ -90,8 +94,9 @@ def test_a_comparison_writes_tables_page_and_videos(tmp_path, capsys):
 
 def test_seeds_are_read_and_checked():
     assert parse_seeds("3:6,9") == (3, 4, 5, 9)
-    assert purpose(parse_seeds("200000:200200")) == "reported"
-    for text in ("", "5:5", "a:b", "1,1", "-3"):
+    assert purpose(parse_seeds("201000:201200")) == "reported"
+    assert purpose(parse_seeds("200000:200200")) == "retired"
+    for text in ("", "5:5", "a:b", "1,1", "-3", "1e20", "190000:999999999999", "9" * 20):
         with pytest.raises(ValueError, match="seed"):
             parse_seeds(text)
 
@@ -113,6 +118,10 @@ def test_a_group_of_commands_lists_its_own(capsys):
         (["evaluate", "--agent", "expert", "--task", "reach", "--cameras", "front"], "wrist"),
         (["evaluate", "--agent", "expert", "--task", "reach", "--goal", "words"], "subgoals"),
         (["evaluate", "--agent", "world-model", "--task", "reach", "--model", "xl"], "xl"),
+        (["evaluate", "--agent", "expert", "--task", "reach", "--out", " "], "--out is empty"),
+        (["evaluate", "--agent", "expert", "--task", "reach", "--seeds", "5"], "training seeds"),
+        (["compare", "--seeds", "5"], "training seeds"),
+        (["compare", "--workers", "0"], "at least 1"),
         (["collect", "--preset", "huge"], "default"),
         (["collect", "--first-seed", "99999", "--seeds", "5"], "training seeds"),
         (["report", "nowhere"], "holds no runs"),
@@ -123,7 +132,7 @@ def test_a_group_of_commands_lists_its_own(capsys):
 def test_bad_input_gets_one_sentence(arguments, words, capsys, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     if arguments[0] == "evaluate":
-        arguments = [*arguments, "--seeds", "190000", "--out", "run"]
+        arguments = ["evaluate", "--seeds", "190000", "--out", "run", *arguments[1:]]
     assert run(arguments) == 2
     error = capsys.readouterr().err
     assert words in error

@@ -6,6 +6,7 @@ import json
 
 import pytest
 
+from envs.errors import UserError
 from experiments.cli import run
 from experiments.report.results import write_tables
 from experiments.report.tables import as_csv
@@ -47,6 +48,13 @@ def test_lists_are_gone_through_at_any_depth(tmp_path):
         (("tasks:", "task:"), "unknown key 'task' (did you mean tasks?)"),
         (("planner:", "planer:"), "unknown option 'planer' (did you mean planner?)"),
         (("samples:", "sample:"), "unknown planner setting 'sample' (did you mean samples?)"),
+        (
+            ("{samples: [8, 16], horizon: 2}", "5"),
+            "search: a list of named settings",
+        ),
+        (("[8, 16]", "many"), "samples: a number is needed, got 'many'"),
+        (("[default, proposal]", "2020-01-01"), "planner: a word is needed"),
+        (("tasks:", "threads: two\ntasks:"), "allowed are 1 to 256, got 'two'"),
         (("- random", "- randm"), "unknown agent 'randm' (did you mean random?)"),
         (("[reach, grasp]", "[]"), "nothing to run"),
         (("[reach, grasp]", "[reach, reach]"), "the same run appears twice"),
@@ -69,6 +77,9 @@ def test_a_mistake_is_one_sentence_and_nothing_runs(change, words, tmp_path, cap
 def test_no_file_and_odd_overrides_are_refused(tmp_path):
     with pytest.raises(ValueError, match="no such sweep file"):
         read_plan(tmp_path / "none.yaml")
+    (tmp_path / "binary.yaml").write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(UserError, match="is not YAML"):
+        read_plan(tmp_path / "binary.yaml")
     path = write(tmp_path, GOOD)
     with pytest.raises(ValueError, match="KEY=VALUE"):
         read_plan(path, ("reach",))

@@ -3,17 +3,26 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
+from itertools import pairwise
 
 import imageio.v2 as imageio
+import mujoco
 import numpy as np
 import pytest
+from scipy.spatial.transform import Rotation
 
+import envs
+from envs.errors import UserError
 from experiments.cli import run
 from experiments.evaluate import evaluate
-from experiments.report.frames import BORDER, GREEN, GREY, RED, Look, StoredEpisode, draw
-from experiments.report.video import FPS, telling_seeds, tile
+from experiments.report.episodes import StoredEpisode
+from experiments.report.frames import BORDER, FPS, GREEN, GREY, RED, Look, draw
+from experiments.report.panel import Curve, panel
+from experiments.report.studio import FOVY_DEG, Studio, between, camera_for, what_to_hold
+from experiments.report.video import render, telling_seeds, tile
 from experiments.runs.arms import load_arms
-from experiments.runs.store import RunSpec
+from experiments.runs.spec import RunSpec
 
 SEEDS = (190_070, 190_071)
 
@@ -34,26 +43,130 @@ def episodes(folder, agent):
     return StoredEpisode.all_of(arm)
 
 
+SMALL = Look(size=128, beside=False)
+
+
 def test_the_border_tells_the_outcome(folder):
     for agent, colour in (("expert", GREEN), ("random", RED)):
         episode = episodes(folder, agent)[0]
-        frames = list(draw(episode, Look(size=128)))
-        assert len(frames) == episode.row["steps"] + 1
-        assert frames[0].shape == (128, 128, 3)
+        frames = list(draw(episode, SMALL))
+        assert frames[0].shape == (152, 128, 3)  # with two lines of words below
         assert tuple(frames[0][0, 0]) == GREY
         assert tuple(frames[-1][BORDER - 1, 64]) == colour
 
 
-def test_a_world_model_shows_what_it_imagined(folder):
-    episode = episodes(folder, "world-model")[0]
-    plain = list(draw(episode, Look(size=128)))
-    strips = list(draw(episode, Look(size=128, imagined=True)))
-    assert len(plain) == len(strips)
-    assert strips[0].shape == (160, 128, 3)
-    assert np.array_equal(strips[0][:128], plain[0])
-    assert strips[0][128:].std() > 10
-    random = episodes(folder, "random")[0]
-    assert next(iter(draw(random, Look(size=128, imagined=True)))).shape == (128, 128, 3)
+def test_motion_is_smooth(folder):
+    episode = episodes(folder, "random")[0]
+    frames = [frame[:128].astype(float) for frame in draw(episode, SMALL)]
+    assert FPS >= 20
+    assert len(frames) == 1 + round(FPS * 0.25) * episode.row["steps"]
+    moves = [np.abs(b - a).mean() for a, b in pairwise(frames[:-1])]
+    assert np.mean(np.array(moves) > 0) > 0.9  # not one picture a control step
+
+
+def test_between_two_stored_states_the_same_happens_again(folder):
+    episode = episodes(folder, "expert")[0]
+    env, physics = episode.env(), episode.load()["physics"]
+    start, steps = env.physics_state(), env.scene.controller.steps
+    for before, after in pairwise(physics):
+        way = between(env, before, after, moments=5)
+        for _ in range(4):
+            next(way)
+        for _ in range(steps - round(steps * 4 / 5)):
+            mujoco.mj_step(env.scene.model, env.scene.data)
+        np.testing.assert_allclose(env.physics_state(), after, rtol=0, atol=1e-9)
+        list(way)
+    assert np.array_equal(env.physics_state(), start)
+
+
+def test_what_agents_see_stays_as_it_was(folder):
+    episode = episodes(folder, "expert")[0]
+    env, physics = episode.env(), episode.load()["physics"]
+    seen = env.render_state(physics[-1], "left", 64)
+    drawn = Studio(env, physics, 64).picture()
+    assert np.array_equal(env.render_state(physics[-1], "left", 64), seen)
+    assert not np.array_equal(drawn, seen)
+
+
+@pytest.mark.parametrize("task", ["reach", "grasp", "pick-place"])
+def test_the_camera_holds_arm_object_and_goal(task):
+    env = envs.make(task, obs_mode="state").unwrapped
+    for seed in range(190_070, 190_074):
+        env.reset(seed=seed)
+        points = what_to_hold(env, env.physics_state()[None])
+        camera = camera_for(points)
+        turn = Rotation.from_euler("yz", [-camera.elevation, camera.azimuth], degrees=True)
+        forward, left, up = turn.as_matrix().T
+        seen = points - (camera.lookat - camera.distance * forward)
+        slope = np.tan(np.deg2rad(FOVY_DEG) / 2)
+        for side in (left, up):
+            share = (seen @ side) / (seen @ forward) / slope
+            assert np.abs(share).max() < 1.0
+        assert np.abs(share).max() > 0.8  # and as large as can be
+
+
+def test_a_goal_that_nothing_shows_has_a_marker(folder):
+    episode = episodes(folder, "expert")[0]
+    env, physics = episode.env(), episode.load()["physics"]
+    picture = Studio(env, physics, 128).picture().astype(int)
+    green = (picture[..., 1] - picture[..., [0, 2]].max(axis=-1)) > 40
+    rows, columns = np.nonzero(green)
+    assert 8 < green.sum() < 400
+    assert rows.min() > 0 < columns.min()
+    assert rows.max() < 127 > columns.max()
+
+
+def test_the_panel_explains_the_scene_beside_it(folder):
+    episode, random = episodes(folder, "world-model")[0], episodes(folder, "random")[0]
+    plain, wide = list(draw(episode, SMALL)), list(draw(episode, Look(size=128)))
+    assert len(plain) == len(wide)
+    assert wide[0].shape == (152, 192, 3)
+    assert np.array_equal(wide[0][:, :128], plain[0])
+    imagined = next(iter(draw(episode, Look(size=128, imagined=True))))
+    assert imagined.shape == (152, 192, 3)
+    assert not np.array_equal(imagined, wide[0])
+    assert np.array_equal(imagined[:, :128], plain[0])
+    cameras = next(iter(draw(random, Look(size=128, cameras=True))))
+    assert not np.array_equal(cameras, next(iter(draw(random, Look(size=128)))))
+
+
+def test_sections_that_do_not_fit_stand_in_further_columns():
+    curves = [Curve(str(number), np.arange(3.0), 1) for number in range(5)]
+    assert panel(curves[:2], 64, 60).size == (64, 60)
+    assert panel(curves, 64, 60).size == (128, 60)
+
+
+@pytest.mark.parametrize("change", [{"size": 100_000}, {"size": 65}, {"camera": "roof"}])
+def test_impossible_looks_are_refused(change):
+    with pytest.raises(UserError, match="allowed"):
+        Look(**change)
+
+
+def test_two_arms_never_share_a_name(tmp_path):
+    """Arms that differed in cameras or weights got one name, and the second was never drawn."""
+    specs = (
+        *(RunSpec("expert", "reach"), RunSpec("expert", "reach", cameras=("left",))),
+        *(RunSpec("expert", "reach", goal="dense"), RunSpec("expert", "reach", image_size=64)),
+        RunSpec("expert", "reach", threads=2),
+    )
+    for number, spec in enumerate(specs):
+        evaluate(spec, SEEDS[:1], tmp_path / str(number))
+    words = ["render", str(tmp_path), "--size", "64", "--no-beside"]
+    assert run(words) == 0
+    assert len(list((tmp_path / "videos").glob("*.mp4"))) == len(specs)
+
+
+def test_a_name_that_was_another_arms_is_drawn_anew(folder, tmp_path):
+    first = episodes(folder, "random")[0]
+    arm = replace(first.arm, spec=replace(first.spec, weights="0" * 16))
+    other = StoredEpisode(arm, first.row)
+    small = Look(size=64, beside=False)
+    path = render([first], tmp_path, small)
+    before = path.stat().st_mtime_ns
+    assert render([first], tmp_path, small) == path
+    assert path.stat().st_mtime_ns == before
+    assert render([other], tmp_path, small) == path
+    assert path.stat().st_mtime_ns > before
 
 
 def test_traces_have_a_row_for_every_state_or_action(folder):
@@ -68,14 +181,15 @@ def test_traces_have_a_row_for_every_state_or_action(folder):
 @pytest.mark.parametrize(
     ("layout", "shape", "name"),
     [
-        ("single", (96, 96), "reach_expert_190070_success"),
-        ("side-by-side", (96, 288), "reach_all_190070_side-by-side"),
-        ("grid", (96, 192), "reach_random_all_grid"),
+        ("single", (88, 96), "reach_expert_190070_success"),
+        ("side-by-side", (88, 192), "reach_all_190070_side-by-side"),
+        ("grid", (88, 128), "reach_expert_all_grid"),
     ],
 )
 def test_layouts(folder, tmp_path, layout, shape, name):
-    words = ["render", str(folder), "--layout", layout, "--size", "96", "--out", str(tmp_path)]
-    assert run([*words, "--gif"]) == 0
+    words = ["render", str(folder), "--layout", layout, "--size", "64", "--out", str(tmp_path)]
+    quick = ["--agent", "expert"] if layout == "grid" else ["--seeds", "190070"]
+    assert run([*words, "--gif", *quick]) == 0
     frames = imageio.mimread(tmp_path / f"{name}.mp4", memtest=False)
     assert frames[0].shape[:2] == shape
     assert len(frames) > FPS

@@ -17,6 +17,7 @@ from tqdm import tqdm
 from worldsim.data.episode import STEPS, VECTORS, DatasetError, Episode, digest
 from worldsim.data.frames import shrink
 from worldsim.data.shard import COLUMNS, FORMAT, TABLE, Shard, widen
+from worldsim.errors import UserError
 
 __all__ = ["TrajectoryDataset", "shrink"]
 
@@ -74,7 +75,7 @@ class TrajectoryDataset:
             ValueError: when there is no such label.
         """
         if label not in self.table:
-            raise ValueError(f"no label {label!r}: allowed are {', '.join(self.table)}")
+            raise UserError(f"no label {label!r}: allowed are {', '.join(self.table)}")
         return self.table[label]
 
     @property
@@ -95,7 +96,7 @@ class TrajectoryDataset:
     def windows(self, length: int, stride: int = 1) -> NDArray[np.int64]:
         """(W, 2) episode and start of every window of so many frames."""
         if length < 1 or stride < 1:
-            raise ValueError(f"length {length} and stride {stride} must be at least 1")
+            raise UserError(f"length {length} and stride {stride} must be at least 1")
         counts = np.maximum((self.lengths - length) // stride + 1, 0)
         episodes = np.repeat(np.arange(len(self)), counts)
         within = np.arange(len(episodes)) - np.repeat(np.cumsum(counts) - counts, counts)
@@ -190,7 +191,7 @@ class TrajectoryDataset:
         stored = int(self.meta["image_size"])
         size = stored if size is None else size
         if size < 1 or stored % size:
-            raise ValueError(f"frames of {stored} px cannot be averaged down to {size} px")
+            raise UserError(f"frames of {stored} px cannot be averaged down to {size} px")
         self._check_keys([f"image_{camera}" for camera in cameras])
         shape = (int(self.lengths.sum()), len(cameras), size, size, 3)
         if cache is None:
@@ -257,14 +258,14 @@ class TrajectoryDataset:
         allowed = [*COLUMNS, *(f"image_{camera}" for camera in self.cameras)]
         for key in keys:
             if key not in allowed:
-                raise ValueError(f"{self.path} has no {key!r}: allowed are {', '.join(allowed)}")
+                raise UserError(f"{self.path} has no {key!r}: allowed are {', '.join(allowed)}")
 
 
 def _check_memory(shape: tuple[int, ...]) -> None:
     """A sentence now, and not a killed process later."""
     needed, memory = math.prod(shape), os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     if needed > memory:
-        raise ValueError(
+        raise UserError(
             f"the frames need {needed / 2**30:.1f} GiB, this machine has {memory / 2**30:.1f}: "
             "give a cache folder, a smaller size or fewer cameras"
         )

@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from worldsim.errors import UserError
+
 VECTORS = ("proprio", "target")
 ACTIONS = ("executed", "commanded", "intended")
 STEPS = (*ACTIONS, "action")
@@ -67,7 +69,7 @@ class Episode:
     def __post_init__(self) -> None:
         count = len(self.proprio)
         if count < 2:
-            raise ValueError(f"an episode has at least 2 frames: {count} given")
+            raise UserError(f"an episode has at least 2 frames: {count} given")
         for name in VECTORS:
             _check(name, getattr(self, name), (count, 7), np.float32)
         for name in ACTIONS:
@@ -84,21 +86,21 @@ class Episode:
         for name in VECTORS:
             furthest = float(np.abs(getattr(self, name)[:, :3]).max())
             if furthest > _FURTHEST_M:
-                raise ValueError(
+                raise UserError(
                     f"{name} has a position of {furthest:.1f}: metres are meant, "
                     f"at most {_FURTHEST_M:.0f}"
                 )
         if self.action is not None and np.abs(self.action).max() > 1:
-            raise ValueError(f"action has an entry of size {np.abs(self.action).max()}: at most 1")
+            raise UserError(f"action has an entry of size {np.abs(self.action).max()}: at most 1")
         if self.stage.min() < 0:
-            raise ValueError(f"stage must be an index, at least 0: {self.stage.min()} given")
+            raise UserError(f"stage must be an index, at least 0: {self.stage.min()} given")
         if self.seed < 0 or self.branch_of < -1 or self.branch_step < -1:
-            raise ValueError(
+            raise UserError(
                 f"seed {self.seed} must be at least 0, branch_of {self.branch_of} and "
                 f"branch_step {self.branch_step} at least -1"
             )
         if not self.task or not self.policy:
-            raise ValueError("task and policy must be named")
+            raise UserError("task and policy must be named")
 
     def __len__(self) -> int:
         return len(self.proprio)
@@ -125,6 +127,6 @@ def _size(value: NDArray[Any], dimensions: int) -> tuple[int, ...]:
 def _check(name: str, value: NDArray[Any], shape: tuple[int, ...], kind: type[np.generic]) -> None:
     if not isinstance(value, np.ndarray) or value.shape != shape or value.dtype != kind:
         given = f"{np.shape(value)} and type {getattr(value, 'dtype', type(value).__name__)}"
-        raise ValueError(f"{name} has shape {given}: {shape} {np.dtype(kind)} is needed")
+        raise UserError(f"{name} has shape {given}: {shape} {np.dtype(kind)} is needed")
     if not np.isfinite(value).all():
-        raise ValueError(f"{name} has entries that are not finite")
+        raise UserError(f"{name} has entries that are not finite")

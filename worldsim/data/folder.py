@@ -31,6 +31,7 @@ from worldsim import poses
 from worldsim.data.dataset import TrajectoryDataset
 from worldsim.data.episode import LABELS, STEPS, VECTORS, DatasetError, Episode
 from worldsim.data.writer import TrajectoryWriter
+from worldsim.errors import UserError
 
 
 def export_folder(
@@ -154,5 +155,5 @@ def _pictures(folder: Path) -> NDArray[np.uint8]:
     """(T, H, W, 3) of a folder of pictures, in the order of their names."""
     files = sorted(folder.glob("*.png"))
     if not files:
-        raise ValueError(f"no pictures in {folder}")
+        raise UserError(f"no pictures in {folder}")
     return np.stack([np.asarray(Image.open(file).convert("RGB")) for file in files])

@@ -13,6 +13,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from worldsim.errors import UserError
+
 GZIP_LEVEL = 4
 
 
@@ -30,9 +32,9 @@ def unpack(chunk: bytes, out: NDArray[np.uint8]) -> None:
     try:
         values = np.frombuffer(zlib.decompress(chunk, bufsize=out.nbytes), np.uint8)
     except zlib.error as error:
-        raise ValueError(str(error)) from error
+        raise UserError(str(error)) from error
     if values.size != out.size:
-        raise ValueError(f"{values.size} bytes instead of {out.size}")
+        raise UserError(f"{values.size} bytes instead of {out.size}")
     out[...] = values.reshape(out.shape)
 
 

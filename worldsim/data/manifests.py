@@ -20,6 +20,7 @@ from typing import Any, NamedTuple
 
 from worldsim.data.dataset import TrajectoryDataset
 from worldsim.data.episode import DatasetError, digest
+from worldsim.errors import UserError
 
 _HEADER = "# worldsim manifest 1: "
 
@@ -115,7 +116,7 @@ def read_manifest(path: Path | str) -> dict[int, SeedHash]:
     try:
         header, *lines = Path(path).read_text().splitlines() or [""]
         if not header.startswith(_HEADER):
-            raise ValueError(f"its first line does not start with {_HEADER!r}")
+            raise UserError(f"its first line does not start with {_HEADER!r}")
         rows = [line.split() for line in lines]
         return {int(r[0]): SeedHash(r[1], int(r[2]), int(r[3]), r[4], r[5]) for r in rows}
     except (OSError, ValueError, IndexError) as error:

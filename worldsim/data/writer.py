@@ -13,6 +13,7 @@ import numpy as np
 
 from worldsim.data.episode import DatasetError, Episode
 from worldsim.data.shard import FORMAT, Packed, Shard, pack_episode, shard_bytes
+from worldsim.errors import UserError
 
 # What all episodes of a set share. Contacts differ between versions of MuJoCo (3.4, 3.8).
 _FIXED = ("cameras", "image_size", "control_period", "action_scale", "recipe")
@@ -133,7 +134,7 @@ class TrajectoryWriter:
         for episode in episodes:
             shapes = {camera: frames.shape[1:] for camera, frames in episode.images.items()}
             if shapes != dict.fromkeys(self._cameras, (self._size, self._size, 3)):
-                raise ValueError(
+                raise UserError(
                     f"an episode has images {shapes}: the data set has "
                     f"{', '.join(self._cameras)} of {self._size} px"
                 )

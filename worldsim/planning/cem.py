@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from worldsim.errors import UserError
 from worldsim.planning.planner import (
     NARROW,
     Cost,
@@ -49,7 +50,7 @@ class CEM:
     def __post_init__(self) -> None:
         at_least_one(iterations=self.iterations, horizon=self.horizon)
         if not 1 <= self.elites <= self.samples:
-            raise ValueError(f"elites must be between 1 and samples, got {self.elites}")
+            raise UserError(f"elites must be between 1 and samples, got {self.elites}")
 
     def plan(
         self, cost: Cost, rng: np.random.Generator, mean: Tensor, proposals: Tensor | None = None

@@ -23,6 +23,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from worldsim.errors import UserError
 from worldsim.states import decode_state
 from worldsim.world_model import Context, WorldModel
 
@@ -60,7 +61,7 @@ class CostConfig:
 
     def __post_init__(self) -> None:
         if self.norm not in (1, 2):
-            raise ValueError(f"norm must be 1 or 2, got {self.norm}")
+            raise UserError(f"norm must be 1 or 2, got {self.norm}")
 
 
 @torch.inference_mode()
@@ -118,11 +119,11 @@ class LatentGoalCost:
         caution: float = 1.0,
     ) -> None:
         if proposal is None and config.trust:
-            raise ValueError("a trust term needs the proposed actions")
+            raise UserError("a trust term needs the proposed actions")
         self.proposal = proposal
         self.model, self.context, self.goal, self.config = model, context, goal, config
         if goal_pose is None and (config.pose or config.closedness):
-            raise ValueError("a pose or closedness term needs the goal's pose")
+            raise UserError("a pose or closedness term needs the goal's pose")
         self.goal_pose = goal.new_full((7,), torch.nan) if goal_pose is None else goal_pose
         self.imagine = imagine or model.rollout
         far = max(1.0, steps_now / config.near) if config.near else 1.0

@@ -18,6 +18,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from worldsim.errors import UserError
+
 Cost = Callable[[Tensor], Tensor]
 """(S, H, A) actions -> (S,) costs, on the same device."""
 
@@ -86,7 +88,7 @@ def scored(cost: Cost, candidates: Tensor) -> Tensor:
     """
     costs = cost(candidates)
     if costs.shape != candidates.shape[:1]:
-        raise ValueError(f"cost returned {tuple(costs.shape)}, not ({len(candidates)},)")
+        raise UserError(f"cost returned {tuple(costs.shape)}, not ({len(candidates)},)")
     return costs
 
 
@@ -103,7 +105,7 @@ def at_least_one(**counts: int) -> None:
     """
     for name, count in counts.items():
         if count < 1:
-            raise ValueError(f"{name} must be at least 1, got {count}")
+            raise UserError(f"{name} must be at least 1, got {count}")
 
 
 def shift(mean: Tensor) -> Tensor:

@@ -14,6 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from worldsim.errors import UserError
 from worldsim.planning.planner import Cost, Plan, at_least_one, normal, ranked, scored
 
 _SEARCHED = (0, 1, 2, 6)
@@ -48,7 +49,7 @@ class VJEPA2AC:
     def __post_init__(self) -> None:
         at_least_one(iterations=self.iterations, horizon=self.horizon)
         if not 2 <= self.elites <= self.samples:
-            raise ValueError(f"elites must be between 2 and samples, got {self.elites}")
+            raise UserError(f"elites must be between 2 and samples, got {self.elites}")
 
     def plan(
         self, cost: Cost, rng: np.random.Generator, mean: Tensor, proposals: Tensor | None = None

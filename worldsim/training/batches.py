@@ -9,6 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from worldsim.errors import UserError
 from worldsim.states import check_poses, relative_action
 
 
@@ -41,7 +42,7 @@ class Arrays:
         for name in ("commanded", "intended"):
             actions = getattr(self, name)
             if actions.shape != self.proprio.shape or not np.isfinite(actions).all():
-                raise ValueError(
+                raise UserError(
                     f"{name} actions have shape {actions.shape}, or are not finite: "
                     f"{self.proprio.shape} is needed"
                 )

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
+from worldsim.errors import UserError
 from worldsim.training.batches import Arrays, gather
 from worldsim.world_model import WorldModel
 
@@ -47,7 +48,7 @@ class Hindsight:
         """
         frames = np.flatnonzero(self.useful & (np.arange(len(self.ends)) < self.ends))
         if not len(frames):
-            raise ValueError("no demonstrations in the data: the goal head has nothing to learn")
+            raise UserError("no demonstrations in the data: the goal head has nothing to learn")
         return frames
 
     def sample(self, now: Index, max_steps: int, rng: np.random.Generator) -> tuple[Index, Index]:

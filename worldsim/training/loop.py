@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 from tqdm import tqdm
 
+from worldsim.errors import UserError
 from worldsim.training.scalars import Scalars
 
 PRECISIONS = ("bfloat16", "float32")
@@ -51,7 +52,7 @@ class LoopConfig:
     def __post_init__(self) -> None:
         if self.precision not in PRECISIONS:
             allowed = ", ".join(PRECISIONS)
-            raise ValueError(f"unknown precision {self.precision!r}: allowed are {allowed}")
+            raise UserError(f"unknown precision {self.precision!r}: allowed are {allowed}")
 
 
 def schedule(step: int, config: LoopConfig) -> float:
@@ -121,7 +122,7 @@ def run(
         total = torch.stack([part.float() for part in parts.values()]).sum()
         if not torch.isfinite(total):
             values = {k: float(v.detach()) for k, v in parts.items()}
-            raise ValueError(f"{name} step {step}: a loss is not finite: {values}")
+            raise UserError(f"{name} step {step}: a loss is not finite: {values}")
         optimiser.zero_grad(set_to_none=True)
         total.backward()
         for trained_name in trained:

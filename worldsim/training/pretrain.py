@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
+from worldsim.errors import UserError
 from worldsim.training.batches import Arrays
 from worldsim.training.loop import LoopConfig, run
 from worldsim.vjepa2 import LONG_RANGE, SHORT_RANGE, Encoder, Predictor, sample_masks
@@ -44,7 +45,7 @@ class PretrainConfig:
 
     def __post_init__(self) -> None:
         if self.batch < 1 or not 0.0 <= self.ema < 1.0:
-            raise ValueError(f"a batch of at least 1 and an ema inside [0, 1) are needed: {self}")
+            raise UserError(f"a batch of at least 1 and an ema inside [0, 1) are needed: {self}")
 
 
 def train_pretrain(
@@ -124,13 +125,13 @@ def check(arrays: Arrays, config: PretrainConfig, encoder: Encoder) -> None:
     frames = arrays.frames
     kind = str(frames.dtype).removeprefix("torch.")
     if frames.ndim != 5 or tuple(frames.shape[2:]) != (size, size, 3) or kind != "uint8":
-        raise ValueError(
+        raise UserError(
             f"frames have shape {tuple(frames.shape)} and type {kind}: this encoder takes "
             f"(frames, views, {size}, {size}, 3) uint8"
         )
     longest = int(arrays.lengths.max())
     if config.frames % tubelet or not tubelet <= config.frames <= longest:
-        raise ValueError(
+        raise UserError(
             f"clips of {config.frames} frames: allowed are multiples of {tubelet} up to {longest}, "
             "the longest episode"
         )

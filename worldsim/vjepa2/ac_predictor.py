@@ -24,6 +24,7 @@ from functools import lru_cache
 import torch
 from torch import Tensor, nn
 
+from worldsim.errors import UserError
 from worldsim.vjepa2.layers import NORM_EPS, Memory, grid_table, initialise, make_blocks
 
 
@@ -227,20 +228,20 @@ class ACPredictor(nn.Module):
         given.append(("states", states, cfg.state_dim))
         if cfg.use_extrinsics:
             if extrinsics is None:
-                raise ValueError("this predictor was built with extrinsics: pass (B, T, 6)")
+                raise UserError("this predictor was built with extrinsics: pass (B, T, 6)")
             given.append(("extrinsics", extrinsics, cfg.action_dim - 1))
         elif extrinsics is not None:
-            raise ValueError("this predictor was built without extrinsics: pass none")
+            raise UserError("this predictor was built without extrinsics: pass none")
         for name, tensor, size in given:
             if tensor.shape[-1] != size:
-                raise ValueError(f"{name} have {tensor.shape[-1]} dimensions: the model has {size}")
+                raise UserError(f"{name} have {tensor.shape[-1]} dimensions: the model has {size}")
         steps = actions.shape[1]
         if any(tensor.shape[1] != steps for _, tensor, _ in given[1:]):
             shapes = ", ".join(f"{name} {tensor.shape[1]}" for name, tensor, _ in given[1:])
-            raise ValueError(f"time steps differ: {shapes}")
+            raise UserError(f"time steps differ: {shapes}")
         rows, columns = cfg.grid
         if tokens.shape[1] % (steps * columns) or tokens.shape[1] > steps * rows * columns:
-            raise ValueError(
+            raise UserError(
                 f"{tokens.shape[1]} tokens do not make {steps} steps of up to {rows} rows of "
                 f"{columns} patches"
             )

@@ -8,6 +8,7 @@ from itertools import pairwise
 import torch
 from torch import Tensor, nn
 
+from worldsim.errors import UserError
 from worldsim.pixels import prepare
 from worldsim.vjepa2.layers import (
     NORM_EPS,
@@ -51,9 +52,9 @@ class EncoderConfig:
 
     def __post_init__(self) -> None:
         if self.version not in VERSIONS:
-            raise ValueError(f"no V-JEPA {self.version!r}: allowed are {', '.join(VERSIONS)}")
+            raise UserError(f"no V-JEPA {self.version!r}: allowed are {', '.join(VERSIONS)}")
         if self.stem not in STEMS:
-            raise ValueError(f"unknown stem {self.stem!r}: allowed are {', '.join(STEMS)}")
+            raise UserError(f"unknown stem {self.stem!r}: allowed are {', '.join(STEMS)}")
 
 
 class PatchEmbed3D(nn.Module):
@@ -81,7 +82,7 @@ class ConvStem(nn.Module):
         super().__init__()
         halvings = config.patch_size.bit_length() - 1
         if 2**halvings != config.patch_size:
-            raise ValueError(f"a conv stem needs a patch size of 2, 4, 8, ...: {config.patch_size}")
+            raise UserError(f"a conv stem needs a patch size of 2, 4, 8, ...: {config.patch_size}")
         self.tubelet_size = config.tubelet_size
         widths = [max(16, config.embed_dim >> n) for n in reversed(range(halvings))]
         layers: list[nn.Module] = []
@@ -195,11 +196,11 @@ class Encoder(nn.Module):
     def _check(self, video: Tensor) -> None:
         cfg = self.config
         if video.dim() != 5 or video.shape[1] != 3:
-            raise ValueError(f"a video has shape (B, 3, T, H, W), got {tuple(video.shape)}")
+            raise UserError(f"a video has shape (B, 3, T, H, W), got {tuple(video.shape)}")
         frames, height, width = video.shape[2:]
         if not self._whole(frames):
-            raise ValueError(f"{frames} frames do not divide into tubelets of {cfg.tubelet_size}")
+            raise UserError(f"{frames} frames do not divide into tubelets of {cfg.tubelet_size}")
         if height % cfg.patch_size or width % cfg.patch_size:
-            raise ValueError(
+            raise UserError(
                 f"{height} x {width} pixels do not divide into patches of {cfg.patch_size}"
             )

@@ -20,6 +20,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from worldsim.errors import UserError
+
 NORM_EPS = 1e-6
 # Beyond this many scores per head the explicit product costs more memory than it saves time.
 _EXPLICIT_SCORES = 1024**2
@@ -223,7 +225,7 @@ def make_blocks(depth: int, dim: int, heads: int, mlp_ratio: float) -> nn.Module
         ValueError: when the width does not divide into heads of even size.
     """
     if dim % heads or dim // heads % 2:
-        raise ValueError(f"a width of {dim} does not make {heads} heads of an even size")
+        raise UserError(f"a width of {dim} does not make {heads} heads of an even size")
     return nn.ModuleList(Block(dim, heads, mlp_ratio) for _ in range(depth))
 
 

@@ -18,6 +18,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from worldsim.errors import UserError
+
 Grid = tuple[int, int, int]
 
 
@@ -39,7 +41,7 @@ class MaskConfig:
 
     def __post_init__(self) -> None:
         if self.blocks < 1 or not 0 < self.scale < 1 or not 0 < self.temporal_scale <= 1:
-            raise ValueError(
+            raise UserError(
                 "a mask needs at least one block, a scale inside (0, 1) and a temporal scale "
                 f"inside (0, 1], got {self}"
             )
@@ -71,7 +73,7 @@ def sample_masks(
     """
     block = _block_size(config, grid, rng)
     if block == grid:
-        raise ValueError(f"blocks of scale {config.scale} cover the whole grid {grid}")
+        raise UserError(f"blocks of scale {config.scale} cover the whole grid {grid}")
     visible, hidden = [], []
     for _ in range(batch):
         seen = _visible(config.blocks, block, grid, rng)

@@ -13,6 +13,7 @@ from typing import Any, Literal, NamedTuple, overload
 import torch
 from torch import Tensor, nn
 
+from worldsim.errors import UserError
 from worldsim.vjepa2.ac_predictor import ACPredictor, ACPredictorConfig
 from worldsim.vjepa2.encoder import Encoder, EncoderConfig
 from worldsim.vjepa2.predictor import Predictor, PredictorConfig
@@ -46,7 +47,7 @@ _DEFAULTS: dict[str, dict[str, Any]] = {
 _UNUSED = ("pos_embed", "predictor_pos_embed")
 
 
-class CheckpointError(ValueError):
+class CheckpointError(UserError):
     """A checkpoint that is missing, damaged, or not what was asked for."""
 
 
@@ -91,10 +92,10 @@ def translate(kind: str, config: Mapping[str, Any]) -> Config:
         ValueError: an unknown kind, or an architecture that V-JEPA 2 does not have.
     """
     if kind not in KINDS:
-        raise ValueError(f"no official model of kind {kind!r}: allowed are {', '.join(KINDS)}")
+        raise UserError(f"no official model of kind {kind!r}: allowed are {', '.join(KINDS)}")
     for name, needed in (("use_rope", True), ("use_silu", False), ("qkv_bias", True)):
         if config.get(name, needed) != needed:
-            raise ValueError(f"{name}={config[name]} in the configuration: V-JEPA 2 has {needed}")
+            raise UserError(f"{name}={config[name]} in the configuration: V-JEPA 2 has {needed}")
     given = {**_DEFAULTS[kind], **config}
     size = {name: given[name] for name in ("embed_dim", "depth", "num_heads", "mlp_ratio")}
     patch = int(given["patch_size"])

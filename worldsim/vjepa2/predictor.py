@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from worldsim.errors import UserError
 from worldsim.vjepa2.layers import (
     NORM_EPS,
     initialise,
@@ -100,7 +101,7 @@ class Predictor(nn.Module):
     ) -> Tensor:
         """Normalised tokens (B, Kc + Kp, C): those of the context, then those of hidden places."""
         if context.shape[:2] != mask_context.shape or len(context) != len(mask_predict):
-            raise ValueError(
+            raise UserError(
                 f"context {tuple(context.shape)}, its mask {tuple(mask_context.shape)} and the "
                 f"mask to predict {tuple(mask_predict.shape)} do not fit: allowed are (B, Kc, D), "
                 "(B, Kc) and (B, Kp)"

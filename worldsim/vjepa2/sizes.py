@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any
 
+from worldsim.errors import UserError
 from worldsim.vjepa2.ac_predictor import ACPredictorConfig
 from worldsim.vjepa2.encoder import EncoderConfig
 from worldsim.vjepa2.predictor import PredictorConfig
@@ -75,7 +76,7 @@ def sizes(name: str) -> Sizes:
             ),
         )
     if name not in _ENCODERS:
-        raise ValueError(f"no model size {name!r}: allowed are {', '.join(NAMES)}")
+        raise UserError(f"no model size {name!r}: allowed are {', '.join(NAMES)}")
     encoder = _ENCODERS[name]
     side = encoder.img_size // encoder.patch_size
     grid, width = (side, side), encoder.embed_dim

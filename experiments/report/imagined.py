@@ -1,0 +1,61 @@
+"""What a world model imagined at each step: the most similar real pictures along its plan."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from envs.goals import GoalSequence
+from experiments.report.episodes import StoredEpisode
+from experiments.runs.runner import runner
+from worldsim.imagination import Recording
+from worldsim.states import relative_action
+
+Image8 = NDArray[np.uint8]
+
+
+@torch.inference_mode()
+def imagined(
+    episode: StoredEpisode, env: Any, stored: dict[str, NDArray[Any]], goals: GoalSequence
+) -> list[Image8]:
+    """For every decision the frames (H, S, S, 3) nearest to what was imagined H steps ahead.
+
+    Latents cannot be shown; of all frames of the episode and its goal pictures each imagined one is
+    shown as the nearest, by mean absolute distance. Empty for an agent that plans nothing.
+
+    Args:
+        episode: what was run.
+        env: at the episode's start.
+        stored: its states and traces.
+        goals: its goal pictures.
+
+    Raises:
+        UserError: when the weights are not those of the run any more.
+    """
+    if "agent_plan" not in stored:
+        return []
+    agent = runner(episode.spec).agent
+    model = agent.model
+    views = [k.removeprefix("image_") for k in agent.observation_keys if k.startswith("image_")]
+    size = episode.spec.image_size
+    frames = {
+        view: np.concatenate(
+            [[env.render_state(s, view, size) for s in stored["physics"]], goals.images[view]]
+        )
+        for view in views
+    }
+    library = model.encode(frames)  # (T + K, N, D)
+    steps, scale = len(stored["physics"]), np.asarray(env.env_spec.action_scale)
+    proprio, target = (stored[key].astype(np.float64) for key in ("proprio", "target"))
+    relative = relative_action(target[:-1], stored["action"] * scale, proprio[:-1])
+    recording = Recording(library[:steps], proprio, target, stored["action"], relative)
+    found = []
+    for step, plan in enumerate(stored["agent_plan"]):
+        context = recording.context(step, model.config.context_frames)
+        futures, _ = model.rollout(context, torch.as_tensor(plan, dtype=torch.float32)[None])
+        distance = (futures[0][:, None].float() - library[None].float()).abs().mean((-1, -2))
+        found.append(frames[views[0]][distance.argmin(1).cpu().numpy()])
+    return found

@@ -1,0 +1,105 @@
+"""From names a user typed to the spec of a run; a mistake is named before anything runs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import envs
+from agents.base import AGENTS
+from envs.errors import UserError
+from envs.spec import CAMERAS, check_choice
+from envs.task import GOAL_MODES
+from envs.variations import get_variation
+from experiments.runs.naming import flat
+from experiments.runs.spec import RunSpec
+
+MOST_THREADS = 256
+_ON_PICTURES = ("world-model", "servo", "octo-like", "gc-bc", "sac-latent")
+
+
+@dataclass(frozen=True)
+class Option:
+    """An option of agents.
+
+    Attributes:
+        kind: of its value.
+        agents: that take it.
+    """
+
+    kind: type
+    agents: tuple[str, ...]
+
+
+OPTIONS: dict[str, Option] = {
+    "planner": Option(str, ("world-model",)),
+    "model": Option(str, (*_ON_PICTURES, "sac-her", "tqc-her", "ppo")),
+    "advance": Option(str, _ON_PICTURES),
+    "execution": Option(str, ("octo-like",)),
+    "draws": Option(int, ("octo-like",)),
+    "search": Option(dict, ("world-model",)),
+    "energy": Option(dict, ("world-model",)),
+}
+_WORDS = {str: "a word", int: "a whole number", dict: "a list of named settings"}
+
+
+def checked_spec(
+    agent: str,
+    task: str,
+    goal: str,
+    cameras: tuple[str, ...],
+    variation: str,
+    threads: int,
+    options: Mapping[str, Any],
+) -> RunSpec:
+    """The spec of these choices; options that are None are left out.
+
+    Raises:
+        ValueError: naming what is allowed.
+    """
+    check_choice("agent", agent, tuple(AGENTS))
+    check_choice("task", task, tuple(envs.TASKS))
+    check_choice("goal", goal, GOAL_MODES)
+    get_variation(variation)  # or an error that names the allowed ones
+    for camera in cameras:
+        check_choice("camera", camera, CAMERAS)
+    if not isinstance(threads, int) or not 1 <= threads <= MOST_THREADS:
+        raise UserError(f"threads: allowed are 1 to {MOST_THREADS}, got {threads!r}")
+    given = {name: value for name, value in options.items() if value is not None}
+    for name, value in given.items():
+        _check_option(agent, name, value)
+    return RunSpec(agent, task, goal, cameras, variation=variation, threads=threads, options=given)
+
+
+def _check_option(agent: str, name: str, value: Any) -> None:
+    check_choice("option", name, tuple(OPTIONS))
+    option = OPTIONS[name]
+    if agent not in option.agents:
+        raise UserError(f"{name} is an option of {', '.join(option.agents)}, not of {agent}")
+    if type(value) is not option.kind:
+        raise UserError(f"{name}: {_WORDS[option.kind]} is needed, got {value!r}")
+    for setting, given in value.items() if isinstance(value, dict) else ():
+        for one in given if isinstance(given, list) else [given]:
+            if not isinstance(one, bool | int | float | str):
+                raise UserError(f"{name}.{setting}: a number is needed, got {given!r}")
+
+
+def output_folder(text: str) -> Path:
+    """The folder of an ``--out``.
+
+    Raises:
+        UserError: when it is empty, which would be the working directory, or a file.
+    """
+    folder = Path(text)
+    if not text.strip():
+        raise UserError("--out is empty: give a folder for the results, such as runs/mine")
+    if folder.exists() and not folder.is_dir():
+        raise UserError(f"--out {text!r} is a file: give a folder for the results")
+    return folder
+
+
+def label(spec: RunSpec) -> str:
+    """An agent and all options it was given, for people; ``naming`` tells arms of a set apart."""
+    return " ".join([spec.agent, *(f"{k}={v}" for k, v in flat(spec.options).items())])

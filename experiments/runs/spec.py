@@ -1,0 +1,68 @@
+"""What a run is: everything an outcome may depend on, and the key that follows from it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+from envs.errors import UserError
+
+
+@dataclass(frozen=True)
+class RunSpec:
+    """One agent on one task; everything an outcome may depend on, and nothing else.
+
+    Attributes:
+        agent, task, goal: names.
+        cameras, image_size, variation: of the environment.
+        threads: of the numerical libraries.
+        options: of the agent.
+        weights: digest of all weights the agent acts with; None before it was made
+            (``experiments.runs.runner`` fills it in) and for an agent without any.
+    """
+
+    agent: str
+    task: str
+    goal: str = "subgoals"
+    cameras: tuple[str, ...] = ("left", "wrist")
+    image_size: int = 128
+    variation: str = "default"
+    threads: int = 1
+    options: dict[str, Any] = field(default_factory=dict)
+    weights: str | None = None
+
+    def canonical(self) -> str:
+        """JSON with sorted keys; weights are named by their content, not by where they lie."""
+        fields = asdict(self)
+        if self.weights is None:
+            del fields["weights"]
+        else:
+            fields["options"].pop("model", None)
+        return json.dumps(fields, sort_keys=True)
+
+    @property
+    def key(self) -> str:
+        """SHA-256 of the canonical form; the code's version is recorded, not hashed."""
+        return hashlib.sha256(self.canonical().encode()).hexdigest()
+
+    @classmethod
+    def of(cls, found: dict[str, Any]) -> RunSpec:
+        """A spec from what ``asdict`` made of one, with or without fields of other versions."""
+        values = {field.name: found[field.name] for field in fields(cls) if field.name in found}
+        return cls(**values | {"cameras": tuple(found["cameras"])})
+
+    @classmethod
+    def read(cls, folder: Path) -> RunSpec:
+        """What a folder holds.
+
+        Raises:
+            UserError: when it holds no run of ours.
+        """
+        path = folder / "spec.json"
+        try:
+            return cls.of(json.loads(path.read_text()))
+        except (OSError, ValueError, TypeError, KeyError) as error:
+            raise UserError(f"{folder} holds no run: {path} is missing or damaged") from error

@@ -1,0 +1,108 @@
+"""Who an error is for: a sentence for people, the traceback for a fault of ours."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+import pytest
+
+import experiments
+from envs.errors import MachineError, UserError
+from experiments import doctor
+from experiments.cli import run
+from worldsim.errors import UserError as WorldsimUserError
+
+MISTAKES_OF_OURS = {
+    *("runs/statistics.py", "runs/summaries.py", "runs/arms.py", "report/video.py"),
+    *("vjepa2/layers.py", "vjepa2/predictor.py", "vjepa2/ac_predictor.py", "training/batches.py"),
+}
+"""Files that check what our own code hands them, not what a person wrote."""
+
+
+@pytest.fixture
+def failing(monkeypatch):
+    """Let a command raise an error."""
+
+    def fail_with(error):
+        def main(config):
+            raise error
+
+        monkeypatch.setattr(doctor, "main", main)
+        monkeypatch.delenv("WORLDSIM_DEBUG", raising=False)
+
+    return fail_with
+
+
+@pytest.mark.parametrize(
+    "error", [UserError("so it is"), WorldsimUserError("so it is"), MachineError("so it is")]
+)
+def test_what_a_person_can_mend_is_a_sentence(error, failing, capsys):
+    failing(error)
+    assert run(["doctor"]) == 2
+    assert capsys.readouterr().err == "worldsim doctor: so it is\n"
+
+
+def test_what_the_operating_system_refuses_is_a_sentence(failing, capsys):
+    failing(PermissionError(13, "Permission denied", "/some/file"))
+    assert run(["doctor"]) == 2
+    assert capsys.readouterr().err == "worldsim doctor: /some/file: Permission denied\n"
+
+
+@pytest.mark.parametrize("error", [ValueError, RuntimeError, KeyError, TypeError])
+def test_a_fault_of_ours_is_not_hidden(error, failing):
+    failing(error("broken"))
+    with pytest.raises(error, match="broken"):
+        run(["doctor"])
+
+
+def test_everything_is_shown_when_asked_for(failing, monkeypatch):
+    failing(UserError("so it is"))
+    monkeypatch.setenv("WORLDSIM_DEBUG", "1")
+    with pytest.raises(UserError, match="so it is"):
+        run(["doctor"])
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ("evaluate --agnt expert", "unknown option '--agnt' (did you mean --agent?)"),
+        ("evaluate --agent expert --task reach", "--seeds"),
+        ("evaluate --agent a --task b --seeds 1 --out x --workers many", "'many'"),
+        ("evaluate --agent a --task b --seeds 1 --out x --workers", "--workers"),
+        ("render x --layout pile", "invalid choice 'pile'"),
+        (
+            "evaluate --agent expert --task reach --seeds 190000 --out x --threads 100000",
+            "1 to 256",
+        ),
+    ],
+)
+def test_a_mistake_in_the_options_is_one_line(words, said, capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert run(words.split()) == 2
+    error = capsys.readouterr().err
+    assert said in error
+    assert error.count("\n") == 1
+    assert "─" not in error
+
+
+def test_help_is_shown(capsys):
+    with pytest.raises(SystemExit) as ended:
+        run(["doctor", "--help"])
+    assert ended.value.code == 0
+    assert "Is this machine set up?" in capsys.readouterr().out
+
+
+def test_deliberate_errors_have_a_class_of_their_own():
+    root = Path(experiments.__file__).parent.parent
+    plain = [
+        f"{path.relative_to(root)}:{node.lineno}"
+        for package in ("worldsim", "envs", "agents", "experiments")
+        for path in (root / package).rglob("*.py")
+        if not any(path.as_posix().endswith(f"/{name}") for name in MISTAKES_OF_OURS)
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Raise)
+        and isinstance(node.exc, ast.Call)
+        and getattr(node.exc.func, "id", "") == "ValueError"
+    ]
+    assert plain == []
