@@ -149,7 +149,7 @@ def test_a_dry_run_says_how_long_and_runs_nothing(tmp_path, capsys):
 def test_results_can_be_written_elsewhere(swept, tmp_path):
     arms = load_arms(swept[1])
     assert write_tables(arms, tmp_path)[0].name == "episodes.csv"
-    assert as_csv(arms).startswith("task,goal,label,tier,n,")
+    assert as_csv(arms).startswith("task,conditions,label,tier,n,")
 
 
 def test_a_tracker_that_breaks_stops_nothing(tmp_path, monkeypatch):

@@ -21,7 +21,7 @@ LABELS = ("seed", "task", "policy", "success", "branch_of", "branch_step")
 _FURTHEST_M = 10.0
 
 
-class DatasetError(ValueError):
+class DatasetError(UserError):
     """A data set that is missing, damaged, foreign, or cannot be written."""
 
 
