@@ -39,7 +39,8 @@ from experiments.runs.runner import runner
 from experiments.runs.spec import RunSpec
 from experiments.runs.store import read_rows
 from experiments.runs.sweep_file import read_plan
-from experiments.runs.trackers import make_tracker
+from experiments.runs.trackers import log_summaries
+from worldsim.tracking import check_tracker, open_tracker
 
 PROBE_STEPS = 3
 
@@ -59,7 +60,7 @@ class SweepConfig:
         dry_run: print what would run, and how long it would take by measured rates.
         force: allow seeds that are not for results: training, development, reserved.
         videos: draw videos for the page.
-        tracker: none, tensorboard or wandb: where success goes besides the folder.
+        tracker: none, tensorboard, wandb or trackio: where success goes besides the folder.
     """
 
     file: Positional[str]
@@ -72,7 +73,7 @@ class SweepConfig:
     dry_run: bool = False
     force: bool = False
     videos: bool = True
-    tracker: Literal["none", "tensorboard", "wandb"] = "none"
+    tracker: Literal["none", "tensorboard", "wandb", "trackio"] = "none"
 
 
 def main(config: SweepConfig) -> None:
@@ -82,6 +83,7 @@ def main(config: SweepConfig) -> None:
         UserError: for a mistake in the file or the options, before anything runs; and when some
             runs could not be completed: the others are published.
     """
+    check_tracker(config.tracker)
     plan = read_plan(Path(config.file), config.set, config.force)
     default = f"runs/{Path(config.file).stem}"
     folder = output_folder(default if config.out is None else config.out)
@@ -100,10 +102,12 @@ def main(config: SweepConfig) -> None:
         print(describe([run.spec for run in runs], plan.seeds, folder, config.workers))
         return
     with claimed(folder, runs, plan.seeds):
-        tracker = make_tracker(config.tracker, folder)
+        tracker = open_tracker(config.tracker, folder, folder.name, {"seeds": list(plan.seeds)})
         arms, missing = carry_out(folder, runs, plan.seeds, executor, Path(config.file).stem)
-        for arm in arms:
-            tracker.log(f"{arm.spec.task}/{arm.spec.goal}/{label(arm.spec)}", arm.summary)
+        log_summaries(
+            tracker,
+            ((f"{a.spec.task}/{a.spec.goal}/{label(a.spec)}", a.summary) for a in arms),
+        )
         command = "worldsim " + " ".join(sys.argv[1:])
         print(publish(folder, arms, missing, command, videos=config.videos))
     if missing:

@@ -30,6 +30,7 @@ from worldsim.training.joint import train_joint
 from worldsim.training.loop import LoopConfig
 from worldsim.training.posttrain import encode_all, train_posttrain
 from worldsim.training.pretrain import train_pretrain
+from worldsim.training.run import TrainingRun
 
 EPISODES, EPISODE_FRAMES = 40, 30
 CAMERAS = ("left", "wrist")
@@ -65,7 +66,7 @@ def main(config: BenchTrainConfig) -> None:
         for name, (frames, train) in parts.items():
             with tempfile.TemporaryDirectory() as folder:
                 start = time.perf_counter()
-                train(Path(folder))
+                train(TrainingRun(Path(folder)))
                 rate = frames * config.steps / (time.perf_counter() - start)
             if number > 0:
                 samples[name].append(rate)
@@ -76,8 +77,8 @@ def main(config: BenchTrainConfig) -> None:
     show(results, "\n".join(rates), config.json)
 
 
-def arms(config: BenchTrainConfig) -> dict[str, tuple[int, Callable[[Path], object]]]:
-    """Frames per step of each part, and how to train it in a folder."""
+def arms(config: BenchTrainConfig) -> dict[str, tuple[int, Callable[[TrainingRun], object]]]:
+    """Frames per step of each part, and how to train it."""
     encoding, training = EncoderTraining(device=config.device), WorldModelTraining()
     arrays = made_up(SIZE)
     loop = LoopConfig(config.steps, save_every=config.steps, device=config.device)
@@ -90,19 +91,19 @@ def arms(config: BenchTrainConfig) -> dict[str, tuple[int, Callable[[Path], obje
     return {
         "stage 1, masked clips": (
             pretrain.batch * pretrain.frames,
-            lambda out: train_pretrain(encoder, predictor, arrays, pretrain, loop, out),
+            lambda run: train_pretrain(encoder, predictor, arrays, pretrain, loop, run),
         ),
         "stage 2, cached latents": (
             posttrain.batch * posttrain.frames,
-            lambda out: train_posttrain(frozen, latents, posttrain, loop, out),
+            lambda run: train_posttrain(frozen, latents, posttrain, loop, run),
         ),
         "goal head, cached latents": (
             goal_head.batch,
-            lambda out: train_goal_head(frozen, latents, goal_head, loop, out / "goal-head.pt"),
+            lambda run: train_goal_head(frozen, latents, goal_head, loop, run),
         ),
         "joint, two views": (
             joint.batch * joint.frames,
-            lambda out: train_joint(model, arrays, joint, loop, out),
+            lambda run: train_joint(model, arrays, joint, loop, run),
         ),
     }
 

@@ -9,17 +9,20 @@ masked predictor, which ``worldsim train world-model --encoder`` and ``worldsim 
 
 from __future__ import annotations
 
-import json
-import time
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import torch
 
-from envs.errors import UserError
-from experiments.runs.store import write_atomically
-from experiments.runs.versions import versions
-from experiments.train.trainings import episodes_of
+from experiments.train.trainings import (
+    card_of,
+    check_options,
+    claim,
+    data_card,
+    data_claim,
+    episodes_of,
+    write_card,
+)
 from experiments.train.world_model import load_arrays
 from worldsim.data import TrajectoryDataset
 from worldsim.training.loop import LoopConfig
@@ -43,6 +46,8 @@ class EncoderTraining:
         pretrain: clips and moving average.
         device: cpu, cuda, ...
         threads: torch threads.
+        precision: "bfloat16" or "float32" matrix products.
+        tracker: none, tensorboard, wandb or trackio: where curves go.
         seed: of initial weights and batches.
     """
 
@@ -60,6 +65,8 @@ class EncoderTraining:
     pretrain: PretrainConfig = field(default_factory=PretrainConfig)
     device: str = "cpu"
     threads: int = 2
+    precision: str = "bfloat16"
+    tracker: str = "none"
     seed: int = 0
 
 
@@ -85,28 +92,23 @@ def build(config: EncoderTraining) -> tuple[Encoder, Predictor]:
 
 def main(config: EncoderTraining) -> None:
     """Train, then write the encoder and its card."""
-    torch.set_num_threads(config.threads)
-    out = Path(config.out)
-    if config.steps < 1:
-        raise UserError(f"steps {config.steps}: at least 1 is needed")
-    if (out / "config.json").exists() and not (out / "pretrain.pt").exists():
-        raise UserError(f"{out} holds another model: choose another folder")
-    data = TrajectoryDataset(config.data)
+    check_options(config)
+    data, out = TrajectoryDataset(config.data), Path(config.out)
+    episodes = episodes_of(data)
     encoder, predictor = build(config)
-    arrays = load_arrays(data, config.image_size, episodes_of(data))
-    loop = LoopConfig(config.steps, config.rate, seed=config.seed, device=config.device)
-    started = time.time()
-    target, losses = train_pretrain(encoder, predictor, arrays, config.pretrain, loop, out)
+    run = claim("encoder", config, out, data_claim(data, episodes))
+    arrays = load_arrays(data, config.image_size, episodes)
+    loop = LoopConfig(
+        config.steps,
+        config.rate,
+        seed=config.seed,
+        device=config.device,
+        precision=config.precision,
+    )
+    target, losses = train_pretrain(encoder, predictor, arrays, config.pretrain, loop, run)
     trained = Checkpoint.of({"encoder": target.cpu(), "predictor": predictor.cpu()})
     write(trained, out, "worldsim", overwrite=True)
-    card = {
-        "data": data.meta,
-        "frames": int(data.lengths.sum()),
-        "recipe": "pretrain",
-        "training": asdict(config) | {"data": Path(config.data).name, "out": out.name},
-        "minutes_in_this_run": round((time.time() - started) / 60, 1),
-        "losses": losses,
-        "versions": versions(),
-    }
-    write_atomically(out / "card.json", json.dumps(card, indent=1) + "\n")
+    facts = {"recipe": "pretrain", **data_card(data, episodes), "losses": losses}
+    write_card(out, card_of("encoder", config, run, facts))
+    run.close()
     print(f"wrote {out}")

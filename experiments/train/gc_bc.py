@@ -9,21 +9,25 @@ head, which also learns how far a goal is, and to do with one camera. The same c
 
 from __future__ import annotations
 
-import time
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
-
-import torch
 
 from agents.checkpoint import save_agent
 from agents.gc_bc import ALGORITHM, FILE
-from envs.errors import UserError
-from experiments.runs.versions import versions
-from experiments.train.trainings import check_demonstrators, claim, data_card, episodes_of
+from experiments.train.trainings import (
+    card_of,
+    check_demonstrators,
+    check_options,
+    claim,
+    data_card,
+    data_claim,
+    episodes_of,
+)
 from experiments.train.world_model import load_arrays, readable_size
 from worldsim import load_world_model
 from worldsim.data import TrajectoryDataset
 from worldsim.encoders import encoder_digest
+from worldsim.errors import UserError
 from worldsim.training.goal_head import GoalHeadConfig, train_goal_head
 from worldsim.training.loop import LoopConfig
 from worldsim.training.posttrain import encode_all
@@ -44,6 +48,8 @@ class GcBcTraining:
         demonstrators: policies (by prefix) whose actions are imitated.
         device: cpu, cuda, ...
         threads: torch threads.
+        precision: "bfloat16" or "float32" matrix products.
+        tracker: none, tensorboard, wandb or trackio: where curves go.
         seed: of initial weights and batches.
     """
 
@@ -57,12 +63,14 @@ class GcBcTraining:
     demonstrators: tuple[str, ...] = ("expert",)
     device: str = "cpu"
     threads: int = 2
+    precision: str = "bfloat16"
+    tracker: str = "none"
     seed: int = 0
 
 
 def main(config: GcBcTraining) -> None:
     """Encode once, train the policy, write it and its card."""
-    torch.set_num_threads(config.threads)
+    check_options(config)
     data, out = TrajectoryDataset(config.data), Path(config.out)
     model = load_world_model(config.model)
     episodes = episodes_of(data, config.share)
@@ -73,26 +81,28 @@ def main(config: GcBcTraining) -> None:
             f"{','.join(model.config.cameras)}"
         )
     encoder = encoder_digest(model.encoder)
-    claim(out, config, {"encoder": encoder})
-    started = time.time()
+    run = claim(ALGORITHM, config, out, {"encoder": encoder, **data_claim(data, episodes)})
     arrays = load_arrays(data, readable_size(data, model.image_size), episodes)
     latents = encode_all(model.to(config.device), arrays)
     part = GoalHeadConfig(
         batch=config.batch, steps=0.0, single_view=0.0, demonstrators=config.demonstrators
     )
-    loop = LoopConfig(config.steps, config.learning_rate, seed=config.seed, device=config.device)
-    losses = train_goal_head(model, latents, part, loop, out / f"{ALGORITHM}.pt")
-    card = {
-        "algorithm": ALGORITHM,
+    loop = LoopConfig(
+        config.steps,
+        config.learning_rate,
+        seed=config.seed,
+        device=config.device,
+        precision=config.precision,
+    )
+    losses = train_goal_head(model, latents, part, loop, run, ALGORITHM)
+    facts = {
         "world_model": config.model,
         "encoder": encoder,
         **data_card(data, episodes),
         "parameters": sum(p.numel() for p in model.goal_head.parameters()),
-        "training": asdict(config) | {"data": Path(config.data).name, "out": out.name},
-        "minutes_in_this_run": round((time.time() - started) / 60, 1),
         "losses": {"actions": losses["actions"]},
-        "versions": versions(),
     }
     weights = {name: tensor.half() for name, tensor in model.goal_head.state_dict().items()}
-    save_agent(out, card, weights, FILE)
+    save_agent(out, card_of(ALGORITHM, config, run, facts), weights, FILE)
+    run.close()
     print(f"wrote {out}")

@@ -10,8 +10,7 @@ command resumes; ``worldsim evaluate --agent octo-like --model FOLDER`` takes th
 
 from __future__ import annotations
 
-import time
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -23,16 +22,24 @@ from torch.nn import functional as F
 from agents.checkpoint import save_agent
 from agents.octo import ALGORITHM, FILE, describe
 from agents.octo_model import OctoConfig, OctoModel
-from envs.errors import UserError
-from experiments.runs.versions import versions
 from experiments.train.augment import augment
-from experiments.train.trainings import check_demonstrators, claim, data_card, episodes_of
+from experiments.train.trainings import (
+    card_of,
+    check_demonstrators,
+    check_options,
+    claim,
+    data_card,
+    data_claim,
+    episodes_of,
+)
 from experiments.train.world_model import load_arrays
 from worldsim.data import TrajectoryDataset
+from worldsim.errors import UserError
 from worldsim.states import encode_state
+from worldsim.training import loop
 from worldsim.training.batches import Arrays, gather
 from worldsim.training.hindsight import Hindsight, actions_towards
-from worldsim.training.loop import LoopConfig, run
+from worldsim.training.run import TrainingRun
 
 FARTHEST_GOAL = 20
 _SMALLEST_STD = 0.05
@@ -57,6 +64,8 @@ class OctoTraining:
         width, depth, heads: of the transformer.
         device: cpu, cuda, ...
         threads: torch threads.
+        precision: "bfloat16" or "float32" matrix products.
+        tracker: none, tensorboard, wandb or trackio: where curves go.
         seed: of initial weights and batches.
     """
 
@@ -76,6 +85,8 @@ class OctoTraining:
     heads: int = 4
     device: str = "cpu"
     threads: int = 2
+    precision: str = "bfloat16"
+    tracker: str = "none"
     seed: int = 0
 
 
@@ -119,7 +130,7 @@ def set_statistics(model: OctoModel, arrays: Arrays, windows: Windows, scale: Te
 
 
 def train(
-    model: OctoModel, arrays: Arrays, config: OctoTraining, scale: Tensor, folder: Path
+    model: OctoModel, arrays: Arrays, config: OctoTraining, scale: Tensor, run: TrainingRun
 ) -> dict[str, float]:
     """Train a model in place.
 
@@ -128,7 +139,7 @@ def train(
         arrays: frames (F, V, S, S, 3).
         config: options.
         scale: (7,) physical size of an action of one.
-        folder: where ``octo-like.pt`` is kept for resume.
+        run: where ``octo-like.pt`` is kept for resume.
 
     Returns:
         Running means of the losses.
@@ -157,10 +168,16 @@ def train(
         return {"noise": noise, "pose": config.pose * (error * real).sum() / real.sum()}
 
     warmup = min(500, config.steps // 10)
-    loop = LoopConfig(
-        config.steps, config.learning_rate, warmup, save_every=500, seed=config.seed, device=device
+    settings = loop.LoopConfig(
+        config.steps,
+        config.learning_rate,
+        warmup,
+        save_every=500,
+        seed=config.seed,
+        device=device,
+        precision=config.precision,
     )
-    return run(ALGORITHM, {"model": model}, ("model",), losses, loop, folder / f"{ALGORITHM}.pt")
+    return loop.train(ALGORITHM, {"model": model}, ("model",), losses, settings, run)
 
 
 def noise_loss(
@@ -195,7 +212,7 @@ def noise_loss(
 
 def main(config: OctoTraining) -> None:
     """Train, then write the policy and its card."""
-    torch.set_num_threads(config.threads)
+    check_options(config)
     data, out = TrajectoryDataset(config.data), Path(config.out)
     episodes = episodes_of(data, config.share)
     check_demonstrators(data, episodes, config.demonstrators)
@@ -204,18 +221,11 @@ def main(config: OctoTraining) -> None:
     sizes = OctoConfig(data.cameras, config.image_size, config.width, config.depth, config.heads)
     torch.manual_seed(config.seed)
     model = OctoModel(sizes)
+    run = claim(ALGORITHM, config, out, data_claim(data, episodes))
     arrays = load_arrays(data, config.image_size, episodes)
-    claim(out, config)
-    started = time.time()
-    losses = train(model, arrays, config, torch.tensor(data.meta["action_scale"]), out)
-    card = {
-        **describe(model),
-        **data_card(data, episodes),
-        "training": asdict(config) | {"data": Path(config.data).name, "out": out.name},
-        "minutes_in_this_run": round((time.time() - started) / 60, 1),
-        "losses": losses,
-        "versions": versions(),
-    }
+    losses = train(model, arrays, config, torch.tensor(data.meta["action_scale"]), run)
+    facts = {**describe(model), **data_card(data, episodes), "losses": losses}
     weights = {name: tensor.half() for name, tensor in model.state_dict().items()}
-    save_agent(out, card, weights, FILE)
+    save_agent(out, card_of(ALGORITHM, config, run, facts), weights, FILE)
+    run.close()
     print(f"wrote {out}")

@@ -15,8 +15,7 @@ agent's own; that is another variant, and its card says so.
 
 from __future__ import annotations
 
-import math
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
@@ -37,87 +36,18 @@ from tqdm import tqdm
 import envs
 from agents.checkpoint import save_agent
 from agents.sb3 import FILE, KEYS, normalise
-from envs.errors import UserError
 from envs.spec import check_choice
 from experiments.runs.seeds import RANGES
-from experiments.runs.versions import versions
 from experiments.train.rl_env import TrainingEnv, solve, start_statistics
-from experiments.train.rl_run import Curve, Supervisor, run
-from experiments.train.trainings import claim
-
-
-@dataclass(frozen=True)
-class RLTraining:
-    """Options of every RL training.
-
-    Attributes:
-        task: one of ``envs.TASKS``.
-        steps: environment steps; default: by task. A longer run continues a shorter one.
-        out: folder for checkpoints, curve and policy; default: runs/ALGORITHM-TASK.
-        seed: of networks, exploration and the order of training episodes.
-        learning_rate: of Adam.
-        gamma: discount.
-        batch: transitions per gradient step.
-        hidden: widths of actor and critic.
-        envs: environments stepped together.
-        subprocesses: one process per environment, for machines with many cores.
-        eval_every: environment steps between two selections, each followed by a checkpoint.
-        eval_seeds: development episodes per selection.
-        device: cpu, cuda, ...
-        threads: torch threads.
-    """
-
-    algorithm: ClassVar[str]
-    default_steps: ClassVar[dict[str, int]]
-
-    task: str = "reach"
-    steps: int | None = None
-    out: str | None = None
-    seed: int = 0
-    learning_rate: float = 1e-3
-    gamma: float = 0.95
-    batch: int = 256
-    hidden: tuple[int, ...] = (256, 256)
-    envs: int = 4
-    subprocesses: bool = False
-    eval_every: int = 5_000
-    eval_seeds: int = 50
-    device: str = "cpu"
-    threads: int = 1
-
-
-@dataclass(frozen=True)
-class HerTraining(RLTraining):
-    """Options of trainings with hindsight goals.
-
-    Attributes:
-        gradient_steps: per step of all environments together.
-        tau: how fast target critics follow.
-        goals_per_step: hindsight goals per real one ("future").
-    """
-
-    gradient_steps: int = 4
-    tau: float = 0.02
-    goals_per_step: int = 4
-
-
-@dataclass(frozen=True)
-class StateHerTraining(HerTraining):
-    """Options of hindsight trainings on the privileged state.
-
-    Attributes:
-        demonstrations: episodes of the expert put into the replay buffer beforehand.
-    """
-
-    default_steps: ClassVar[dict[str, int]] = {
-        "reach": 20_000,
-        "grasp": 300_000,
-        "pick-place": 500_000,
-    }
-
-    hidden: tuple[int, ...] = (128, 128, 128)
-    gradient_steps: int = 2
-    demonstrations: int = 0
+from experiments.train.rl_options import (
+    HerTraining,
+    RLTraining,
+    StateHerTraining,
+    demonstration_episodes,
+)
+from experiments.train.rl_run import Curve, Supervisor, train
+from experiments.train.trainings import card_of, check_options, claim
+from worldsim.training.run import TrainingRun
 
 
 @dataclass(frozen=True)
@@ -188,7 +118,8 @@ def make_envs(config: RLTraining, env: type[TrainingEnv] = TrainingEnv, **option
 
 def her_options(config: HerTraining, steps: int) -> dict[str, Any]:
     """What SAC and TQC share."""
-    episodes = getattr(config, "demonstrations", 0) + config.envs
+    shown = demonstration_episodes(config) if isinstance(config, StateHerTraining) else 0
+    episodes = shown + config.envs
     kept = steps + episodes * envs.BUDGETS[config.task]
     return {
         "learning_rate": config.learning_rate,
@@ -238,7 +169,7 @@ def build(config: RLTraining, steps: int) -> BaseAlgorithm:
 
 
 def demonstrate(model: OffPolicyAlgorithm, task: str, episodes: int) -> tuple[int, float]:
-    """Put episodes of the expert into the replay buffer.
+    """Put episodes of the expert into the replay buffer, in whole rounds of all environments.
 
     Returns:
         Transitions stored, and the share of the episodes that were solved.
@@ -248,8 +179,7 @@ def demonstrate(model: OffPolicyAlgorithm, task: str, episodes: int) -> tuple[in
     count, dims = model.env.num_envs, list(envs.TASKS[task].action_dims)
     model._last_obs = model.env.reset()
     transitions, solved = 0, 0
-    rounds = math.ceil(episodes / count)
-    for _ in tqdm(range(rounds), desc="demonstrations"):
+    for _ in tqdm(range(episodes // count), desc="demonstrations"):
         experts = [envs.TASKS[task].expert() for _ in range(count)]
         done = np.zeros(count, dtype=bool)
         success = np.zeros(count, dtype=bool)
@@ -271,7 +201,7 @@ def demonstrate(model: OffPolicyAlgorithm, task: str, episodes: int) -> tuple[in
             transitions += count
         solved += int(success.sum())
     model._last_obs = None  # the agent's own first episode starts afresh
-    return transitions, solved / (rounds * count)
+    return transitions, solved / episodes
 
 
 def development_success(config: RLTraining, model: BaseAlgorithm, env: TrainingEnv) -> float:
@@ -295,7 +225,7 @@ def actor_layers(model: BaseAlgorithm) -> list[nn.Linear]:
 
 
 def export(
-    model: BaseAlgorithm, config: RLTraining, folder: Path, curve: Curve, facts: dict[str, Any]
+    model: BaseAlgorithm, config: RLTraining, run: TrainingRun, curve: Curve, facts: dict[str, Any]
 ) -> None:
     """Write the actor's mean network and its normalisation."""
     layers = actor_layers(model)
@@ -307,7 +237,7 @@ def export(
         # Index of the layer in agents.sb3.make_actor: an activation stands between any two.
         tensors |= {f"{2 * index}.weight": layer.weight, f"{2 * index}.bias": layer.bias}
     card = {
-        **run_card(config, curve, facts),
+        **run_card(config, run, curve, facts),
         "inputs": layers[0].in_features,
         "hidden": [layer.out_features for layer in layers[:-1]],
         "activation": "tanh" if isinstance(model, PPO) else "relu",
@@ -316,63 +246,70 @@ def export(
         "keys": list(KEYS),
         "parameters": sum(layer.weight.numel() + layer.bias.numel() for layer in layers),
     }
-    save_agent(folder, card, tensors, FILE)
+    save_agent(run.folder, card, tensors, FILE)
 
 
-def run_card(config: RLTraining, curve: Curve, facts: dict[str, Any]) -> dict[str, Any]:
-    """What any RL policy's card says about how it came to be."""
+def run_card(
+    config: RLTraining, run: TrainingRun, curve: Curve, facts: dict[str, Any]
+) -> dict[str, Any]:
+    """What any RL policy's card says about how it came to be.
+
+    Steps and minutes are those until this policy was chosen; the curve shows what came after.
+    """
     demonstrations = facts.get("demonstrations", 0)
     variant = f"with {demonstrations} demonstrations" if demonstrations else "pure"
-    return {
-        "algorithm": config.algorithm,
+    about = {
         "variant": variant,
         "task": config.task,
         "action_dims": list(envs.TASKS[config.task].action_dims),
         "environment_steps": curve[-1]["steps"],
         **facts,
-        "minutes": round(curve[-1]["seconds"] / 60, 1),
-        "training": asdict(config),
         "curve": curve,
-        "versions": versions(),
     }
+    return card_of(config.algorithm, config, run, about)
 
 
-def check(config: RLTraining, facts: dict[str, Any] | None = None) -> tuple[int, Path]:
-    """Steps and folder of a run; a ValueError says what is wrong with its options."""
+def begin(config: RLTraining, facts: dict[str, Any] | None = None) -> tuple[int, TrainingRun]:
+    """Steps of a training, and its folder claimed.
+
+    Args:
+        config: its options.
+        facts: what else decides the result.
+
+    Raises:
+        UserError: saying what is wrong with its options, or what differs from the run there.
+    """
     check_choice("task", config.task, tuple(envs.TASKS))
     usual = config.default_steps.get(config.task, max(config.default_steps.values()))
     steps = usual if config.steps is None else config.steps
-    if min(steps, config.envs, config.eval_every, config.eval_seeds) < 1:
-        raise UserError("steps, envs, eval_every and eval_seeds must be at least 1")
-    if getattr(config, "demonstrations", 0) < 0:
-        raise UserError("demonstrations must be at least 0")
     folder = Path(config.out or f"runs/{config.algorithm}-{config.task}")
-    claim(folder, config, facts, free=("steps",))
-    return steps, folder
+    # A longer run continues a shorter one: no rate or schedule depends on the end.
+    return steps, claim(config.algorithm, config, folder, facts or {}, free=("steps",))
 
 
 def main(config: RLTraining) -> None:
     """Train, choose, write."""
-    steps, folder = check(config)
-    torch.set_num_threads(config.threads)
+    check_options(config)
+    steps, run = begin(config)
     model, env = build(config, steps), TrainingEnv(config.task)
     facts: dict[str, Any] = {}
 
     def prepare() -> None:
         if isinstance(config, StateHerTraining) and config.demonstrations:
             assert isinstance(model, OffPolicyAlgorithm)
-            stored, solved = demonstrate(model, config.task, config.demonstrations)
+            episodes = demonstration_episodes(config)
+            stored, solved = demonstrate(model, config.task, episodes)
             facts.update(demonstration_transitions=stored, demonstrations_solved=round(solved, 3))
 
     if isinstance(config, StateHerTraining):
-        facts["demonstrations"] = config.demonstrations
+        facts["demonstrations"] = demonstration_episodes(config)
     supervisor = Supervisor(
-        folder,
+        run,
         f"{config.algorithm} {config.task}",
         steps,
         config.eval_every,
         lambda trained: development_success(config, trained, env),
-        lambda trained, curve: export(trained, config, folder, curve, facts),
+        lambda trained, curve: export(trained, config, run, curve, facts),
         facts,
     )
-    run(model, supervisor, steps, folder, prepare)
+    train(model, supervisor, steps, run, prepare)

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import json
-import os
+import pickle
 import random
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -19,7 +18,11 @@ from stable_baselines3.common.off_policy_algorithm import OffPolicyAlgorithm
 from tqdm import tqdm
 
 from agents.checkpoint import amend_card
-from experiments.runs.store import write_atomically
+from worldsim.errors import UserError
+from worldsim.files import replacing, write_atomically
+from worldsim.training.interrupts import Interrupts
+from worldsim.training.randomness import generator_states, set_generator_states
+from worldsim.training.run import TrainingRun
 
 CHECKPOINT = "checkpoint.pt"
 Curve = list[dict[str, float]]
@@ -28,8 +31,10 @@ Curve = list[dict[str, float]]
 class Supervisor(BaseCallback):
     """Chooses by success, writes the curve, and saves; always between two rollouts.
 
+    Ctrl-C and SIGTERM are answered there, too, with everything saved.
+
     Args:
-        folder: of the run.
+        run: folder, clock and curves.
         title: of the progress bar.
         steps: environment steps in all.
         every: environment steps between two selections; each is followed by a checkpoint.
@@ -40,7 +45,7 @@ class Supervisor(BaseCallback):
 
     def __init__(
         self,
-        folder: Path,
+        run: TrainingRun,
         title: str,
         steps: int,
         every: int,
@@ -49,28 +54,27 @@ class Supervisor(BaseCallback):
         facts: dict[str, Any],
     ) -> None:
         super().__init__()
-        self._folder, self._every, self._steps = folder, every, steps
+        self._run, self._title, self._every, self._steps = run, title, every, steps
         self._evaluate, self._export, self._facts = evaluate, export, facts
         self._bar = tqdm(total=steps, unit="step", desc=title, smoothing=0.05)
+        self.interrupts = Interrupts()
         self.curve: Curve = []
-        self._best, self._due, self._seconds = -1.0, every, 0.0
-        self._since = time.perf_counter()
+        self._best, self._due = -1.0, every
 
     def state(self) -> dict[str, Any]:
         """What a checkpoint keeps of this."""
-        seconds = self._seconds + time.perf_counter() - self._since
         return {
             "curve": self.curve,
             "best": self._best,
             "due": self._due,
-            "seconds": seconds,
+            "seconds": self._run.seconds,
             "facts": self._facts,
         }
 
     def set_state(self, state: dict[str, Any]) -> None:
         """Go on from ``state``."""
-        self.curve, self._best = state["curve"], state["best"]
-        self._due, self._seconds = state["due"], state["seconds"]
+        self.curve, self._best, self._due = state["curve"], state["best"], state["due"]
+        self._run.resume(state["seconds"])
         self._facts.update(state["facts"])
 
     def _on_rollout_start(self) -> None:
@@ -85,10 +89,16 @@ class Supervisor(BaseCallback):
         return True
 
     def _look(self, last: bool = False) -> None:
-        """Select and save when it is time."""
+        """Select when it is time; save then, and when the run is to end."""
         known = bool(self.curve) and self.curve[-1]["steps"] == self.num_timesteps
-        if self.num_timesteps < self._due and (not last or known):
-            return
+        due = self.num_timesteps >= self._due or (last and not known)
+        if due:
+            self._select()
+        if due or self.interrupts.wished is not None:
+            save(self.model, self, self._run.folder / CHECKPOINT)
+        self.interrupts.answer(f"{self._title}, step {self.num_timesteps} of {self._steps}")
+
+    def _select(self) -> None:
         while self._due <= self.num_timesteps:
             self._due += self._every
         success = self._evaluate(self.model)
@@ -96,17 +106,19 @@ class Supervisor(BaseCallback):
             {
                 "steps": self.num_timesteps,
                 "success": success,
-                "seconds": round(self.state()["seconds"], 1),
+                "seconds": round(self._run.seconds, 1),
             }
         )
         if success >= self._best:
             self._best = success
             self._export(self.model, self.curve)
         else:
-            amend_card(self._folder, curve=self.curve)
+            amend_card(self._run.folder, curve=self.curve)
         self._bar.set_postfix(success=f"{success:.2f}", best=f"{self._best:.2f}")
-        write_atomically(self._folder / "curve.json", json.dumps(self.curve, indent=1) + "\n")
-        save(self.model, self, self._folder / CHECKPOINT)
+        text = json.dumps(self.curve, indent=1) + "\n"
+        write_atomically(self._run.folder / "curve.json", text)
+        losses = {k: float(v) for k, v in self.logger.name_to_value.items() if "loss" in k}
+        self._run.log("rl", self.num_timesteps, {"success": success, **losses})
 
 
 def save(model: BaseAlgorithm, supervisor: Supervisor, path: Path) -> None:
@@ -123,13 +135,12 @@ def save(model: BaseAlgorithm, supervisor: Supervisor, path: Path) -> None:
         "rng": {
             "python": random.getstate(),
             "numpy": np.random.get_state(),  # noqa: NPY002  (what Stable-Baselines3 draws from)
-            "torch": torch.get_rng_state(),
+            "torch": generator_states(str(model.device)),
             "actions": model.action_space.np_random.bit_generator.state,
         },
     }
-    temporary = path.with_suffix(".tmp")
-    torch.save(state, temporary)
-    os.replace(temporary, path)
+    with replacing(path) as temporary:
+        torch.save(state, temporary)
 
 
 def _filled(buffer: ReplayBuffer) -> dict[str, Any]:
@@ -165,8 +176,18 @@ _COUNTERS = ("num_timesteps", "_episode_num", "_n_updates", "_last_obs", "_last_
 
 
 def restore(model: BaseAlgorithm, supervisor: Supervisor, path: Path) -> None:
-    """Bring a model that was built the same way to where ``save`` left it."""
-    state = torch.load(path, weights_only=False)  # our own file; the replay buffer is an object
+    """Bring a model that was built the same way to where ``save`` left it.
+
+    Raises:
+        UserError: when the checkpoint is damaged.
+    """
+    try:
+        # Our own file; the replay buffer is an object. Weights go where the model is.
+        state = torch.load(path, weights_only=False, map_location="cpu")
+    except (RuntimeError, EOFError, pickle.PickleError) as error:
+        raise UserError(
+            f"{path} is damaged: remove it to train anew, or choose another folder"
+        ) from error
     model.set_parameters(state["parameters"])
     if state["log_ent_coef"] is not None:
         model.log_ent_coef.data.copy_(state["log_ent_coef"].data)
@@ -180,15 +201,15 @@ def restore(model: BaseAlgorithm, supervisor: Supervisor, path: Path) -> None:
     supervisor.set_state(state["supervisor"])
     random.setstate(state["rng"]["python"])
     np.random.set_state(state["rng"]["numpy"])  # noqa: NPY002
-    torch.set_rng_state(state["rng"]["torch"])
+    set_generator_states(state["rng"]["torch"], str(model.device))
     model.action_space.np_random.bit_generator.state = state["rng"]["actions"]
 
 
-def run(
+def train(
     model: BaseAlgorithm,
     supervisor: Supervisor,
     steps: int,
-    folder: Path,
+    run: TrainingRun,
     prepare: Callable[[], None] | None = None,
 ) -> None:
     """Train until so many environment steps; the same call on the same folder resumes.
@@ -199,16 +220,22 @@ def run(
         model: built, untrained.
         supervisor: chooses and saves.
         steps: environment steps in all.
-        folder: of the run.
+        run: whose folder.
         prepare: called before a run that starts from nothing.
+
+    Raises:
+        KeyboardInterrupt, SystemExit: after a signal, with everything saved.
     """
-    if (folder / CHECKPOINT).exists():
-        restore(model, supervisor, folder / CHECKPOINT)
+    path = run.folder / CHECKPOINT
+    if path.exists():
+        restore(model, supervisor, path)
     elif prepare is not None:
         prepare()
     left = steps - model.num_timesteps
     if left > 0:
-        model.learn(left, callback=supervisor, reset_num_timesteps=False, log_interval=None)
+        with supervisor.interrupts:
+            model.learn(left, callback=supervisor, reset_num_timesteps=False, log_interval=None)
+    run.close()
     # Of equals the last one, as the supervisor chooses.
     best = max(supervisor.curve, key=lambda row: (row["success"], row["steps"]))
-    print(f"wrote {folder}: {best['success']:.0%} of development seeds at step {best['steps']}")
+    print(f"wrote {run.folder}: {best['success']:.0%} of development seeds at step {best['steps']}")

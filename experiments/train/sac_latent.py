@@ -12,7 +12,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
-from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
@@ -29,18 +28,20 @@ from agents.checkpoint import save_agent
 from agents.sac_latent import ALGORITHM, FILE, INPUTS, LatentFeatures, robot_state
 from envs.goals import expert_looks
 from experiments.train.rl import (
-    HerTraining,
     actor_layers,
-    check,
+    begin,
     development_success,
     her_options,
     make_envs,
     run_card,
 )
 from experiments.train.rl_env import TrainingEnv
-from experiments.train.rl_run import Curve, Supervisor, run
+from experiments.train.rl_options import HerTraining
+from experiments.train.rl_run import Curve, Supervisor, train
+from experiments.train.trainings import check_options
 from worldsim import load_world_model
 from worldsim.encoders import encoder_digest
+from worldsim.training.run import TrainingRun
 from worldsim.world_model import WorldModel
 
 
@@ -186,7 +187,11 @@ def build(config: SacLatentConfig, steps: int) -> SAC:
 
 
 def export(
-    model: BaseAlgorithm, config: SacLatentConfig, folder: Path, curve: Curve, facts: dict[str, Any]
+    model: BaseAlgorithm,
+    config: SacLatentConfig,
+    run: TrainingRun,
+    curve: Curve,
+    facts: dict[str, Any],
 ) -> None:
     """Write features and actor."""
     layers = actor_layers(model)
@@ -196,29 +201,30 @@ def export(
         names = {"weight": layer.weight, "bias": layer.bias}
         tensors |= {f"actor.{2 * index}.{name}": tensor for name, tensor in names.items()}
     card = {
-        **run_card(config, curve, facts),
+        **run_card(config, run, curve, facts),
         "keys": list(INPUTS),
         "inputs": layers[0].in_features,
         "hidden": [layer.out_features for layer in layers[:-1]],
         "parameters": sum(tensor.numel() for tensor in tensors.values()),
     }
-    save_agent(folder, card, tensors, FILE)
+    save_agent(run.folder, card, tensors, FILE)
 
 
 def main(config: SacLatentConfig) -> None:
     """Train, choose, write."""
-    facts = {"world_model": config.model, "encoder": encoder_digest(frozen(config.model).encoder)}
-    steps, folder = check(config, facts)
-    torch.set_num_threads(config.threads)
+    check_options(config)
+    encoder = {"encoder": encoder_digest(frozen(config.model).encoder)}
+    facts = {"world_model": config.model, **encoder}
+    steps, run = begin(config, encoder)
     model = build(config, steps)
     env = LatentTrainingEnv(config.task, model=config.model)
     supervisor = Supervisor(
-        folder,
+        run,
         f"{ALGORITHM} {config.task}",
         steps,
         config.eval_every,
         lambda trained: development_success(config, trained, env),
-        lambda trained, curve: export(trained, config, folder, curve, facts),
+        lambda trained, curve: export(trained, config, run, curve, facts),
         facts,
     )
-    run(model, supervisor, steps, folder)
+    train(model, supervisor, steps, run)

@@ -15,8 +15,7 @@ The same command resumes; finished parts are not run again. The result is a fold
 from __future__ import annotations
 
 import json
-import time
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -24,19 +23,28 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from envs.errors import UserError
-from experiments.runs.store import write_atomically
 from experiments.runs.versions import versions
-from experiments.train.trainings import check_demonstrators, data_card, episodes_of
+from experiments.train.trainings import (
+    card_of,
+    check_demonstrators,
+    check_options,
+    claim,
+    data_card,
+    data_claim,
+    episodes_of,
+    write_card,
+)
 from worldsim.checkpoint import save_world_model
 from worldsim.data import TrajectoryDataset
 from worldsim.encoders import EncoderReference, FrameEncoder, encoder_digest, open_encoder
+from worldsim.errors import UserError
 from worldsim.latents import estimate
 from worldsim.training.batches import Arrays
 from worldsim.training.goal_head import GoalHeadConfig, train_goal_head
 from worldsim.training.joint import JointConfig, train_joint
 from worldsim.training.loop import LoopConfig
 from worldsim.training.posttrain import PosttrainConfig, encode_all, train_posttrain
+from worldsim.training.run import TrainingRun
 from worldsim.vjepa2 import ACPredictorConfig, Encoder, EncoderConfig
 from worldsim.vjepa2.checkpoints import read
 from worldsim.world_model import WorldModel, WorldModelConfig
@@ -65,6 +73,7 @@ class WorldModelTraining:
         joint, posttrain, goal_head: weights and batch sizes.
         device: cpu, cuda, ...
         threads: torch threads.
+        tracker: none, tensorboard, wandb or trackio: where curves go.
         precision: "bfloat16" or "float32" matrix products: `worldsim bench train` tells which is
             faster here.
         seed: of initial weights and batches.
@@ -95,6 +104,7 @@ class WorldModelTraining:
     device: str = "cpu"
     threads: int = 2
     precision: str = "bfloat16"
+    tracker: str = "none"
     seed: int = 0
 
 
@@ -177,35 +187,12 @@ def is_ours(path: str) -> bool:
     return True
 
 
-def claim(out: Path, encoder: FrameEncoder | None) -> None:
-    """Say in a folder which recipe runs there, so that none resumes another's checkpoints.
-
-    Raises:
-        ValueError: when another recipe, or one on another encoder, runs there.
-    """
-    wanted = {
-        "recipe": "joint" if encoder is None else "two-stage",
-        "encoder": "" if encoder is None else encoder_digest(encoder),
-    }
-    path, found = out / "recipe.json", wanted
-    if path.exists():
-        found = json.loads(path.read_text())
-    elif any((out / f"{part}.pt").exists() for part in ("joint", "posttrain", "pretrain")):
-        found = {"recipe": "pretrain" if (out / "pretrain.pt").exists() else "joint"}
-    if found["recipe"] != wanted["recipe"]:
-        raise UserError(f"{out} holds a {found['recipe']} run: choose another folder")
-    if encoder is not None and found != wanted:
-        raise UserError(f"{out} holds a run on another encoder: choose another folder")
-    write_atomically(path, json.dumps(wanted) + "\n")
-
-
 def main(config: WorldModelTraining) -> None:
     """All parts, then the finished model and its card."""
-    torch.set_num_threads(config.threads)
+    check_options(config)
     data = TrajectoryDataset(config.data)
     episodes = episodes_of(data, config.share, config.policies)
-    out = Path(config.out)
-    encoder = None
+    out, encoder = Path(config.out), None
     if config.encoder is not None:
         is_ours(config.encoder)  # refuses a whole world model
         encoder = open_encoder(config.encoder, config.image_size)
@@ -213,12 +200,42 @@ def main(config: WorldModelTraining) -> None:
         check_demonstrators(data, episodes, config.joint.demonstrators)
     for part in (config.posttrain, config.goal_head):
         check_demonstrators(data, episodes, part.demonstrators)
-    claim(out, encoder)
-    model = build(config, data.cameras, encoder).to(config.device)
+    model = build(config, data.cameras, encoder)
+    recipe = model.config.recipe
+    built_on = {"encoder": None if encoder is None else encoder_digest(encoder)}
+    claimed = {"recipe": recipe, **built_on, **data_claim(data, episodes)}
+    run = claim("world-model", config, out, claimed)
+    model.to(config.device)
     foreign = isinstance(model.config.encoder, EncoderReference)
     size = model.image_size if encoder is None else readable_size(data, model.image_size)
     arrays = load_arrays(data, size, episodes, out if foreign else None)
-    started = time.time()
+    losses = train(model, arrays, config, run, out / "latents.bf16" if foreign else None)
+    save_world_model(model, out)
+    facts = {"recipe": recipe, **data_card(data, episodes), "losses": losses}
+    write_card(out, card_of("world-model", config, run, facts))
+    run.close()
+    print(f"wrote {out}")
+
+
+def train(
+    model: WorldModel,
+    arrays: Arrays,
+    config: WorldModelTraining,
+    run: TrainingRun,
+    latents_file: Path | None = None,
+) -> dict[str, dict[str, float]]:
+    """All parts of the model's recipe.
+
+    Args:
+        model: trained in place.
+        arrays: frames (F, V, S, S, 3).
+        config: options.
+        run: where checkpoints are kept for resume.
+        latents_file: where latents are kept, if not in memory.
+
+    Returns:
+        Running means of the losses of each part.
+    """
 
     def loop(steps: int, rate: float) -> LoopConfig:
         return LoopConfig(
@@ -231,28 +248,16 @@ def main(config: WorldModelTraining) -> None:
         loop(config.goal_head_steps, config.goal_head_rate),
     )
     losses = {}
-    if encoder is None:
-        losses["joint"] = train_joint(model, arrays, config.joint, first, out)
-    path = out / "latents.bf16" if foreign else None
-    if path is not None:
+    if model.config.recipe == "joint":
+        losses["joint"] = train_joint(model, arrays, config.joint, first, run)
+    if latents_file is not None:
         told = estimate(model, np.asanyarray(arrays.frames))
         print(
             f"encoding {len(arrays.frames):,} frames takes about {told.hours:.1f} h on "
-            f"{config.device} and {told.gib:.1f} GiB in {path}"
+            f"{config.device} and {told.gib:.1f} GiB in {latents_file}"
         )
-    latents = encode_all(model, arrays, path)
-    losses["posttrain"] = train_posttrain(model, latents, config.posttrain, second, out)
+    latents = encode_all(model, arrays, latents_file)
+    losses["posttrain"] = train_posttrain(model, latents, config.posttrain, second, run)
     model.config = replace(model.config, one_step_error=losses["posttrain"]["predict"])
-    head = out / "goal-head.pt"
-    losses["goal_head"] = train_goal_head(model, latents, config.goal_head, third, head)
-    save_world_model(model, out)
-    card = {
-        **data_card(data, episodes),
-        "recipe": model.config.recipe,
-        "training": asdict(config) | {"data": Path(config.data).name, "out": out.name},
-        "minutes_in_this_run": round((time.time() - started) / 60, 1),
-        "losses": losses,
-        "versions": versions(),
-    }
-    write_atomically(out / "card.json", json.dumps(card, indent=1) + "\n")
-    print(f"wrote {out}")
+    losses["goal_head"] = train_goal_head(model, latents, config.goal_head, third, run)
+    return losses

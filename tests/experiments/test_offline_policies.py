@@ -30,6 +30,7 @@ from worldsim.data import TrajectoryDataset, TrajectoryWriter
 from worldsim.training.goal_head import GoalHeadConfig
 from worldsim.training.joint import JointConfig
 from worldsim.training.posttrain import PosttrainConfig
+from worldsim.training.run import TrainingRun
 
 CAMERAS = ("left", "wrist")
 TINY = {"image_size": 32, "width": 32, "depth": 1, "heads": 2, "threads": 1}
@@ -168,7 +169,7 @@ def octo_of(arrays, config, folder):
     cameras = CAMERAS[: arrays.frames.shape[1]]
     sizes = (config.image_size, config.width, config.depth, config.heads)
     model = OctoModel(OctoConfig(cameras, *sizes, hidden=64, blocks=2))
-    losses = train_octo.train(model, arrays, config, torch.tensor([0.04] * 7), folder)
+    losses = train_octo.train(model, arrays, config, torch.tensor([0.04] * 7), TrainingRun(folder))
     return model, losses
 
 
@@ -205,12 +206,12 @@ def first_actions(model, arrays, now, goals):
 def test_a_resumed_octo_equals_an_uninterrupted_one(tmp_path, monkeypatch, augment):
     arrays = toy_arrays(6, 6)
     config = OctoTraining(steps=4, batch=4, augment=augment, **TINY)
-    loop = train_octo.LoopConfig
+    loop = train_octo.loop.LoopConfig
 
     def often(*arguments, **options):
         return loop(*arguments, **options | {"save_every": 2})
 
-    monkeypatch.setattr(train_octo, "LoopConfig", often)
+    monkeypatch.setattr(train_octo.loop, "LoopConfig", often)
     whole, _ = octo_of(arrays, config, tmp_path / "whole")
 
     class Stop(Exception):
@@ -247,9 +248,9 @@ def test_windows_stay_inside_imitated_episodes():
 
 
 def test_other_runs_other_encoders_and_other_data_are_refused(place, tmp_path):
-    with pytest.raises(ValueError, match=r"other options \(learning_rate\)"):
+    with pytest.raises(ValueError, match=r"\(learning_rate: 0.0005 there, 1.0 here\)"):
         train_octo.main(octo_options(place, place / "octo", learning_rate=1.0))
-    with pytest.raises(ValueError, match=r"other options"):
+    with pytest.raises(ValueError, match="holds a run of 'train octo-like'"):
         train_gc_bc.main(gc_bc_options(place, place / "octo"))
     with pytest.raises(ValueError, match="prefixes of expert-0, play"):
         train_octo.main(octo_options(place, tmp_path / "x", demonstrators=("human",)))

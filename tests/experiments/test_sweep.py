@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 
 import pytest
 
@@ -12,7 +13,6 @@ from experiments.report.results import write_tables
 from experiments.report.tables import as_csv
 from experiments.runs.arms import load_arms
 from experiments.runs.sweep_file import read_plan
-from experiments.runs.trackers import make_tracker
 
 GOOD = """
 agents:
@@ -152,10 +152,22 @@ def test_results_can_be_written_elsewhere(swept, tmp_path):
     assert as_csv(arms).startswith("task,conditions,label,tier,n,")
 
 
-def test_a_tracker_that_breaks_stops_nothing(tmp_path, monkeypatch):
-    monkeypatch.setitem(__import__("sys").modules, "wandb", None)
-    summary = {"n": 1, "success_rate": 1.0, "wilson_low": 0.2, "wilson_high": 1.0}
-    summary["median_seconds_per_action"] = None
-    (tmp_path / "file").touch()
-    for name in ("none", "tensorboard", "wandb"):
-        make_tracker(name, tmp_path / "file").log("reach/random", summary)
+def test_a_tracker_that_is_not_installed_is_refused_before_anything_runs(
+    tmp_path, monkeypatch, capsys
+):
+    monkeypatch.setitem(sys.modules, "wandb", None)
+    path = write(tmp_path, SMALL)
+    words = ["sweep", str(path), "--out", str(tmp_path / "out"), "--tracker", "wandb"]
+    assert run(words) == 2
+    assert "the tracker wandb needs the package wandb" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+
+
+def test_success_goes_to_the_tracker(swept):
+    accumulator = pytest.importorskip(
+        "tensorboard.backend.event_processing.event_accumulator"
+    ).EventAccumulator
+    events = accumulator(str(swept[1] / "tensorboard")).Reload()
+    assert [(p.step, p.value) for p in events.Scalars("reach/subgoals/expert/success_rate")] == [
+        (3, 1.0)
+    ]

@@ -94,17 +94,17 @@ def test_recipes_do_not_share_a_folder_or_an_encoder(data, tmp_path):
     model_run(data, tmp_path / "two-stage", tmp_path / "encoder")
     assert load_world_model(tmp_path / "joint").config.recipe == "joint"
     before = {p: p.read_bytes() for p in tmp_path.glob("*/*.*") if p.is_file()}
-    with pytest.raises(ValueError, match="holds a joint run"):
+    with pytest.raises(ValueError, match=r'recipe: "joint" there, "two-stage" here'):
         model_run(data, tmp_path / "joint", tmp_path / "encoder")
-    with pytest.raises(ValueError, match="holds a two-stage run"):
+    with pytest.raises(ValueError, match=r'recipe: "two-stage" there, "joint" here'):
         model_run(data, tmp_path / "two-stage")
-    with pytest.raises(ValueError, match="another encoder"):
+    with pytest.raises(ValueError, match=r"encoder: .* there"):
         model_run(data, tmp_path / "two-stage", tmp_path / "other")
-    with pytest.raises(ValueError, match="holds a pretrain run"):
+    with pytest.raises(ValueError, match="holds a run of 'train encoder'"):
         model_run(data, tmp_path / "encoder", tmp_path / "encoder")
     with pytest.raises(ValueError, match="whole world model"):
         model_run(data, tmp_path / "new", tmp_path / "joint")
-    with pytest.raises(ValueError, match="holds another model"):
+    with pytest.raises(ValueError, match="holds a run of 'train world-model'"):
         encoder_run(data, tmp_path / "joint")
     assert {p: p.read_bytes() for p in before} == before
     assert not (tmp_path / "new").exists()

@@ -180,9 +180,9 @@ def test_other_options_on_the_same_folder_are_refused(tmp_path):
     config = SacHerConfig(steps=50, eval_every=50, out=str(tmp_path), **SMALL)
     train_rl.main(config)
     before = (tmp_path / "actor.safetensors").read_bytes()
-    with pytest.raises(ValueError, match=r"other options \(gamma\)"):
+    with pytest.raises(ValueError, match=r"other options \(gamma: 0.95 there, 0.9 here\)"):
         train_rl.main(replace(config, gamma=0.9))
-    with pytest.raises(ValueError, match="holds a run with other options"):
+    with pytest.raises(ValueError, match="holds a run of 'train sac-her'"):
         train_rl.main(TqcHerConfig(steps=50, eval_every=50, out=str(tmp_path), **SMALL))
     assert (tmp_path / "actor.safetensors").read_bytes() == before
 

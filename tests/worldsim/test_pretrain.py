@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from dataclasses import replace
 
 import numpy as np
@@ -12,6 +11,7 @@ import torch
 from tests.worldsim.test_training import toy_arrays
 from worldsim.training.loop import LoopConfig
 from worldsim.training.pretrain import PretrainConfig, clips, train_pretrain
+from worldsim.training.run import TrainingRun
 from worldsim.vjepa2 import Encoder, EncoderConfig, Predictor, PredictorConfig
 
 SMALL = PretrainConfig(batch=8, frames=4, ema=0.98)
@@ -25,7 +25,7 @@ def small_parts(seed: int = 0) -> tuple[Encoder, Predictor]:
 
 
 def train(parts, loop, folder, config=SMALL, arrays=None):
-    return train_pretrain(*parts, arrays or toy_arrays(), config, loop, folder)
+    return train_pretrain(*parts, arrays or toy_arrays(), config, loop, TrainingRun(folder))
 
 
 def test_hidden_places_are_guessed_better_and_features_tell_clips_apart(tmp_path):
@@ -95,19 +95,3 @@ def test_weights_that_are_not_finite_stop_training(tmp_path):
     with pytest.raises(ValueError, match="pretrain step 0: a loss is not finite"):
         train(parts, LoopConfig(2), tmp_path)
     assert not (tmp_path / "pretrain.pt").exists()
-
-
-def test_curves_are_written_where_tensorboard_is_installed(tmp_path):
-    accumulator = pytest.importorskip(
-        "tensorboard.backend.event_processing.event_accumulator"
-    ).EventAccumulator
-    train(small_parts(), LoopConfig(21, warmup=2), tmp_path)
-    events = accumulator(str(tmp_path / "tensorboard" / "pretrain")).Reload()
-    assert {"short", "long", "learning_rate", "rate"} <= set(events.Tags()["scalars"])
-    assert [point.step for point in events.Scalars("short")] == [0, 20]
-
-
-def test_training_goes_on_without_tensorboard(tmp_path, monkeypatch):
-    monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", None)
-    train(small_parts(), LoopConfig(1, warmup=1), tmp_path)
-    assert not (tmp_path / "tensorboard").exists()

@@ -15,6 +15,7 @@ from worldsim.training.hindsight import Hindsight, goal_losses
 from worldsim.training.joint import JointConfig, to_patches, train_joint
 from worldsim.training.loop import LoopConfig, schedule
 from worldsim.training.posttrain import PosttrainConfig, encode_all, train_posttrain
+from worldsim.training.run import TrainingRun
 
 JOINT = JointConfig(batch=8, frames=3, predicted=8)
 POSTTRAIN = PosttrainConfig(batch=8, frames=4)
@@ -52,16 +53,24 @@ def toy_arrays(episodes: int = 12, frames: int = 8) -> Arrays:
 
 def test_joint_training_learns_then_stage_two_does(tmp_path):
     model, arrays = small_model(), toy_arrays()
-    start = train_joint(model, arrays, JOINT, LoopConfig(1, warmup=1), tmp_path / "start")
+    start = train_joint(
+        model, arrays, JOINT, LoopConfig(1, warmup=1), TrainingRun(tmp_path / "start")
+    )
     model = small_model()
-    end = train_joint(model, arrays, JOINT, LoopConfig(200, 3e-3, warmup=10), tmp_path / "joint")
+    end = train_joint(
+        model, arrays, JOINT, LoopConfig(200, 3e-3, warmup=10), TrainingRun(tmp_path / "joint")
+    )
     assert end["pixels"] < 0.6 * start["pixels"]
     assert end["pose"] < 0.7 * start["pose"]
     assert end["actions"] < 0.7 * start["actions"]
     latents = encode_all(model, arrays)
     before = {k: v.clone() for k, v in model.encoder.state_dict().items()}
-    first = train_posttrain(model, latents, POSTTRAIN, LoopConfig(1, warmup=1), tmp_path / "one")
-    last = train_posttrain(model, latents, POSTTRAIN, LoopConfig(80, 3e-3, warmup=10), tmp_path)
+    first = train_posttrain(
+        model, latents, POSTTRAIN, LoopConfig(1, warmup=1), TrainingRun(tmp_path / "one")
+    )
+    last = train_posttrain(
+        model, latents, POSTTRAIN, LoopConfig(80, 3e-3, warmup=10), TrainingRun(tmp_path)
+    )
     assert last["predict"] < first["predict"]
     assert last["rollout"] < first["rollout"]
     for key, value in model.encoder.state_dict().items():
@@ -79,7 +88,7 @@ def test_a_fresh_goal_head_learns_and_nothing_else_changes(tmp_path, single_view
             latents,
             GoalHeadConfig(32, single_view=single_view),
             LoopConfig(steps, 3e-3),
-            tmp_path / f"{steps}.pt",
+            TrainingRun(tmp_path / str(steps)),
         )
         for steps in (1, 150)
     )
@@ -93,7 +102,7 @@ def test_a_fresh_goal_head_learns_and_nothing_else_changes(tmp_path, single_view
 def test_a_resumed_run_equals_an_uninterrupted_one(tmp_path):
     arrays, loop = toy_arrays(), LoopConfig(6, warmup=2, save_every=3)
     whole = small_model()
-    train_joint(whole, arrays, JOINT, loop, tmp_path / "whole")
+    train_joint(whole, arrays, JOINT, loop, TrainingRun(tmp_path / "whole"))
 
     class Stop(Exception):
         """Raised to imitate a crash."""
@@ -109,10 +118,10 @@ def test_a_resumed_run_equals_an_uninterrupted_one(tmp_path):
 
     handle = broken.encoder.register_forward_pre_hook(fail_later)
     with pytest.raises(Stop):
-        train_joint(broken, arrays, JOINT, loop, tmp_path / "broken")
+        train_joint(broken, arrays, JOINT, loop, TrainingRun(tmp_path / "broken"))
     handle.remove()
     resumed = small_model()
-    train_joint(resumed, arrays, JOINT, loop, tmp_path / "broken")
+    train_joint(resumed, arrays, JOINT, loop, TrainingRun(tmp_path / "broken"))
     for a, b in zip(whole.state_dict().values(), resumed.state_dict().values(), strict=True):
         torch.testing.assert_close(a, b, atol=0, rtol=0)
 
@@ -121,7 +130,7 @@ def test_numbers_that_are_not_finite_stop_training(tmp_path):
     arrays = toy_arrays()
     arrays.proprio[:] = np.nan
     with pytest.raises(ValueError, match="not finite"):
-        train_joint(small_model(), arrays, JOINT, LoopConfig(2), tmp_path)
+        train_joint(small_model(), arrays, JOINT, LoopConfig(2), TrainingRun(tmp_path))
     assert not (tmp_path / "joint.pt").exists()
 
 

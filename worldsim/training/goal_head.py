@@ -7,7 +7,6 @@ network trained anew, on real latents alone, proposes better (docs/grasp.md).
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -15,7 +14,8 @@ from torch import Tensor, nn
 
 from worldsim.training.batches import Arrays, gather_tokens
 from worldsim.training.hindsight import Hindsight, goal_losses
-from worldsim.training.loop import LoopConfig, run
+from worldsim.training.loop import LoopConfig, train
+from worldsim.training.run import TrainingRun
 from worldsim.world_model import WorldModel
 
 
@@ -43,7 +43,8 @@ def train_goal_head(
     latents: Arrays,
     config: GoalHeadConfig,
     loop: LoopConfig,
-    checkpoint: Path,
+    run: TrainingRun,
+    name: str = "goal-head",
 ) -> dict[str, float]:
     """Replace a model's goal head by a trained one; nothing else of the model changes.
 
@@ -52,7 +53,8 @@ def train_goal_head(
         latents: what ``encode_all`` returned.
         config: weights and sizes.
         loop: length, learning rate, device, seed (of the initial weights, too).
-        checkpoint: file to write and to resume from; its stem is the name of the training.
+        run: where the checkpoint is kept for resume.
+        name: of the training, and of its checkpoint.
 
     Returns:
         Running means of the losses.
@@ -78,4 +80,4 @@ def train_goal_head(
         return {"actions": config.actions * action_loss, "steps": config.steps * step_loss}
 
     head: dict[str, nn.Module] = {"policy": model.goal_head.train()}
-    return run(checkpoint.stem, head, ("policy",), losses, loop, checkpoint)
+    return train(name, head, ("policy",), losses, loop, run)

@@ -18,7 +18,6 @@ file are thrown away; ``posttrain`` then freezes the encoder and adds the rollou
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -29,7 +28,8 @@ from worldsim.heads import TokenReader
 from worldsim.states import encode_state
 from worldsim.training.batches import Arrays, gather
 from worldsim.training.hindsight import Hindsight, goal_losses
-from worldsim.training.loop import LoopConfig, run
+from worldsim.training.loop import LoopConfig, train
+from worldsim.training.run import TrainingRun
 from worldsim.world_model import WorldModel
 
 
@@ -73,7 +73,7 @@ def spread_losses(latents: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def train_joint(
-    model: WorldModel, arrays: Arrays, config: JointConfig, loop: LoopConfig, folder: Path
+    model: WorldModel, arrays: Arrays, config: JointConfig, loop: LoopConfig, run: TrainingRun
 ) -> dict[str, float]:
     """Train encoder and predictor of a model in place.
 
@@ -82,7 +82,7 @@ def train_joint(
         arrays: frames (F, V, S, S, 3).
         config: weights and sizes.
         loop: length, learning rate, device.
-        folder: where ``joint.pt`` is kept for resume.
+        run: where ``joint.pt`` is kept for resume.
 
     Returns:
         Running means of the losses.
@@ -131,7 +131,7 @@ def train_joint(
             "steps": config.steps * steps_loss,
         }
 
-    return run("joint", modules, tuple(modules), losses, loop, folder / "joint.pt")
+    return train("joint", modules, tuple(modules), losses, loop, run)
 
 
 def to_patches(frames: Tensor, patch: int) -> Tensor:

@@ -1,11 +1,11 @@
-"""The training loop every recipe shares: schedule, bf16, checkpoints, exact resume, progress."""
+"""The training loop every recipe shares: schedule, precision, checkpoints, exact resume."""
 
 from __future__ import annotations
 
 import math
-import os
+import pickle
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -14,10 +14,15 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 from worldsim.errors import UserError
-from worldsim.training.scalars import Scalars
+from worldsim.files import replacing
+from worldsim.training.interrupts import Interrupts
+from worldsim.training.randomness import generator_states, set_generator_states
+from worldsim.training.run import TrainingRun
 
 PRECISIONS = ("bfloat16", "float32")
 """bfloat16 is three to five times faster on some processors and half as fast on others."""
+LOG_EVERY = 20
+_DAMAGED = (RuntimeError, ValueError, KeyError, TypeError, EOFError, OSError, pickle.PickleError)
 
 
 @dataclass(frozen=True)
@@ -52,7 +57,7 @@ class LoopConfig:
     def __post_init__(self) -> None:
         if self.precision not in PRECISIONS:
             allowed = ", ".join(PRECISIONS)
-            raise UserError(f"unknown precision {self.precision!r}: allowed are {allowed}")
+            raise ValueError(f"unknown precision {self.precision!r}: allowed are {allowed}")
 
 
 def schedule(step: int, config: LoopConfig) -> float:
@@ -72,93 +77,136 @@ def _groups(modules: Iterable[nn.Module], decay: float) -> list[dict[str, object
     ]
 
 
-def run(
+def train(
     name: str,
     modules: dict[str, nn.Module],
     trained: Iterable[str],
     losses: Callable[[np.random.Generator, int], dict[str, Tensor]],
     config: LoopConfig,
-    checkpoint: Path,
+    run: TrainingRun,
     after_step: Callable[[int], None] | None = None,
 ) -> dict[str, float]:
-    """Minimise the sum of the losses; the same call on the same checkpoint resumes.
+    """Minimise the sum of the losses; the same call on the same folder resumes, to the bit.
+
+    Ctrl-C and SIGTERM are answered after the step they fall into, with everything saved.
 
     Args:
-        name: for the progress bar.
+        name: of this part of a training; ``NAME.pt`` in the run's folder is its checkpoint.
         modules: everything whose state a checkpoint holds.
         trained: names of the modules the optimiser updates.
         losses: (rng, step) -> named, already weighted losses of one batch.
         config: options.
-        checkpoint: file to write and to resume from.
+        run: folder, clock and curves.
         after_step: called after each update (EMA).
 
     Returns:
         Running mean of each loss at the end.
 
     Raises:
-        ValueError: when a loss is not finite; the last checkpoint is untouched.
+        UserError: when a loss is not finite, the last checkpoint being untouched; or when the
+            checkpoint is damaged or of other networks.
+        KeyboardInterrupt, SystemExit: after a signal.
     """
     optimiser = torch.optim.AdamW(
         _groups((modules[n] for n in trained), config.weight_decay), betas=(0.9, 0.95), fused=True
     )
-    rng = np.random.default_rng(config.seed)
+    state = _State(modules, optimiser, np.random.default_rng(config.seed))
     torch.manual_seed(config.seed)
-    first, running = 0, dict[str, float]()
-    if checkpoint.exists():
-        state = torch.load(checkpoint, weights_only=True, map_location=config.device)
-        for key, module in modules.items():
-            module.load_state_dict(state["modules"][key])
-        optimiser.load_state_dict(state["optimiser"])
-        torch.set_rng_state(state["torch_rng"])
-        rng.bit_generator.state = state["numpy_rng"]
-        first, running = state["step"], state["running"]
-    scalars = Scalars(checkpoint.parent / "tensorboard" / name, first)
-    bar = tqdm(range(first, config.steps), initial=first, total=config.steps, desc=name)
-    for step in bar:
-        for group in optimiser.param_groups:
-            group["lr"] = schedule(step, config)
-        with torch.autocast(config.device, torch.bfloat16, config.precision == "bfloat16"):
-            parts = losses(rng, step)
-        total = torch.stack([part.float() for part in parts.values()]).sum()
-        if not torch.isfinite(total):
-            values = {k: float(v.detach()) for k, v in parts.items()}
-            raise UserError(f"{name} step {step}: a loss is not finite: {values}")
-        optimiser.zero_grad(set_to_none=True)
-        total.backward()
-        for trained_name in trained:
-            nn.utils.clip_grad_norm_(modules[trained_name].parameters(), config.clip)
-        optimiser.step()
-        if after_step is not None:
-            after_step(step)
-        for key, part in parts.items():
-            value = float(part.detach())
-            running[key] = value if key not in running else 0.98 * running[key] + 0.02 * value
-        if step % 20 == 0:
-            bar.set_postfix({k: f"{v:.3f}" for k, v in running.items()})
-            rates = {"learning_rate": schedule(step, config), "rate": bar.format_dict["rate"] or 0}
-            scalars.add(step, {**running, **rates})
-        if (step + 1) % config.save_every == 0 or step + 1 == config.steps:
-            _save(checkpoint, modules, optimiser, rng, step + 1, running)
+    path = run.folder / f"{name}.pt"
+    if path.exists():
+        state.load(path, config.device, run)
+    running = state.running
+    bar = tqdm(range(state.step, config.steps), initial=state.step, total=config.steps, desc=name)
+    with Interrupts() as interrupts:
+        for step in bar:
+            parts = _update(name, step, modules, trained, optimiser, losses, state.rng, config)
+            if after_step is not None:
+                after_step(step)
+            for key, part in parts.items():
+                value = float(part.detach())
+                running[key] = value if key not in running else 0.98 * running[key] + 0.02 * value
+            if step % LOG_EVERY == 0:
+                bar.set_postfix({k: f"{v:.3f}" for k, v in running.items()})
+                rates = {"learning_rate": schedule(step, config)}
+                rates["steps_per_second"] = bar.format_dict["rate"] or 0.0
+                run.log(name, step, {**running, **rates})
+            state.step = step + 1
+            stopping = interrupts.wished is not None
+            if state.step % config.save_every == 0 or state.step == config.steps or stopping:
+                state.save(path, config.device, run)
+            interrupts.answer(f"{name}, step {state.step} of {config.steps}")
+    run.finish(config.steps)
     return running
 
 
-def _save(
-    path: Path,
-    modules: dict[str, nn.Module],
-    optimiser: torch.optim.Optimizer,
-    rng: np.random.Generator,
+def _update(
+    name: str,
     step: int,
-    running: dict[str, float],
-) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_suffix(".tmp")
-    state = {
-        "modules": {key: module.state_dict() for key, module in modules.items()},
-        "optimiser": optimiser.state_dict(),
-        "torch_rng": torch.get_rng_state(),
-        "numpy_rng": rng.bit_generator.state,
-        "step": step,
-        "running": running,
-    }
-    torch.save(state, temporary)
-    os.replace(temporary, path)
+    modules: dict[str, nn.Module],
+    trained: Iterable[str],
+    optimiser: torch.optim.Optimizer,
+    losses: Callable[[np.random.Generator, int], dict[str, Tensor]],
+    rng: np.random.Generator,
+    config: LoopConfig,
+) -> dict[str, Tensor]:
+    """One step of the optimiser; the losses it took."""
+    for group in optimiser.param_groups:
+        group["lr"] = schedule(step, config)
+    kind = torch.device(config.device).type
+    with torch.autocast(kind, torch.bfloat16, config.precision == "bfloat16"):
+        parts = losses(rng, step)
+    total = torch.stack([part.float() for part in parts.values()]).sum()
+    if not torch.isfinite(total):
+        values = {k: float(v.detach()) for k, v in parts.items()}
+        raise UserError(f"{name} step {step}: a loss is not finite: {values}")
+    optimiser.zero_grad(set_to_none=True)
+    total.backward()
+    for trained_name in trained:
+        nn.utils.clip_grad_norm_(modules[trained_name].parameters(), config.clip)
+    optimiser.step()
+    return parts
+
+
+@dataclass
+class _State:
+    """Everything the rest of a training depends on, in memory and in a checkpoint."""
+
+    modules: dict[str, nn.Module]
+    optimiser: torch.optim.Optimizer
+    rng: np.random.Generator
+    step: int = 0
+    running: dict[str, float] = field(default_factory=dict)
+
+    def save(self, path: Path, device: str, run: TrainingRun) -> None:
+        state = {
+            "modules": {key: module.state_dict() for key, module in self.modules.items()},
+            "optimiser": self.optimiser.state_dict(),
+            "torch_rng": generator_states(device),
+            "numpy_rng": self.rng.bit_generator.state,
+            "step": self.step,
+            "running": self.running,
+            "seconds": run.seconds,
+        }
+        with replacing(path) as temporary:
+            torch.save(state, temporary)
+
+    def load(self, path: Path, device: str, run: TrainingRun) -> None:
+        try:
+            # Generators' states stay in the processor's memory; weights go where they belong.
+            state = torch.load(path, weights_only=True, map_location="cpu")
+            for key, module in self.modules.items():
+                module.load_state_dict(state["modules"][key])
+            self.optimiser.load_state_dict(state["optimiser"])
+            set_generator_states(state["torch_rng"], device)
+            self.rng.bit_generator.state = state["numpy_rng"]
+            self.step, self.running = state["step"], state["running"]
+            run.resume(state["seconds"])
+        except _DAMAGED as error:
+            raise UserError(
+                f"{path} is damaged or of another training ({_first_line(error)}): remove it to "
+                "train this part anew, or choose another folder"
+            ) from error
+
+
+def _first_line(error: Exception) -> str:
+    return next(iter(str(error).splitlines()), type(error).__name__)

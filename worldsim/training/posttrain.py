@@ -21,7 +21,8 @@ from worldsim.latents import encode_set
 from worldsim.states import encode_state
 from worldsim.training.batches import Arrays, gather, gather_tokens
 from worldsim.training.hindsight import Hindsight, goal_losses
-from worldsim.training.loop import LoopConfig, run
+from worldsim.training.loop import LoopConfig, train
+from worldsim.training.run import TrainingRun
 from worldsim.world_model import WorldModel
 
 
@@ -56,7 +57,7 @@ def encode_all(model: WorldModel, arrays: Arrays, path: Path | None = None) -> A
 
 
 def train_posttrain(
-    model: WorldModel, latents: Arrays, config: PosttrainConfig, loop: LoopConfig, folder: Path
+    model: WorldModel, latents: Arrays, config: PosttrainConfig, loop: LoopConfig, run: TrainingRun
 ) -> dict[str, float]:
     """Train predictor, read-out and goal head of a model in place; its encoder is frozen.
 
@@ -65,7 +66,7 @@ def train_posttrain(
         latents: what ``encode_all`` returned.
         config: weights and sizes.
         loop: length, learning rate, device.
-        folder: where ``posttrain.pt`` is kept for resume.
+        run: where ``posttrain.pt`` is kept for resume.
 
     Returns:
         Running means of the losses.
@@ -112,4 +113,4 @@ def train_posttrain(
 
     for parameter in model.encoder.parameters():
         parameter.requires_grad_(False)
-    return run("posttrain", {"model": model}, ("model",), losses, loop, folder / "posttrain.pt")
+    return train("posttrain", {"model": model}, ("model",), losses, loop, run)

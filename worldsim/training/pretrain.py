@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import copy
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -19,7 +18,8 @@ from torch.nn import functional as F
 
 from worldsim.errors import UserError
 from worldsim.training.batches import Arrays
-from worldsim.training.loop import LoopConfig, run
+from worldsim.training.loop import LoopConfig, train
+from worldsim.training.run import TrainingRun
 from worldsim.vjepa2 import LONG_RANGE, SHORT_RANGE, Encoder, Predictor, sample_masks
 
 MASKS = {"short": SHORT_RANGE, "long": LONG_RANGE}
@@ -54,7 +54,7 @@ def train_pretrain(
     arrays: Arrays,
     config: PretrainConfig,
     loop: LoopConfig,
-    folder: Path,
+    run: TrainingRun,
 ) -> tuple[Encoder, dict[str, float]]:
     """Train an encoder and its masked predictor in place.
 
@@ -64,7 +64,7 @@ def train_pretrain(
         arrays: frames (F, V, S, S, 3) of the size the encoder takes.
         config: sizes.
         loop: length, learning rate, device.
-        folder: where ``pretrain.pt`` is kept for resume.
+        run: where ``pretrain.pt`` is kept for resume.
 
     Returns:
         The target encoder (moving average) and the running means of the losses.
@@ -104,7 +104,7 @@ def train_pretrain(
             slow.lerp_(fast, 1.0 - config.ema)
 
     trained = ("encoder", "predictor")
-    means = run("pretrain", modules, trained, losses, loop, folder / "pretrain.pt", follow)
+    means = train("pretrain", modules, trained, losses, loop, run, follow)
     return target, means
 
 
