@@ -14,7 +14,6 @@ PACKAGES = ("worldsim", "envs", "agents", "experiments")
 ROOT = Path(__file__).resolve().parents[1]
 LONGEST = 350
 LONG_FOR_A_REASON = {
-    "experiments/train/rl.py": "the options of three algorithms beside each other",
     "tests/envs/test_scene.py": "every claim about the scene, held against robosuite's",
     "tests/worldsim/vjepa2/test_checkpoints.py": "every layout of the released files",
 }

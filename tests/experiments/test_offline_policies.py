@@ -115,7 +115,7 @@ def test_a_share_of_the_data_is_its_first_episodes(place, tmp_path):
     assert half["frames"] == whole["frames"] / 2
     assert half["episodes"]["digest"] != whole["episodes"]["digest"]
     for share in (0.0, 1.5):
-        with pytest.raises(ValueError, match="allowed is more than 0, up to 1"):
+        with pytest.raises(ValueError, match="allowed is more than 0 and at most 1"):
             train_gc_bc.main(gc_bc_options(place, tmp_path / "none", share=share))
 
 
