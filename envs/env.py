@@ -29,7 +29,7 @@ from envs.start import Start
 from envs.task import STAGES
 from envs.tasks import get_task
 from envs.variations import get_variation
-from envs.variations.factor import settle
+from envs.variations.factor import Altering, settle
 from envs.vectors import VECTORS
 
 Array = NDArray[np.float64]
@@ -73,6 +73,7 @@ class ManipulationEnv(gym.Env[dict[str, Any], NDArray[np.float32]]):
         )
         self._rules = self.task_spec.task()
         self._factors = factors_of(self.variation)
+        self._altering = [f for f in self._factors.values() if isinstance(f, Altering)]
         vectors = {name: VECTORS[name] for name in chosen.vectors}
         self._observer = Observer(self.task_spec, self.env_spec, chosen.obs_mode, vectors)
         self._scenes: dict[tuple[str, ...], Scene] = {}
@@ -287,11 +288,9 @@ class ManipulationEnv(gym.Env[dict[str, Any], NDArray[np.float32]]):
         """(size, size, 3) picture of the scene now."""
         check_choice("camera", camera, CAMERAS)
         picture = self.scene.picture(camera, size or self.env_spec.image_size)
-        image: Any = self._factors.get("image")
-        if image is None:
-            return picture
-        altered: NDArray[np.uint8] = image.alter(picture, self.start.parameters["image"])
-        return altered
+        for factor in self._altering:
+            picture = factor.alter(picture, self.start.parameters[factor.name])
+        return picture
 
     @contextmanager
     def goal_look(self) -> Iterator[None]:

@@ -72,7 +72,7 @@ def _stairs(half: Half) -> tuple[Part, ...]:
 
 
 def _bobbin(half: Half) -> tuple[Part, ...]:
-    """Two flat blocks at the ends of a round bar along x."""
+    """Two flat blocks at the ends of a bar along x, whose round ends stand out a little."""
     x, y, z = half
     end = 0.2 * x
     return (

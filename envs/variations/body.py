@@ -33,8 +33,10 @@ class Family:
         }
 
     def __str__(self) -> str:
+        if self.kind in MESH_HALF_SIZES:
+            return self.kind
         width = Spans(tuple((200 * a, 200 * b) for a, b in self.width_m.parts))
-        return f"{self.kind} {width} cm wide, {self.length} as long, {self.height} as high"
+        return f"{self.kind} {width} cm wide, length {self.length}, height {self.height} widths"
 
 
 def _family(
@@ -53,8 +55,11 @@ def _meshes() -> tuple[Family, ...]:
     )
 
 
-class Shape:
-    """Kind and half extents of the object: ``{"kind": ..., "half_size": [x, y, z]}``."""
+class Shape(Ranged):
+    """Kind and half extents of the object: ``{"kind": ..., "half_size": [x, y, z]}``.
+
+    Held out: proportions, the extremes of them, then robosuite's own objects.
+    """
 
     name = "shape"
     FAMILIES: ClassVar[Mapping[str, tuple[Family, ...]]] = {
@@ -87,12 +92,10 @@ class Shape:
         "held-out:3": _meshes(),
     }
 
-    def __init__(self, level: str) -> None:
-        self._families = self.FAMILIES[level]
-
     def sample(self, rng: np.random.Generator) -> dict[str, Any]:
         """One family, then one shape of it."""
-        family = self._families[int(rng.integers(len(self._families)))]
+        families = self.FAMILIES[self.level]
+        family = families[int(rng.integers(len(families)))]
         y = family.width_m.draw(rng)
         length, height = family.length.draw(rng), family.height.draw(rng)
         return {
@@ -104,14 +107,16 @@ class Shape:
         """Add the meshes."""
         add_meshes(spec)
 
-    def apply(self, model: mujoco.MjModel, parameters: Parameters) -> None:
-        """Nothing: the scene shapes its objects, at the size the episode has."""
-
     @classmethod
-    def disjoint(cls, first: str, second: str) -> bool:
+    def apart(cls, first: str, second: str) -> bool:
         """Whether no shape of one level is one of the other."""
         pairs = ((a, b) for a in cls.FAMILIES[first] for b in cls.FAMILIES[second])
         return all(disjoint(a.ranges(), b.ranges()) for a, b in pairs)
+
+    @classmethod
+    def describe(cls, level: str) -> dict[str, str]:
+        """The families of a level."""
+        return {"families": "<br>".join(str(family) for family in cls.FAMILIES[level])}
 
 
 class Size(Ranged):

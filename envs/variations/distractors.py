@@ -42,8 +42,8 @@ class Distractors(Ranged):
         "training": {"count": Names(("0", "1", "2", "3")), **COLOURS["training"]},
         "validation": {"count": Names(("1", "2")), **COLOURS["validation"]},
         "held-out:1": {"count": Names(("1",)), **COLOURS["held-out:1"]},
-        "held-out:2": {"count": Names(("2",)), **COLOURS["held-out:1"]},
-        "held-out:3": {"count": Names(("3",)), **COLOURS["held-out:1"]},
+        "held-out:2": {"count": Names(("2",)), **COLOURS["held-out:2"]},
+        "held-out:3": {"count": Names(("3",)), **COLOURS["held-out:3"]},
     }
 
     def prepare(self, spec: mujoco.MjSpec) -> None:

@@ -19,7 +19,7 @@ import mujoco
 import numpy as np
 from numpy.typing import NDArray
 
-from envs.variations.ranges import Ranges
+from envs.variations.ranges import Ranges, disjoint
 
 Parameters = Mapping[str, Any]
 
@@ -54,21 +54,22 @@ class Ranged:
     def __init__(self, level: str) -> None:
         self.level = level
 
+    @classmethod
+    def apart(cls, first: str, second: str) -> bool:
+        """Whether nothing drawn at one level can be drawn at the other."""
+        return disjoint(cls.RANGES[first], cls.RANGES[second])
+
+    @classmethod
+    def describe(cls, level: str) -> dict[str, str]:
+        """What a level's episodes are drawn from, in words."""
+        return {name: str(values) for name, values in cls.RANGES[level].items()}
+
     def sample(self, rng: np.random.Generator) -> dict[str, Any]:
         """One draw of each parameter."""
         return {name: values.draw(rng) for name, values in self.RANGES[self.level].items()}
 
     def apply(self, model: mujoco.MjModel, parameters: Parameters) -> None:
         """Nothing: the environment reads these parameters."""
-
-
-@runtime_checkable
-class Preparing(Protocol):
-    """A factor that needs things in the scene."""
-
-    def prepare(self, spec: mujoco.MjSpec) -> None:
-        """Add them, unless they are there."""
-        ...
 
 
 @runtime_checkable
@@ -81,7 +82,7 @@ class Settling(Protocol):
 
 
 @runtime_checkable
-class Altering(Protocol):
+class Altering(Factor, Protocol):
     """A factor that changes pictures."""
 
     def alter(self, image: NDArray[np.uint8], parameters: Parameters) -> NDArray[np.uint8]:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from types import MappingProxyType
 
 from envs.variations.body import Physics, Shape, Size
 from envs.variations.camera import Camera, Viewpoint
 from envs.variations.colours import Colour
 from envs.variations.distractors import Distractors
-from envs.variations.factor import Factor
+from envs.variations.factor import Factor, Ranged
 from envs.variations.goal_look import GoalLook
 from envs.variations.image import Image
 from envs.variations.light import Light
@@ -17,7 +17,7 @@ from envs.variations.room import Room
 from envs.variations.start import Start
 from envs.variations.textures import Texture
 
-FACTORS: Mapping[str, Callable[[str], Factor]] = MappingProxyType(
+FACTORS: Mapping[str, type[Ranged]] = MappingProxyType(
     {
         factor.name: factor
         for factor in (

@@ -34,6 +34,11 @@ class GoalLook(Ranged):
         }.items()
     }
 
+    @classmethod
+    def describe(cls, level: str) -> dict[str, str]:
+        """What changes; how, the two factors say."""
+        return {"change": str(cls.RANGES[level]["change"])}
+
     def __init__(self, level: str) -> None:
         super().__init__(level)
         self._light, self._distractors = Light(level), Distractors(level)

@@ -34,7 +34,7 @@ class Image(Ranged):
             "noise": span((6.5, 8)),
         },
         "held-out:1": {
-            "exposure": span((0.74, 0.78), (1.2, 1.25)),
+            "exposure": span((0.74, 0.78), (1.21, 1.25)),
             "blur": span((0.35, 0.5)),
             "noise": span((7, 10)),
         },

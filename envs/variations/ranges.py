@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -58,7 +59,20 @@ class Names:
         return not isinstance(other, Names) or not set(self.names) & set(other.names)
 
     def __str__(self) -> str:
-        return ", ".join(self.names)
+        """Patterns of one family together: "stripes 0 to 7"; shares where they differ."""
+        counts = Counter(self.names)
+        families: dict[str, list[int]] = {}
+        for name in counts:
+            family, _, number = name.rpartition("-")
+            if number.isdigit():
+                families.setdefault(family, []).append(int(number))
+            else:
+                families[name] = []
+        words = [f"{f} {min(n)} to {max(n)}" if n else f for f, n in families.items()]
+        if max(counts.values()) > 1:
+            common, count = counts.most_common(1)[0]
+            words[words.index(common)] += f" ({count / len(self.names):.0%})"
+        return ", ".join(words)
 
 
 Range = Spans | Names

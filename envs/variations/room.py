@@ -96,6 +96,12 @@ class Room(Ranged):
         },
     }
 
+    @classmethod
+    def describe(cls, level: str) -> dict[str, str]:
+        """The ranges, and how many surfaces are plain."""
+        plain = ", ".join(f"{name} {share:.0%}" for name, share in PLAIN_SHARE.items())
+        return super().describe(level) | {"plain": plain if level == "training" else "as above"}
+
     def prepare(self, spec: mujoco.MjSpec) -> None:
         """Add textures and walls."""
         prepare_textures(spec, solid=False)

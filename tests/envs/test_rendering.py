@@ -79,18 +79,22 @@ def test_pictures_survive_another_library_that_frees_objects_in_our_context() ->
 
 
 @pytest.mark.parametrize("camera", CAMERAS)
+@pytest.mark.parametrize("shadows", [False, True])
 def test_leaving_out_what_the_camera_cannot_see_changes_no_pixel(
-    camera: str, monkeypatch: pytest.MonkeyPatch
+    camera: str, shadows: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     model, data = posed()
+    model.vis.quality.shadowsize = 256
+    model.light_castshadow[:] = shadows
     whole, culled = Renderer(model, 128), Renderer(model, 128)
     rng, hidden = np.random.default_rng(0), 0
-    nothing = np.array([], dtype=np.int64)
-    for _ in range(50):
+    nothing = np.zeros(0, dtype=int)
+    for _ in range(20 if shadows else 50):
         data.qpos[:7] = geometry.HOME_QPOS + rng.uniform(-0.5, 0.5, 7)
         mujoco.mj_forward(model, data)
         seen = culled.render(data, camera)
-        hidden += len(culled._out_of_view(data, model.camera(camera).id, nothing))
+        casting = np.flatnonzero(model.light_castshadow)
+        hidden += culled._out_of_view(data, model.camera(camera).id, casting).size
         with monkeypatch.context() as patch:
             patch.setattr(Renderer, "_out_of_view", lambda *_: nothing)
             np.testing.assert_array_equal(seen, whole.render(data, camera))
