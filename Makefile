@@ -1,5 +1,6 @@
 # make compare   set up, then the main job: every agent on every task, on identical seeds
-# make test      set up, then all tests, and the core's once more with NumPy 2 and without robosuite
+# make test      set up, then all tests
+# make test-core the core's once more, with NumPy 2 and without robosuite
 # make reproduce set up, then the shipped world model from nothing: data, check, training; resumes
 # make setup     .venv, Python packages, headless GL; at once when it is done already
 # make lint      ruff, mypy, import-linter
@@ -16,7 +17,7 @@ CORE_TESTS := tests/envs tests/agents/test_agents.py tests/worldsim/data tests/w
 	$(addprefix tests/worldsim/test_,planning.py poses.py world_model.py) \
 	$(addprefix tests/experiments/test_,collect.py runs.py statistics.py)
 
-.PHONY: compare test reproduce setup lint format lock
+.PHONY: compare test test-core reproduce setup lint format lock
 
 compare: setup
 	@$(BIN)/worldsim compare
@@ -24,6 +25,9 @@ compare: setup
 test: lint
 	@bash setup/browser.sh
 	@$(TEST_ENV) .venv/$(PYTEST) --cov --cov-report=term:skip-covered
+
+# The core with NumPy 2, the newest MuJoCo and no robosuite, in an environment of its own.
+test-core:
 	@bash setup/setup.sh core
 	@$(TEST_ENV) .venv-core/$(PYTEST) $(CORE_TESTS)
 

@@ -67,8 +67,12 @@ def open_tracker(name: str, folder: Path, run: str, config: Mapping[str, Any]) -
     check_tracker(name)
     if name == "none":
         return Nowhere()
-    kind = {"tensorboard": _TensorBoard, "wandb": _WeightsAndBiases, "trackio": _Trackio}[name]
-    return _Watched(name, lambda: kind(folder, run, config))
+    kinds: dict[str, Callable[[Path, str, Mapping[str, Any]], Tracker]] = {
+        "tensorboard": _TensorBoard,
+        "wandb": _WeightsAndBiases,
+        "trackio": _Trackio,
+    }
+    return _Watched(name, lambda: kinds[name](folder, run, config))
 
 
 class Nowhere:
