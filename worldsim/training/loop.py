@@ -57,7 +57,7 @@ class LoopConfig:
     def __post_init__(self) -> None:
         if self.precision not in PRECISIONS:
             allowed = ", ".join(PRECISIONS)
-            raise ValueError(f"unknown precision {self.precision!r}: allowed are {allowed}")
+            raise UserError(f"unknown precision {self.precision!r}: allowed are {allowed}")
 
 
 def schedule(step: int, config: LoopConfig) -> float:
