@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,7 @@ from agents.base import Training
 from envs.errors import UserError
 from worldsim.data.episode import digest
 from worldsim.encoders import FrameEncoder
+from worldsim.files import replacing, write_atomically
 
 SHIPPED = Path(__file__).parent / "weights"
 
@@ -35,20 +35,17 @@ def save_agent(
         tensors: named weights.
         file: name of the safetensors file.
     """
-    folder.mkdir(parents=True, exist_ok=True)
     weights = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
-    save_file(weights, folder / f"{file}.tmp")
-    (folder / "config.json.tmp").write_text(json.dumps(card, indent=1) + "\n")
-    for name in (file, "config.json"):
-        os.replace(folder / f"{name}.tmp", folder / name)
+    with replacing(folder / "config.json") as small, replacing(folder / file) as big:
+        save_file(weights, big)
+        small.write_text(json.dumps(card, indent=1) + "\n")
 
 
 def amend_card(folder: Path, **facts: Any) -> None:
     """Replace facts on the card of weights that stay as they are."""
     path = folder / "config.json"
     card = json.loads(path.read_text()) | facts
-    path.with_suffix(".tmp").write_text(json.dumps(card, indent=1) + "\n")
-    os.replace(path.with_suffix(".tmp"), path)
+    write_atomically(path, json.dumps(card, indent=1) + "\n")
 
 
 def load_agent(

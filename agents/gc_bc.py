@@ -1,8 +1,9 @@
 """Goal-conditioned behaviour cloning on the planner's frozen latents: the simplest thing to try.
 
-The policy is the architecture of the world model's goal head (``worldsim.heads.GoalHead``), trained
-from scratch on hindsight goals with the encoder frozen (``worldsim train gc-bc``). It executes the
-first action of each proposed chunk. Tier C.
+The policy is trained from scratch on hindsight goals with the encoder frozen (``worldsim train
+gc-bc``): a perceptron of the architecture of the world model's goal head
+(``worldsim.heads.GoalHead``), or a guided flow (``worldsim.flow.FlowHead``). It executes the first
+action of each proposed chunk. Tier C.
 """
 
 from __future__ import annotations
@@ -18,9 +19,12 @@ from agents.checkpoint import load_agent, training_of, weights_digest
 from agents.latent import Array, LatentAgent, find_encoder
 from envs import EnvSpec
 from envs.errors import UserError
+from envs.goals import GoalSequence
+from worldsim.flow import FlowHead, new_flow_head
 
 ALGORITHM = "gc-bc"
 FILE = "model.safetensors"
+FLOW_STEPS = 10
 
 
 class GcBcAgent(LatentAgent):
@@ -30,35 +34,53 @@ class GcBcAgent(LatentAgent):
         spec: the environment's interface.
         model: folder of weights; default: the shipped ones.
         advance: "arrival" or "schedule".
+        guidance: of a flow head: 1 clones, more seeks the goal; default: as its card says.
 
     Raises:
-        ValueError: when there are no such weights, or they are of another algorithm or encoder.
+        ValueError: when there are no such weights, they are of another algorithm or encoder, or
+            guidance is given to a perceptron.
     """
 
     tier = Tier.C
 
     def __init__(
-        self, spec: EnvSpec, model: str | Path | None = None, advance: str = "arrival"
+        self,
+        spec: EnvSpec,
+        model: str | Path | None = None,
+        advance: str = "arrival",
+        guidance: float | None = None,
     ) -> None:
         card, weights = load_agent(ALGORITHM, FILE, model)
         world = find_encoder(card["world_model"], card["encoder"], ALGORITHM)
-        world.goal_head = world.new_goal_head()
+        flows = card.get("head", "mlp") == "flow"
+        if guidance is not None and not flows:
+            raise UserError("guidance is for a flow head: these weights are a perceptron's")
+        head = new_flow_head(world) if flows else world.new_goal_head()
         try:
-            world.goal_head.load_state_dict({k: v.float() for k, v in weights.items()})
+            head.load_state_dict({k: v.float() for k, v in weights.items()})
         except RuntimeError as error:
             raise UserError(f"{FILE} does not fit its world model: other layers") from error
         super().__init__(spec, world, advance)
-        used = (world.encoder, world.readout, world.goal_head)
+        self._head = head.eval()
+        self._guidance = float(card["guidance"] if flows and guidance is None else guidance or 0.0)
+        used = (world.encoder, world.readout, self._head)
         self.weights_digest = weights_digest(*used)
         self.training = training_of(card, sum(p.numel() for m in used for p in m.parameters()))
+
+    def reset(self, goal: GoalSequence, rng: np.random.Generator) -> None:
+        """Start an episode; a flow head draws its noise from the generator."""
+        self._rng = rng
+        super().reset(goal, rng)
 
     @torch.inference_mode()
     def policy(self, latent: Tensor, goal: Tensor, proprio: Array, target: Array) -> Array:
         """First action of the proposed chunk."""
-        chunk, _ = self.model.propose(
-            latent[None],
-            goal[None],
-            torch.as_tensor(proprio[None], dtype=torch.float32),
-            torch.as_tensor(target[6:7], dtype=torch.float32),
-        )
+        pose = torch.as_tensor(proprio[None], dtype=torch.float32)
+        closedness = torch.as_tensor(target[6:7], dtype=torch.float32)
+        now, then = latent[None], goal[None]
+        state = self.model.goal_state(now, then, pose, closedness)
+        if isinstance(self._head, FlowHead):
+            chunk = self._head.sample((now, then, state), self._guidance, FLOW_STEPS, self._rng)
+        else:
+            chunk, _ = self._head(now, then, state)
         return np.asarray(chunk[0, 0].double().numpy())

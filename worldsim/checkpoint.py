@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
 from worldsim.encoders import EncoderReference
+from worldsim.files import replacing
 from worldsim.vjepa2 import (
     ACPredictor,
     ACPredictorConfig,
@@ -33,13 +33,11 @@ def save_world_model(model: WorldModel, folder: Path, dtype: torch.dtype = torch
 
     An encoder that the configuration refers to is not written.
     """
-    folder.mkdir(parents=True, exist_ok=True)
     weights = {k: v.detach().cpu().to(dtype).contiguous() for k, v in model.state_dict().items()}
-    save_file(weights, folder / "model.safetensors.tmp", metadata={"format": _FORMAT})
     text = json.dumps({"format": _FORMAT, **asdict(model.config)}, indent=2)
-    (folder / "config.json.tmp").write_text(text + "\n")
-    for name in ("model.safetensors", "config.json"):
-        os.replace(folder / f"{name}.tmp", folder / name)
+    with replacing(folder / "config.json") as file, replacing(folder / "model.safetensors") as big:
+        save_file(weights, big, metadata={"format": _FORMAT})
+        file.write_text(text + "\n")
 
 
 def load_world_model(name_or_path: str | Path = "tiny") -> WorldModel:

@@ -9,13 +9,17 @@ from pathlib import Path
 
 
 @contextmanager
-def replacing(path: Path) -> Iterator[Path]:
+def replacing(path: Path, suffix: str = "") -> Iterator[Path]:
     """A path beside a file to write to; it takes the file's place when all went well.
 
     Folders on the way are made. What is written is dropped when anything is raised.
+
+    Args:
+        path: the file.
+        suffix: of the path written to, where a library goes by it.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
+    temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp{suffix}")
     try:
         yield temporary
         os.replace(temporary, path)

@@ -22,6 +22,7 @@ from tqdm import tqdm
 
 from worldsim.encoders import encoder_digest
 from worldsim.errors import UserError
+from worldsim.files import write_atomically
 from worldsim.world_model import WorldModel
 
 _BATCH = 256
@@ -120,6 +121,4 @@ def _read(path: Path) -> dict[str, Any]:
 
 
 def _note(path: Path, facts: dict[str, Any]) -> None:
-    temporary = path.with_suffix(".tmp")
-    temporary.write_text(json.dumps(facts) + "\n")
-    os.replace(temporary, path.with_suffix(".json"))
+    write_atomically(path.with_suffix(".json"), json.dumps(facts) + "\n")

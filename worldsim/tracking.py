@@ -72,7 +72,7 @@ def open_tracker(name: str, folder: Path, run: str, config: Mapping[str, Any]) -
         "wandb": _WeightsAndBiases,
         "trackio": _Trackio,
     }
-    return _Watched(name, lambda: kinds[name](folder, run, config))
+    return _Watched(name, partial(kinds[name], folder, run, config))
 
 
 class Nowhere:

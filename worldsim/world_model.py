@@ -307,22 +307,25 @@ class WorldModel(nn.Module):
     def propose(
         self, latents: Tensor, goal: Tensor, proprio: Tensor, target_closedness: Tensor
     ) -> tuple[Tensor, Tensor]:
-        """Action chunk (B, H, 7) in [-1, 1] and steps to go (B,), from the goal head.
-
-        Beside the latents it is told how far the gripper of the goal picture is from the present
-        one, read from both pictures: what a perceptron would take longest to find out.
-        """
-        self._check_heads()
-        with torch.no_grad():
-            gap = _SHARPER * (self.read_out(goal) - self.read_out(latents))  # (B, 10)
-        state = torch.cat([encode_state(proprio), target_closedness[:, None], gap], dim=-1)
+        """Action chunk (B, H, 7) in [-1, 1] and steps to go (B,), from the goal head."""
+        state = self.goal_state(latents, goal, proprio, target_closedness)
         actions, steps = self.goal_head(latents, goal, state)
         return actions, steps
 
+    def goal_state(
+        self, latents: Tensor, goal: Tensor, proprio: Tensor, target_closedness: Tensor
+    ) -> Tensor:
+        """What a head is told beside latents (B, 21): pose, commanded closedness, gap to the goal.
+
+        The gap is read from both pictures: what a perceptron would take longest to find out.
+        """
+        with torch.no_grad():
+            gap = _SHARPER * (self.read_out(goal) - self.read_out(latents))  # (B, 10)
+        return torch.cat([encode_state(proprio), target_closedness[:, None], gap], dim=-1)
+
     def steps_to_go(self, latents: Tensor, goal: Tensor, proprio: Tensor) -> Tensor:
         """Control steps (B,) from imagined latents (B, N, D) to one goal (N, D)."""
-        closedness = proprio[:, 6]
-        return self.propose(latents, goal.expand_as(latents), proprio, closedness)[1]
+        return self.propose(latents, goal.expand_as(latents), proprio, proprio[:, 6])[1]
 
     def _check_heads(self) -> None:
         if not self.config.heads:

@@ -41,7 +41,8 @@ from experiments.runs.arms import Arm
 from experiments.runs.episode import run_episode
 from experiments.runs.seeds import parse_seeds
 from experiments.runs.spec import RunSpec
-from experiments.runs.store import RunStore, write_atomically
+from experiments.runs.store import RunStore
+from worldsim.files import write_atomically
 from worldsim.world_model import Context, WorldModel
 
 Array = NDArray[np.float64]

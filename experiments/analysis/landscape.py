@@ -36,10 +36,10 @@ from envs.tasks import get_task
 from experiments.analysis.landscape_figures import Slices, draw_rollout, draw_slices, draw_strip
 from experiments.data.collect import collect_seed
 from experiments.runs.seeds import RANGES
-from experiments.runs.store import write_atomically
 from experiments.runs.versions import versions
 from worldsim import load_world_model
 from worldsim.data import Episode, TrajectoryDataset
+from worldsim.files import write_atomically
 from worldsim.imagination import Recording, imagine, nearest, open_loop_errors
 from worldsim.planning.cost import CostConfig, LatentGoalCost, read_goal_pose
 from worldsim.planning.landscape import energies, minimum, score

@@ -10,7 +10,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from experiments.runs.store import write_atomically
+from worldsim.files import write_atomically
 
 Floats = NDArray[np.floating]
 Pictures = NDArray[np.uint8]

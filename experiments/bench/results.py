@@ -7,8 +7,8 @@ import os
 from pathlib import Path
 from typing import Any
 
-from experiments.runs.store import write_atomically
 from experiments.runs.versions import versions
+from worldsim.files import write_atomically
 
 STANDARD_OUTPUT = "-"
 

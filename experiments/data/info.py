@@ -20,7 +20,6 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
 from envs.errors import UserError
-from experiments.runs.store import write_atomically
 from worldsim.data import (
     DatasetError,
     TrajectoryDataset,
@@ -31,6 +30,7 @@ from worldsim.data import (
     manifest_text,
     read_manifest,
 )
+from worldsim.files import write_atomically
 
 Folder = Annotated[str, tyro.conf.Positional]
 

@@ -17,7 +17,8 @@ from experiments.report.results import write_tables
 from experiments.report.tables import as_csv, markdown
 from experiments.report.video import render_chosen
 from experiments.runs.arms import Arm, compare_arms, load_arms, named
-from experiments.runs.store import read_json, write_atomically
+from experiments.runs.store import read_json
+from worldsim.files import write_atomically
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,7 @@ from experiments.report.tables import table
 from experiments.runs.arms import REFERENCE, TIERS, Arm, groups, load_arms, named, pair_rows
 from experiments.runs.naming import flat
 from experiments.runs.seeds import describe_seeds, purpose
-from experiments.runs.store import write_atomically
+from worldsim.files import write_atomically
 
 ROOT = Path(experiments.__file__).parent.parent
 LOGS = ROOT / "results" / "reported.parquet"

@@ -18,7 +18,7 @@ from typing import Any
 from tyro.conf import Positional
 
 from experiments.runs.arms import Arm, load_arms
-from experiments.runs.store import write_atomically
+from worldsim.files import write_atomically
 
 
 @dataclass(frozen=True)

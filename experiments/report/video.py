@@ -28,7 +28,8 @@ from experiments.report.frames import FPS, Image8, Look, draw
 from experiments.runs.arms import Arm, groups, load_arms
 from experiments.runs.choices import output_folder
 from experiments.runs.seeds import parse_seeds
-from experiments.runs.store import read_json, write_atomically
+from experiments.runs.store import read_json
+from worldsim.files import replacing, write_atomically
 
 GRID = 9
 LAYOUTS = ("single", "side-by-side", "grid")
@@ -201,16 +202,18 @@ def tile(clips: Sequence[Iterable[Image8]]) -> Iterator[Image8]:
 
 def write_video(path: Path, frames: Iterable[Image8]) -> None:
     """H.264 in yuv420p, which every browser plays; the last frame stays for a second."""
-    temporary = path.with_suffix(".tmp.mp4")
-    with imageio.get_writer(
-        temporary,
-        fps=FPS,
-        codec="libx264",
-        quality=None,  # by -crf instead
-        pixelformat="yuv420p",
-        macro_block_size=2,
-        output_params=["-preset", "veryfast", "-crf", "28"],
-    ) as writer:
+    with (
+        replacing(path, ".mp4") as temporary,
+        imageio.get_writer(
+            temporary,
+            fps=FPS,
+            codec="libx264",
+            quality=None,  # by -crf instead
+            pixelformat="yuv420p",
+            macro_block_size=2,
+            output_params=["-preset", "veryfast", "-crf", "28"],
+        ) as writer,
+    ):
         frame: Image8 | None = None
         for frame in frames:
             writer.append_data(frame)
@@ -218,4 +221,3 @@ def write_video(path: Path, frames: Iterable[Image8]) -> None:
             raise UserError(f"{path}: a video needs at least one frame")
         for _ in range(FPS):
             writer.append_data(frame)
-    temporary.replace(path)

@@ -16,7 +16,8 @@ from typing import Any
 
 from envs.errors import UserError
 from experiments.runs.spec import RunSpec
-from experiments.runs.store import NEEDED, write_atomically
+from experiments.runs.store import NEEDED
+from worldsim.files import write_atomically
 
 ENDING = ".parquet"
 _KEY, _FORMAT = b"worldsim", "runs-1"

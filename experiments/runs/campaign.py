@@ -24,7 +24,8 @@ from experiments.runs.driver import complete
 from experiments.runs.executors import Executor
 from experiments.runs.runner import runner
 from experiments.runs.spec import RunSpec
-from experiments.runs.store import RunStore, read_json, read_rows, write_atomically
+from experiments.runs.store import RunStore, read_json, read_rows
+from worldsim.files import write_atomically
 
 NOTE = "sweep.json"
 

@@ -16,7 +16,8 @@ from envs.goals import make_goals
 from experiments.runs.agent_facts import made_of
 from experiments.runs.episode import EpisodeResult, run_episode
 from experiments.runs.spec import RunSpec
-from experiments.runs.store import RunStore, write_atomically
+from experiments.runs.store import RunStore
+from worldsim.files import write_atomically
 
 PROBE_SEED = 190_999
 

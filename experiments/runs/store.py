@@ -29,6 +29,7 @@ from experiments.runs.episode import EpisodeResult
 from experiments.runs.spec import RunSpec
 from experiments.runs.summaries import SCHEMA_VERSION, summarise
 from experiments.runs.versions import hardware, versions
+from worldsim.files import replacing, write_atomically
 
 EPISODES = "episodes.jsonl"
 
@@ -52,17 +53,6 @@ def _difference(found: RunSpec, spec: RunSpec) -> str:
     if found.weights is None:
         return f"episodes of {found.agent} that do not say of which weights, and cannot go on"
     return f"episodes of other weights of {found.agent} ({found.weights}, these are {spec.weights})"
-
-
-def write_atomically(path: Path, data: str | bytes) -> None:
-    """Write aside, then move into place: a good file is never half replaced."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
-    if isinstance(data, str):
-        temporary.write_text(data)
-    else:
-        temporary.write_bytes(data)
-    os.replace(temporary, path)
 
 
 def read_json(path: Path, needed: Iterable[str] = ()) -> dict[str, Any]:
@@ -157,12 +147,10 @@ class RunStore:
         """Add an episode: states first, so that a line in the file always has its states."""
         spec = self.spec
         path = self.folder / "states" / f"{result.row['seed']}.npz"
-        temporary = path.with_suffix(f".{os.getpid()}.tmp")
-        with temporary.open("wb") as file:
+        with replacing(path) as temporary, temporary.open("wb") as file:
             np.savez_compressed(
                 file, physics=result.physics, **{f"trace_{k}": v for k, v in result.traces.items()}
             )
-        os.replace(temporary, path)
         row = {
             "schema_version": SCHEMA_VERSION,
             "agent": spec.agent,

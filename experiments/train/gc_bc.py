@@ -2,15 +2,19 @@
 
     worldsim train gc-bc --data data/default --model tiny --out runs/gc-bc
 
-Same episodes, same encoder, same hindsight goals and same network as the world model's own goal
-head, which also learns how far a goal is, and to do with one camera. The same command resumes;
-``worldsim evaluate --agent gc-bc --model FOLDER`` takes the result.
+Same episodes, same encoder, same hindsight goals and, with ``--head mlp``, same network as the
+world model's own goal head, which also learns how far a goal is, and to do with one camera. With
+``--head flow`` a guided flow (``worldsim.flow``) takes the perceptron's place. The same command
+resumes; ``worldsim evaluate --agent gc-bc --model FOLDER`` takes the result.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
+
+from torch import nn
 
 from agents.checkpoint import save_agent
 from agents.gc_bc import ALGORITHM, FILE
@@ -28,9 +32,13 @@ from worldsim import load_world_model
 from worldsim.data import TrajectoryDataset
 from worldsim.encoders import encoder_digest
 from worldsim.errors import UserError
+from worldsim.training.batches import Arrays
+from worldsim.training.flow_head import FlowHeadConfig, train_flow_head
 from worldsim.training.goal_head import GoalHeadConfig, train_goal_head
 from worldsim.training.loop import LoopConfig
 from worldsim.training.posttrain import encode_all
+from worldsim.training.run import TrainingRun
+from worldsim.world_model import WorldModel
 
 
 @dataclass(frozen=True)
@@ -45,6 +53,9 @@ class GcBcTraining:
         steps: optimiser steps.
         batch: pairs of frame and goal per step.
         learning_rate: peak.
+        head: "mlp", a perceptron, or "flow", a flow with guidance.
+        goal_free: share of a flow's pairs whose goal is hidden.
+        guidance: a flow acts with it: 1 clones, more seeks the goal.
         demonstrators: policies (by prefix) whose actions are imitated.
         device: cpu, cuda, ...
         threads: torch threads.
@@ -60,6 +71,9 @@ class GcBcTraining:
     steps: int = 3_000
     batch: int = 256
     learning_rate: float = 1e-3
+    head: Literal["mlp", "flow"] = "mlp"
+    goal_free: float = 0.1
+    guidance: float = 1.5
     demonstrators: tuple[str, ...] = ("expert",)
     device: str = "cpu"
     threads: int = 2
@@ -84,9 +98,6 @@ def main(config: GcBcTraining) -> None:
     run = claim(ALGORITHM, config, out, {"encoder": encoder, **data_claim(data, episodes)})
     arrays = load_arrays(data, readable_size(data, model.image_size), episodes)
     latents = encode_all(model.to(config.device), arrays)
-    part = GoalHeadConfig(
-        batch=config.batch, steps=0.0, single_view=0.0, demonstrators=config.demonstrators
-    )
     loop = LoopConfig(
         config.steps,
         config.learning_rate,
@@ -94,15 +105,31 @@ def main(config: GcBcTraining) -> None:
         device=config.device,
         precision=config.precision,
     )
-    losses = train_goal_head(model, latents, part, loop, run, ALGORITHM)
+    head, losses = train_head(model, latents, config, loop, run)
     facts = {
         "world_model": config.model,
         "encoder": encoder,
         **data_card(data, episodes),
-        "parameters": sum(p.numel() for p in model.goal_head.parameters()),
-        "losses": {"actions": losses["actions"]},
+        "head": config.head,
+        **({"guidance": config.guidance} if config.head == "flow" else {}),
+        "parameters": sum(p.numel() for p in head.parameters()),
+        "losses": losses,
     }
-    weights = {name: tensor.half() for name, tensor in model.goal_head.state_dict().items()}
+    weights = {name: tensor.half() for name, tensor in head.state_dict().items()}
     save_agent(out, card_of(ALGORITHM, config, run, facts), weights, FILE)
     run.close()
     print(f"wrote {out}")
+
+
+def train_head(
+    model: WorldModel, latents: Arrays, config: GcBcTraining, loop: LoopConfig, run: TrainingRun
+) -> tuple[nn.Module, dict[str, float]]:
+    """The trained policy, and running means of its losses."""
+    if config.head == "flow":
+        flow = FlowHeadConfig(config.batch, config.goal_free, config.demonstrators)
+        return train_flow_head(model, latents, flow, loop, run, ALGORITHM)
+    part = GoalHeadConfig(
+        batch=config.batch, steps=0.0, single_view=0.0, demonstrators=config.demonstrators
+    )
+    losses = train_goal_head(model, latents, part, loop, run, ALGORITHM)
+    return model.goal_head, {"actions": losses["actions"]}

@@ -38,7 +38,7 @@ from agents.checkpoint import save_agent
 from agents.sb3 import FILE, KEYS, normalise
 from envs.spec import check_choice
 from experiments.runs.seeds import RANGES
-from experiments.train.rl_env import TrainingEnv, solve, start_statistics
+from experiments.train.rl_env import TrainingEnv, check_hindsight, solve, start_statistics
 from experiments.train.rl_options import (
     HerTraining,
     RLTraining,
@@ -148,6 +148,7 @@ def build(config: RLTraining, steps: int) -> BaseAlgorithm:
         "features_extractor_kwargs": {"mean": mean, "std": std},
     }
     if isinstance(config, StateHerTraining):
+        check_hindsight(config.task)
         kind = {"sac-her": SAC, "tqc-her": TQC}[config.algorithm]
         options = her_options(config, steps)
         return kind("MultiInputPolicy", make_envs(config), policy_kwargs=policy, **options)

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 import envs
 from agents.sb3 import KEYS
+from worldsim.errors import UserError
 
 TRAINING_SEEDS = 100_000
 
@@ -126,3 +127,29 @@ def start_statistics(
     starts = [env.start(seed)[0] for seed in range(count)]
     vectors = np.stack([np.concatenate([start[key] for key in KEYS]) for start in starts])
     return vectors.mean(axis=0), np.maximum(vectors.std(axis=0), 0.1)
+
+
+def check_hindsight(task: str, count: int = 20) -> None:
+    """Refuse hindsight where the observation repeats the goal.
+
+    Relabelling replaces ``desired_goal`` and nothing else: four in five transitions would then
+    contradict themselves. What is achieved may be observed: a grasp's goal is above its object.
+
+    Raises:
+        UserError: naming an entry of the observation that is an entry of the goal at every start.
+    """
+    env = TrainingEnv(task)
+    starts = [env.start(seed)[0] for seed in range(count)]
+    achieved, wanted, seen = (np.stack([start[key] for start in starts]) for key in KEYS)
+
+    def same(goals: NDArray[np.float32]) -> NDArray[np.bool_]:
+        """(observation, goal) whether an entry equals a goal's at every start."""
+        gap: NDArray[np.float32] = np.abs(seen[:, :, None] - goals[:, None, :]).max(axis=0)
+        return gap < 1e-5
+
+    differing = np.ptp(wanted, axis=0) > 1e-4
+    for entry, coordinate in np.argwhere(same(wanted) & ~same(achieved) & differing):
+        raise UserError(
+            f"observation[{entry}] of {task} is desired_goal[{coordinate}] at every start: "
+            "hindsight would contradict it; keep the goal out of the observation"
+        )

@@ -56,7 +56,7 @@ class Supervisor(BaseCallback):
         super().__init__()
         self._run, self._title, self._every, self._steps = run, title, every, steps
         self._evaluate, self._export, self._facts = evaluate, export, facts
-        self._bar = tqdm(total=steps, unit="step", desc=title, smoothing=0.05)
+        self.bar = tqdm(total=steps, unit="step", desc=title, smoothing=0.05)
         self.interrupts = Interrupts()
         self.curve: Curve = []
         self._best, self._due = -1.0, every
@@ -82,10 +82,9 @@ class Supervisor(BaseCallback):
 
     def _on_training_end(self) -> None:
         self._look(last=True)
-        self._bar.close()
 
     def _on_step(self) -> bool:
-        self._bar.update(self.num_timesteps - self._bar.n)
+        self.bar.update(self.num_timesteps - self.bar.n)
         return True
 
     def _look(self, last: bool = False) -> None:
@@ -114,7 +113,7 @@ class Supervisor(BaseCallback):
             self._export(self.model, self.curve)
         else:
             amend_card(self._run.folder, curve=self.curve)
-        self._bar.set_postfix(success=f"{success:.2f}", best=f"{self._best:.2f}")
+        self.bar.set_postfix(success=f"{success:.2f}", best=f"{self._best:.2f}")
         text = json.dumps(self.curve, indent=1) + "\n"
         write_atomically(self._run.folder / "curve.json", text)
         losses = {k: float(v) for k, v in self.logger.name_to_value.items() if "loss" in k}
@@ -233,7 +232,7 @@ def train(
         prepare()
     left = steps - model.num_timesteps
     if left > 0:
-        with supervisor.interrupts:
+        with supervisor.interrupts, supervisor.bar:
             model.learn(left, callback=supervisor, reset_num_timesteps=False, log_interval=None)
     run.close()
     # Of equals the last one, as the supervisor chooses.

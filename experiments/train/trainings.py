@@ -35,7 +35,15 @@ _TRACES = ("*.pt", "config.json", "card.json")
 # Counts are at least 1 and other numbers at least 0, except for these.
 _MAY_BE_ZERO = ("seed", "demonstrations", "goals_per_step")
 _POSITIVE = ("rate", "gamma", "tau", "share")
-_MOST = {"gamma": 1, "tau": 1, "share": 1, "single_view": 1, "ema": 1, "seed": 2**32 - 1}
+_MOST = {
+    "gamma": 1,
+    "tau": 1,
+    "share": 1,
+    "single_view": 1,
+    "goal_free": 1,
+    "ema": 1,
+    "seed": 2**32 - 1,
+}
 
 
 def check_options(config: Any) -> None:

@@ -17,6 +17,7 @@ import experiments.train.world_model as train_world_model
 from agents.gc_bc import GcBcAgent
 from agents.octo_model import OctoConfig, OctoModel
 from envs import make
+from envs.goals import make_goals
 from experiments.runs.runner import Runner
 from experiments.runs.spec import RunSpec
 from experiments.train.gc_bc import GcBcTraining
@@ -162,6 +163,28 @@ def test_all_are_given_the_same_goal_pictures_from_the_same_start(place):
     assert given.keys() == options.keys()
     assert len(set(given.values())) == 1
     assert len(starts) == 1
+
+
+def test_a_flow_acts_by_its_episodes_generator_and_its_guidance(place, tmp_path):
+    train_gc_bc.main(gc_bc_options(place, tmp_path / "flow", head="flow", guidance=2.0))
+    card = json.loads((tmp_path / "flow" / "config.json").read_text())
+    assert (card["head"], card["guidance"]) == ("flow", 2.0)
+    env = make("reach", cameras=CAMERAS, image_size=32)
+    goals = make_goals("reach", 190_013, cameras=CAMERAS, image_size=32)
+    observation, _ = env.reset(seed=190_013)
+
+    def acted(seed, **options):
+        agent = GcBcAgent(env.unwrapped.env_spec, tmp_path / "flow", **options)
+        agent.reset(goals, np.random.default_rng(seed))
+        return agent.act({key: observation[key] for key in agent.observation_keys})
+
+    assert np.array_equal(acted(0), acted(0))
+    assert np.array_equal(acted(0), acted(0, guidance=2.0))
+    assert not np.array_equal(acted(0), acted(1))
+    assert not np.array_equal(acted(0), acted(0, guidance=1.0))
+    assert np.abs(acted(0)).max() <= 1.0
+    with pytest.raises(ValueError, match="guidance is for a flow head"):
+        GcBcAgent(env.unwrapped.env_spec, place / "gc-bc", guidance=2.0)
 
 
 def octo_of(arrays, config, folder):

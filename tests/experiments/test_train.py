@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 
 import numpy as np
 import pytest
@@ -16,6 +18,7 @@ from experiments.train.world_model import main as train_world_model
 from tests.worldsim.data.conftest import episode_of
 from worldsim import load_world_model
 from worldsim.data import TrajectoryWriter
+from worldsim.training import loop
 from worldsim.training.goal_head import GoalHeadConfig
 from worldsim.training.joint import JointConfig
 from worldsim.training.posttrain import PosttrainConfig
@@ -115,3 +118,36 @@ def test_data_without_demonstrations_are_refused_before_training(data, tmp_path)
     with pytest.raises(ValueError, match=r"collected by nobody: allowed are prefixes of expert"):
         model_run(data, tmp_path / "model", posttrain=nobody)
     assert not (tmp_path / "model").exists()
+
+
+def stop_in(monkeypatch, part, step):
+    """Send a signal in the so-manieth step of a part."""
+    update, calls = loop._update, []
+
+    def interrupted(name, *arguments):
+        if name == part:
+            calls.append(name)
+            if len(calls) == step:
+                os.kill(os.getpid(), signal.SIGTERM)
+        return update(name, *arguments)
+
+    monkeypatch.setattr(loop, "_update", interrupted)
+
+
+def test_a_rebuilt_model_and_a_resumed_one_have_the_same_bytes(data, tmp_path, monkeypatch):
+    steps = {"joint_steps": 3, "posttrain_steps": 3, "goal_head_steps": 3}
+    for name in ("first", "again"):
+        model_run(data, tmp_path / name, **steps)
+    for part in ("joint", "posttrain", "goal-head"):  # one training, interrupted three times
+        with monkeypatch.context() as patched:
+            stop_in(patched, part, 2)
+            with pytest.raises(SystemExit):
+                model_run(data, tmp_path / "cut", **steps)
+        assert torch.load(tmp_path / "cut" / f"{part}.pt", weights_only=True)["step"] == 2
+    model_run(data, tmp_path / "cut", **steps)
+    first, again, cut = (
+        (tmp_path / name / "model.safetensors").read_bytes() for name in ("first", "again", "cut")
+    )
+    assert first == again == cut
+    cards = [json.loads((tmp_path / n / "card.json").read_text()) for n in ("first", "cut")]
+    assert cards[0]["losses"] == cards[1]["losses"]

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 from dataclasses import replace
 from types import SimpleNamespace
 
@@ -60,6 +62,32 @@ class Point:
 
     def set_state(self, state):
         self.place, self.goal = state["place"], state["goal"]
+
+
+class LeakyPoint(Point):
+    """What it observes holds its goal."""
+
+    def __init__(self, **options):
+        super().__init__(**options)
+        spaces_of = self.observation_space.spaces | {"observation": spaces.Box(-4.0, 4.0, (6,))}
+        self.observation_space = spaces.Dict(spaces_of)
+
+    def _see(self):
+        seen, info = super()._see()
+        return seen | {"observation": np.concatenate([self.place, self.goal])}, info
+
+
+def test_hindsight_is_refused_where_the_observation_repeats_the_goal(monkeypatch, tmp_path):
+    monkeypatch.setattr(rl_env.envs, "make", lambda task, **options: LeakyPoint(**options))
+    config = SacHerConfig(steps=40, eval_every=40, out=str(tmp_path / "sac"), **SMALL)
+    with pytest.raises(ValueError, match=r"observation\[3\] of reach is desired_goal\[0\]"):
+        train_rl.main(config)
+    train_rl.main(PpoConfig(steps=40, eval_every=40, rollout=20, out=str(tmp_path), **SMALL))
+
+
+@pytest.mark.parametrize("task", envs.TASKS)
+def test_no_task_of_ours_repeats_its_goal(task):
+    rl_env.check_hindsight(task)
 
 
 @pytest.fixture
@@ -129,6 +157,44 @@ def test_a_resumed_run_equals_an_uninterrupted_one(kind, tmp_path):
         assert card["variant"] == "with 2 demonstrations"
         assert card["demonstration_transitions"] == 2 * 30
         assert card["demonstrations_solved"] == 1.0
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("kind", [SacHerConfig, PpoConfig])
+def test_a_run_that_a_signal_ended_goes_on_to_the_bit(points, kind, number, tmp_path, monkeypatch):
+    changes = SMALL | ({"rollout": 50, "batch": 50} if kind is PpoConfig else {})
+    whole = kind(steps=1_400, eval_every=700, out=str(tmp_path / "whole"), **changes)
+    train_rl.main(whole)
+    step, calls = Point.step, []
+
+    def note(self, action):
+        calls.append(1)
+        if len(calls) == 1_200:
+            os.kill(os.getpid(), number)
+        return step(self, action)
+
+    cut = replace(whole, out=str(tmp_path / "cut"))
+    with monkeypatch.context() as patched:
+        patched.setattr(Point, "step", note)
+        with pytest.raises((KeyboardInterrupt, SystemExit)):
+            train_rl.main(cut)
+    saved = torch.load(tmp_path / "cut" / CHECKPOINT, weights_only=False)
+    assert 700 < saved["counters"]["num_timesteps"] < 1_400  # and not at a selection
+    train_rl.main(cut)
+    for key, value in weights(tmp_path / "whole").items():
+        torch.testing.assert_close(value, weights(tmp_path / "cut")[key], atol=0, rtol=0)
+    (tmp_path / "cut" / CHECKPOINT).write_bytes(b"PK")
+    with pytest.raises(ValueError, match=r"checkpoint\.pt is damaged"):
+        train_rl.main(cut)
+
+
+def test_demonstrations_are_counted_as_they_lie_in_the_buffer(tmp_path):
+    options = SMALL | {"task": "grasp", "steps": 20, "eval_every": 20, "eval_seeds": 1}
+    train_rl.main(SacHerConfig(out=str(tmp_path), demonstrations=3, **options))  # two at a time
+    card = json.loads((tmp_path / "config.json").read_text())
+    assert card["variant"] == "with 4 demonstrations"
+    assert card["demonstrations"] == 4
+    assert card["demonstration_transitions"] == 4 * envs.BUDGETS["grasp"]
 
 
 @pytest.mark.parametrize("kind", [SacHerConfig, PpoConfig])

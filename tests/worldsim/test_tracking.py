@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import sqlite3
+import subprocess
 import sys
 import warnings
 
@@ -65,6 +68,7 @@ def test_a_tracker_that_fails_says_so_once_and_stops_nothing(tmp_path, monkeypat
         tracker.close()
 
 
+@pytest.mark.filterwarnings("error:the tracker")
 def test_weights_and_biases_takes_curves_offline(tmp_path, monkeypatch):
     pytest.importorskip("wandb")
     monkeypatch.setenv("WANDB_MODE", "offline")
@@ -78,19 +82,24 @@ def test_weights_and_biases_takes_curves_offline(tmp_path, monkeypatch):
     assert b"joint/loss" in files[0].read_bytes()
 
 
-def test_trackio_takes_curves_on_this_machine(tmp_path, monkeypatch):
-    pytest.importorskip("trackio")
-    monkeypatch.setenv("TRACKIO_DIR", str(tmp_path / "trackio"))
-    tracker = open_tracker("trackio", tmp_path / "run", "encoder", {"steps": 2})
-    for step in range(3):
-        tracker.log(step, {"joint/loss": 1.0 - step})
-    tracker.close()
-    import sqlite3
+_TRACKIO = """
+from pathlib import Path
+from worldsim.tracking import open_tracker
+tracker = open_tracker("trackio", Path("run"), "encoder", {"steps": 2})
+for step in range(3):
+    tracker.log(step, {"joint/loss": 1.0 - step})
+tracker.close()
+"""
 
+
+def test_trackio_takes_curves_on_this_machine(tmp_path):
+    pytest.importorskip("trackio")
+    # It reads its folder when it is imported.
+    env = os.environ | {"TRACKIO_DIR": str(tmp_path / "trackio")}
+    command = [sys.executable, "-W", "error:the tracker", "-c", _TRACKIO]
+    subprocess.run(command, env=env, cwd=tmp_path, check=True, capture_output=True)
     (database,) = (tmp_path / "trackio").glob("*.db")
-    rows = sqlite3.connect(database).execute("select step, metrics from metrics").fetchall()
-    assert sorted((step, json.loads(values)["joint/loss"]) for step, values in rows) == [
-        (0, 1.0),
-        (1, 0.0),
-        (2, -1.0),
-    ]
+    with sqlite3.connect(database) as opened:
+        rows = opened.execute("select step, metrics from metrics").fetchall()
+    found = sorted((step, json.loads(values)["joint/loss"]) for step, values in rows)
+    assert found == [(0, 1.0), (1, 0.0), (2, -1.0)]

@@ -11,7 +11,7 @@ import torch
 from tests.worldsim.test_world_model import small_model
 from worldsim.training.batches import Arrays
 from worldsim.training.goal_head import GoalHeadConfig, train_goal_head
-from worldsim.training.hindsight import Hindsight, goal_losses
+from worldsim.training.hindsight import GoalBatch, Hindsight, goal_losses
 from worldsim.training.joint import JointConfig, to_patches, train_joint
 from worldsim.training.loop import LoopConfig, schedule
 from worldsim.training.posttrain import PosttrainConfig, encode_all, train_posttrain
@@ -160,8 +160,8 @@ def test_at_its_goal_the_goal_head_learns_to_hold_still(monkeypatch):
         answer = torch.as_tensor(proposed).float(), torch.zeros(len(here))
         monkeypatch.setattr(model, "propose", lambda *_: answer)
         pair = torch.zeros(len(here), 1), torch.zeros(len(here), 1)
-        rows = np.array(here), np.array(goals)
-        return float(goal_losses(model, arrays, hindsight, pair, rows, "cpu")[0])
+        batch = GoalBatch.of(model, arrays, hindsight, np.array(here), np.array(goals))
+        return float(goal_losses(model, batch, *pair)[0])
 
     still = np.zeros((1, model.config.chunk, 7))
     assert error([3], [3], still) == 0.0

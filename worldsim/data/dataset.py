@@ -18,6 +18,7 @@ from worldsim.data.episode import STEPS, VECTORS, DatasetError, Episode, digest
 from worldsim.data.frames import shrink
 from worldsim.data.shard import COLUMNS, FORMAT, TABLE, Shard, widen
 from worldsim.errors import UserError
+from worldsim.files import replacing
 
 __all__ = ["TrajectoryDataset", "shrink"]
 
@@ -201,11 +202,11 @@ class TrajectoryDataset:
             return frames
         path = Path(cache) / f"frames-{self._fingerprint(cameras, size)}.npy"
         if not path.exists():
-            temporary = _reserve(path, shape)
-            mapped = np.load(temporary, mmap_mode="r+")
-            self._decode(mapped, cameras, workers)
-            mapped.flush()
-            os.replace(temporary, path)
+            with replacing(path) as temporary:
+                _reserve(temporary, shape)
+                mapped = np.load(temporary, mmap_mode="r+")
+                self._decode(mapped, cameras, workers)
+                mapped.flush()
         loaded: NDArray[np.uint8] = np.load(path, mmap_mode="c")
         return loaded
 
@@ -271,16 +272,12 @@ def _check_memory(shape: tuple[int, ...]) -> None:
         )
 
 
-def _reserve(path: Path, shape: tuple[int, ...]) -> Path:
+def _reserve(path: Path, shape: tuple[int, ...]) -> None:
     """An empty .npy file, its blocks reserved: a full disk is an error now, not a SIGBUS later."""
-    temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with temporary.open("wb") as file:
+        with path.open("wb") as file:
             header = {"descr": "|u1", "fortran_order": False, "shape": shape}
             np.lib.format.write_array_header_1_0(file, header)  # type: ignore[no-untyped-call]
             os.posix_fallocate(file.fileno(), file.tell(), math.prod(shape))
     except OSError as error:
-        temporary.unlink(missing_ok=True)
         raise DatasetError(f"cannot write {path}: {error.strerror}") from error
-    return temporary

@@ -14,6 +14,7 @@ import numpy as np
 from worldsim.data.episode import DatasetError, Episode
 from worldsim.data.shard import FORMAT, Packed, Shard, pack_episode, shard_bytes
 from worldsim.errors import UserError
+from worldsim.files import replacing
 
 # What all episodes of a set share. Contacts differ between versions of MuJoCo (3.4, 3.8).
 _FIXED = ("cameras", "image_size", "control_period", "action_scale", "recipe")
@@ -153,15 +154,12 @@ class TrajectoryWriter:
 
     def _write(self, path: Path, data: bytes) -> None:
         """Write aside, then move into place."""
-        temporary = path.with_name(path.name + ".tmp")
         try:
-            with temporary.open("wb") as file:
+            with replacing(path) as temporary, temporary.open("wb") as file:
                 file.write(data)
                 file.flush()
                 os.fsync(file.fileno())
-            os.replace(temporary, path)
         except OSError as error:
-            temporary.unlink(missing_ok=True)
             raise DatasetError(
                 f"cannot write {path}: {error.strerror}; finished shards stay readable, "
                 "and the same command goes on from them"

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from worldsim.training.batches import Arrays, gather_tokens
-from worldsim.training.hindsight import Hindsight, goal_losses
+from worldsim.training.hindsight import GoalBatch, Hindsight, Index, goal_losses
 from worldsim.training.loop import LoopConfig, train
 from worldsim.training.run import TrainingRun
 from worldsim.world_model import WorldModel
@@ -36,6 +36,40 @@ class GoalHeadConfig:
     steps: float = 0.5
     single_view: float = 0.5
     demonstrators: tuple[str, ...] = ("expert",)
+
+
+@dataclass(frozen=True)
+class DemonstratedPairs:
+    """Frames of demonstrations and hindsight goals, sampled with their latents."""
+
+    model: WorldModel
+    latents: Arrays
+    hindsight: Hindsight
+    imitated: Index
+
+    @classmethod
+    def of(
+        cls, model: WorldModel, latents: Arrays, demonstrators: tuple[str, ...]
+    ) -> DemonstratedPairs:
+        """Index what ``encode_all`` returned."""
+        hindsight = Hindsight.of(latents, demonstrators)
+        return cls(model, latents, hindsight, hindsight.demonstrations())
+
+    def sample(
+        self, count: int, single_view: float, rng: np.random.Generator
+    ) -> tuple[GoalBatch, Tensor, Tensor]:
+        """Pairs and their latents (B, N, D); at times of the first camera alone."""
+        model, config = self.model, self.model.config
+        here = rng.choice(self.imitated, count)
+        goals, _ = self.hindsight.sample(here, config.max_steps, rng)
+        # Not drawn where nothing depends on it: gc-bc's batches are those of its shipped weights.
+        alone = single_view > 0 and rng.random() < single_view
+        tokens = model.tokens(1 if alone else len(config.cameras))
+        now, then = (
+            gather_tokens(self.latents, rows, tokens, str(model.action_scale.device))
+            for rows in (here, goals)
+        )
+        return GoalBatch.of(model, self.latents, self.hindsight, here, goals), now, then
 
 
 def train_goal_head(
@@ -62,21 +96,11 @@ def train_goal_head(
     torch.manual_seed(loop.seed)
     model.goal_head = model.new_goal_head()
     model.to(loop.device)
-    hindsight = Hindsight.of(latents, config.demonstrators)
-    imitated = hindsight.demonstrations()
-    per_view, max_steps = model.tokens(1), model.config.max_steps
+    pairs = DemonstratedPairs.of(model, latents, config.demonstrators)
 
     def losses(rng: np.random.Generator, step: int) -> dict[str, Tensor]:
-        here = rng.choice(imitated, config.batch)
-        goals, _ = hindsight.sample(here, max_steps, rng)
-        # Not drawn where nothing depends on it: gc-bc's batches are those of its shipped weights.
-        alone = config.single_view > 0 and rng.random() < config.single_view
-        views = 1 if alone else len(model.config.cameras)
-        now, then = (
-            gather_tokens(latents, rows, views * per_view, loop.device) for rows in (here, goals)
-        )
-        pairs = (now, then), (here, goals)
-        action_loss, step_loss = goal_losses(model, latents, hindsight, *pairs, loop.device)
+        batch, now, then = pairs.sample(config.batch, config.single_view, rng)
+        action_loss, step_loss = goal_losses(model, batch, now, then)
         return {"actions": config.actions * action_loss, "steps": config.steps * step_loss}
 
     head: dict[str, nn.Module] = {"policy": model.goal_head.train()}

@@ -73,44 +73,62 @@ def actions_towards(arrays: Arrays, here: Index, goals: Index, chunk: int) -> Te
     return before * gather(arrays.intended, np.minimum(future, ends))
 
 
+@dataclass(frozen=True)
+class GoalBatch:
+    """B pairs of a present frame and a goal, and what leads from one to the other.
+
+    Attributes:
+        proprio: (B, 7) achieved poses now.
+        closedness: (B,) commanded now.
+        actions: (B, H, 7) to take, in units of the action scale.
+        steps: (B,) to the goal.
+        weights: (B,) equal and of sum one over the pairs whose actions are worth imitating.
+    """
+
+    proprio: Tensor
+    closedness: Tensor
+    actions: Tensor
+    steps: Tensor
+    weights: Tensor
+
+    @classmethod
+    def of(
+        cls, model: WorldModel, arrays: Arrays, hindsight: Hindsight, here: Index, goals: Index
+    ) -> GoalBatch:
+        """Gather pairs of rows (B,) and (B,) on the model's device."""
+        device = str(model.action_scale.device)
+        towards = actions_towards(arrays, here, goals, model.config.chunk)
+        counts = _tensor(hindsight.useful[here], device)
+        return cls(
+            gather(arrays.proprio, here).to(device),
+            gather(arrays.target, here)[:, 6].to(device),
+            towards.to(device) / model.action_scale,
+            _tensor(goals - here, device),
+            counts / counts.sum().clamp(min=1),
+        )
+
+
 def goal_losses(
-    model: WorldModel,
-    arrays: Arrays,
-    hindsight: Hindsight,
-    latents: tuple[Tensor, Tensor],
-    rows: tuple[Index, Index],
-    device: str,
+    model: WorldModel, batch: GoalBatch, now: Tensor, then: Tensor
 ) -> tuple[Tensor, Tensor]:
     """Losses of the goal head's proposals and of its steps to go.
 
     Args:
         model: whose goal head.
-        arrays: the data set.
-        hindsight: its index.
-        latents: (B, N, D) of the present frames and of the goals.
-        rows: (B,) present frames and goals.
-        device: where the latents are.
+        batch: pairs.
+        now: (B, N, D) latents of their present frames.
+        then: (B, N, D) latents of their goals.
 
     Returns:
         Mean absolute error of the proposed actions, in units of the action scale; smooth L1 of the
         steps to go over the largest distance.
     """
-    here, goals = rows
-    steps, useful = goals - here, hindsight.useful[here]
-    towards = actions_towards(arrays, here, goals, model.config.chunk)
-    wanted = towards.to(device) / model.action_scale
-    proposed, distance = model.propose(
-        *latents,
-        gather(arrays.proprio, here).to(device),
-        gather(arrays.target, here)[:, 6].to(device),
-    )
-    error = (proposed - wanted).abs().mean(dim=(1, 2))
+    proposed, distance = model.propose(now, then, batch.proprio, batch.closedness)
+    error = (proposed - batch.actions).abs().mean(dim=(1, 2))
     farthest = model.config.max_steps
-    label = _tensor(steps, device) / farthest
+    label = batch.steps / farthest
     gap = F.smooth_l1_loss(distance / farthest, label, beta=0.1, reduction="none")
-    counts = _tensor(useful, device)
-    weights = counts / counts.sum().clamp(min=1)
-    return (error * weights).sum(), (gap * weights).sum()
+    return (error * batch.weights).sum(), (gap * batch.weights).sum()
 
 
 def _tensor(values: NDArray[np.generic], device: str) -> Tensor:

@@ -27,7 +27,7 @@ from torch.nn import functional as F
 from worldsim.heads import TokenReader
 from worldsim.states import encode_state
 from worldsim.training.batches import Arrays, gather
-from worldsim.training.hindsight import Hindsight, goal_losses
+from worldsim.training.hindsight import GoalBatch, Hindsight, goal_losses
 from worldsim.training.loop import LoopConfig, train
 from worldsim.training.run import TrainingRun
 from worldsim.world_model import WorldModel
@@ -119,7 +119,8 @@ def train_joint(
         # Two present frames share each encoded goal.
         pairs = np.concatenate([index[:, 0], here]), np.concatenate([goals, goals])
         seen = torch.cat([z[:, 0], z[:, 1]]), torch.cat([goal[:, 0], goal[:, 0]])
-        actions_loss, steps_loss = goal_losses(model, arrays, hindsight, seen, pairs, loop.device)
+        batch = GoalBatch.of(model, arrays, hindsight, *pairs)
+        actions_loss, steps_loss = goal_losses(model, batch, *seen)
         return {
             "predict": F.l1_loss(predicted, z[few, 1:].detach()),
             "inverse": config.inverse * F.smooth_l1_loss(guessed, actions.flatten(0, 1) / scale),

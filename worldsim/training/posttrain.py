@@ -20,7 +20,7 @@ from torch.nn import functional as F
 from worldsim.latents import encode_set
 from worldsim.states import encode_state
 from worldsim.training.batches import Arrays, gather, gather_tokens
-from worldsim.training.hindsight import Hindsight, goal_losses
+from worldsim.training.hindsight import GoalBatch, Hindsight, goal_losses
 from worldsim.training.loop import LoopConfig, train
 from worldsim.training.run import TrainingRun
 from worldsim.world_model import WorldModel
@@ -101,8 +101,8 @@ def train_posttrain(
         here = np.concatenate([fresh, index[:, -1]])
         now = torch.cat([tokens(fresh), second[:, -1].detach()])
         goals, _ = hindsight.sample(here, max_steps, rng)
-        pairs = (now, tokens(goals)), (here, goals)
-        action_loss, step_loss = goal_losses(model, latents, hindsight, *pairs, loop.device)
+        batch = GoalBatch.of(model, latents, hindsight, here, goals)
+        action_loss, step_loss = goal_losses(model, batch, now, tokens(goals))
         return {
             "predict": F.l1_loss(first, z[:, 1:]),
             "rollout": F.l1_loss(second, z[:, 2:]),

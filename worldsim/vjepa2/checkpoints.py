@@ -11,8 +11,7 @@ Tensors stay mapped from disk until they are used, so a file's optimiser state c
 from __future__ import annotations
 
 import json
-import os
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal, get_args
@@ -22,6 +21,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import nn
 
+from worldsim.files import replacing, write_atomically
 from worldsim.vjepa2.ac_predictor import ACPredictorConfig
 from worldsim.vjepa2.encoder import EncoderConfig
 from worldsim.vjepa2.hugging_face import from_hugging_face, to_hugging_face
@@ -133,9 +133,9 @@ def write(checkpoint: Checkpoint, path: Path, layout: Layout, overwrite: bool = 
     modules = {kind: checkpoint.module(kind) for kind in checkpoint.configs}
     weights = {kind: dict(module.state_dict()) for kind, module in modules.items()}
     if layout == "official":
-        path.parent.mkdir(parents=True, exist_ok=True)
         entries = official_entries(checkpoint.configs, weights)
-        _replace(path, lambda file: torch.save(entries, file))
+        with replacing(path) as file:
+            torch.save(entries, file)
         return
     if layout == "hugging-face":
         config, tensors = to_hugging_face(checkpoint.configs, weights)
@@ -144,10 +144,10 @@ def write(checkpoint: Checkpoint, path: Path, layout: Layout, overwrite: bool = 
         tensors = {
             f"{kind}.{name}": t for kind, part in weights.items() for name, t in part.items()
         }
-    path.mkdir(parents=True, exist_ok=True)
-    _replace(target, lambda file: save_file(tensors, file, metadata={"format": "pt"}))
+    with replacing(target) as file:
+        save_file(tensors, file, metadata={"format": "pt"})
     text = json.dumps(config, indent=2) + "\n"
-    _replace(path / "config.json", lambda file: file.write_text(text))
+    write_atomically(path / "config.json", text)
 
 
 def describe(path: str | Path) -> dict[str, Any]:
@@ -230,16 +230,6 @@ def _read_safetensors(folder: Path) -> Weights:
 
 
 # -- inside ---------------------------------------------------------------------------------------
-
-
-def _replace(path: Path, save: Callable[[Path], object]) -> None:
-    """Write beside a file and move it in, so that no half-written file stays."""
-    temporary = path.with_name(path.name + ".tmp")
-    try:
-        save(temporary)
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def _missing(path: Path) -> str:

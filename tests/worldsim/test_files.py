@@ -1,0 +1,29 @@
+"""A file is replaced whole or not at all, and nothing is left beside it."""
+
+from __future__ import annotations
+
+import pytest
+
+from worldsim.files import replacing, write_atomically
+
+
+def test_a_good_file_stays_when_writing_fails(tmp_path):
+    path = tmp_path / "new" / "file.json"
+    write_atomically(path, "good")
+
+    def half():
+        with replacing(path) as temporary:
+            temporary.write_text("ha")
+            raise OSError("disk full")
+
+    with pytest.raises(OSError, match="disk full"):
+        half()
+    assert path.read_text() == "good"
+    write_atomically(path, b"better")
+    assert path.read_bytes() == b"better"
+    with replacing(path, ".mp4") as temporary:
+        assert temporary.suffix == ".mp4"
+        temporary.write_text("best")
+        assert path.read_bytes() == b"better"
+    assert path.read_text() == "best"
+    assert list(path.parent.iterdir()) == [path]
