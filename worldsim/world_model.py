@@ -313,7 +313,8 @@ class WorldModel(nn.Module):
         one, read from both pictures: what a perceptron would take longest to find out.
         """
         self._check_heads()
-        with torch.no_grad():
+        # Training must not move the read-out; a plan's gradient goes through it.
+        with torch.set_grad_enabled(latents.requires_grad and not self.training):
             gap = _SHARPER * (self.read_out(goal) - self.read_out(latents))  # (B, 10)
         state = torch.cat([encode_state(proprio), target_closedness[:, None], gap], dim=-1)
         actions, steps = self.goal_head(latents, goal, state)
