@@ -83,7 +83,7 @@ AGENTS: dict[str, Callable[..., Agent]] = {
     "sac-her": _factory("agents.sb3", "SB3Agent", algorithm="sac-her"),
     "tqc-her": _factory("agents.sb3", "SB3Agent", algorithm="tqc-her"),
     "ppo": _factory("agents.sb3", "SB3Agent", algorithm="ppo"),
-    "servo": _factory("agents.world_model", "WorldModelAgent", planner="servo"),
+    "servo": _factory("agents.servo", "ServoAgent"),
     "octo-like": _factory("agents.octo", "OctoAgent"),
     "gc-bc": _factory("agents.gc_bc", "GcBcAgent"),
     "sac-latent": _factory("agents.sac_latent", "SacLatentAgent"),

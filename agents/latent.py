@@ -1,4 +1,4 @@
-"""What the agents on the planner's frozen latents share: encoding, sub-goals, advance rules."""
+"""What the agents on the planner's latents share: encoding, sub-goals, advance rules."""
 
 from __future__ import annotations
 
@@ -48,6 +48,22 @@ def find_encoder(name: str, wanted: str, algorithm: str) -> WorldModel:
     )
 
 
+def shared_views(model: WorldModel, spec: EnvSpec) -> tuple[str, ...]:
+    """Cameras that a model and an environment share; a model makes do with its first ones.
+
+    Raises:
+        ValueError: when the model's first camera is not among them, or one between is missing.
+    """
+    known = model.config.cameras
+    views = tuple(camera for camera in known if camera in spec.cameras)
+    if not views or views != known[: len(views)]:
+        raise UserError(
+            f"cameras {','.join(spec.cameras)} given: this world model needs {known[0]}"
+            + (f", and may use {', '.join(known[1:])}" if len(known) > 1 else "")
+        )
+    return views
+
+
 class LatentAgent(ABC):
     """Encodes what it sees with the planner's encoder and asks a policy.
 
@@ -55,26 +71,34 @@ class LatentAgent(ABC):
         spec: the environment's interface.
         model: whose encoder and read-out.
         advance: "arrival" (gripper read from the goal picture, as the planner does) or "schedule".
+        views: cameras to look through; None: all of the model's.
 
     Raises:
-        ValueError: when the environment lacks one of the model's cameras.
+        ValueError: when the environment lacks one of the cameras; for an unknown rule.
     """
 
     tier: Tier
 
-    def __init__(self, spec: EnvSpec, model: WorldModel, advance: str = "arrival") -> None:
-        views = model.config.cameras
+    def __init__(
+        self,
+        spec: EnvSpec,
+        model: WorldModel,
+        advance: str = "arrival",
+        views: tuple[str, ...] | None = None,
+    ) -> None:
+        views = views or model.config.cameras
         if not set(views) <= set(spec.cameras):
             raise UserError(
                 f"cameras {','.join(spec.cameras)} given: this agent needs {','.join(views)}"
             )
         self.observation_keys = (*(f"image_{c}" for c in views), "proprio", "target")
-        self.model, self._views, self._advance = model.eval(), views, advance
+        self.spec, self.model, self._views, self._advance = spec, model.eval(), views, advance
         SubGoals(np.ones(1, dtype=np.int64), advance)  # an unknown rule is refused now
 
     @one_thread()
     def reset(self, goal: GoalSequence, rng: np.random.Generator) -> None:
         """Start an episode towards a sequence of goal pictures."""
+        self._rng = rng
         self._goals = self._encode({c: goal.images[c] for c in self._views})  # (K, N, D)
         self._subgoals = SubGoals(goal.budgets, self._advance)
 
@@ -85,16 +109,11 @@ class LatentAgent(ABC):
         latent = self._encode(images)[0]
         proprio = np.asarray(observation["proprio"], dtype=np.float64)
         target = np.asarray(observation["target"], dtype=np.float64)
-
-        def is_reached(index: int) -> bool:
-            pose = read_goal_pose(self.model, latent, self._goals[index], proprio)
-            return arrived(pose.double().numpy(), proprio)
-
-        index = self._subgoals.step(is_reached)
+        index = self._subgoals.step(lambda k: self._arrived(k, latent, proprio))
         action = self.policy(latent, self._goals[index], proprio, target)
         return self._subgoals.settle(np.clip(action, -1.0, 1.0))
 
-    def diagnostics(self) -> dict[str, float]:
+    def diagnostics(self) -> Mapping[str, float | NDArray[np.float32]]:
         """Which sub-goal is being worked towards."""
         return {"goal": float(self._subgoals.index)}
 
@@ -102,6 +121,15 @@ class LatentAgent(ABC):
     def policy(self, latent: Tensor, goal: Tensor, proprio: Array, target: Array) -> Array:
         """Action (7,) from latents (N, D) now and of the goal picture, pose and commanded pose."""
 
-    @torch.inference_mode()
+    def _goal_pose(self, index: int, latent: Tensor, proprio: Array) -> Array:
+        """(7,) gripper pose in a goal picture."""
+        pose = read_goal_pose(self.model, latent, self._goals[index], proprio)
+        return pose.double().numpy()
+
+    def _arrived(self, index: int, latent: Tensor, proprio: Array) -> bool:
+        """Whether the gripper is where a goal picture shows it."""
+        return arrived(self._goal_pose(index, latent, proprio), proprio)
+
+    @torch.no_grad()
     def _encode(self, images: Mapping[str, NDArray[np.generic]]) -> Tensor:
         return self.model.encode({c: np.asarray(i, dtype=np.uint8) for c, i in images.items()})

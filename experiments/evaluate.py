@@ -23,6 +23,8 @@ from experiments.runs.spec import RunSpec
 from experiments.runs.store import RunStore, check_run_folder
 from experiments.runs.summaries import odd_failures
 
+AGENT_OPTIONS = ("planner", "energy", "model", "advance", "execution")
+
 
 @dataclass(frozen=True)
 class EvaluateConfig:
@@ -35,8 +37,10 @@ class EvaluateConfig:
         out: folder for the results; the same command on the same folder continues.
         goal: subgoals (the paper's pictures), dense (every stage) or final (one picture).
         cameras: comma list of left, right, wrist.
-        planner: of the world-model agent: default, vjepa2-ac (the paper's), search (no proposals),
-            proposal (no search) or servo (neither).
+        planner: of the world-model agent: cem (ours), icem, mppi, predictive-sampling, gradient,
+            gradient+cem, lagrangian, vjepa2-ac (the paper's), search (ours without proposals),
+            policy (proposals without search), or package.module:Class.
+        energy: further energies to plan with, package.module:Class, separated by commas.
         model: folder of the agent's weights; for world-model and servo also a shipped name or
             V-JEPA 2-AC's released file.
         advance: arrival or schedule, how a pixel agent moves on to the next picture.
@@ -54,6 +58,7 @@ class EvaluateConfig:
     goal: str = "subgoals"
     cameras: str = "left,wrist"
     planner: str | None = None
+    energy: str | None = None
     model: str | None = None
     advance: str | None = None
     execution: str | None = None
@@ -72,7 +77,7 @@ def make_spec(config: EvaluateConfig) -> RunSpec:
         tuple(config.cameras.split(",")),
         config.variation,
         config.threads,
-        {name: getattr(config, name) for name in ("planner", "model", "advance", "execution")},
+        {name: getattr(config, name) for name in AGENT_OPTIONS},
     )
 
 

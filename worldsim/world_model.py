@@ -319,7 +319,9 @@ class WorldModel(nn.Module):
 
         The gap is read from both pictures: what a perceptron would take longest to find out.
         """
-        with torch.no_grad():
+        self._check_heads()
+        # Training must not move the read-out; a plan's gradient goes through it.
+        with torch.set_grad_enabled(latents.requires_grad and not self.training):
             gap = _SHARPER * (self.read_out(goal) - self.read_out(latents))  # (B, 10)
         return torch.cat([encode_state(proprio), target_closedness[:, None], gap], dim=-1)
 

@@ -126,7 +126,7 @@ class Patient(WorldModelAgent):
             views = tuple(c for c in self.model.config.cameras if c in live.env_spec.cameras)
             self._imagine = SimulatedImagination(live, self.model, views)
 
-    def _goal_pose(self, index: int, latent: Tensor, proprio: Array) -> Array | None:
+    def _goal_pose(self, index: int, latent: Tensor, proprio: Array) -> Array:
         if self.arm == "privileged-pose":
             return self.truths[index].pose
         return super()._goal_pose(index, latent, proprio)

@@ -42,6 +42,7 @@ from worldsim.data import Episode, TrajectoryDataset
 from worldsim.files import write_atomically
 from worldsim.imagination import Recording, imagine, nearest, open_loop_errors
 from worldsim.planning.cost import CostConfig, LatentGoalCost, read_goal_pose
+from worldsim.planning.energies.energy import Situation
 from worldsim.planning.landscape import energies, minimum, score
 from worldsim.probes import probe
 from worldsim.world_model import WorldModel
@@ -192,7 +193,7 @@ def energy(model: WorldModel, config: CostConfig, start: Start, steps: int = 1) 
     context = recording.context(row, model.config.context_frames)
     goal = recording.latents[row + steps]
     pose = read_goal_pose(model, context.latents[-1], goal, context.proprio[-1])
-    return LatentGoalCost(model, context, goal, pose, config)
+    return LatentGoalCost(Situation(model, context, goal, pose), config.energies())
 
 
 def search(model: WorldModel, config: CostConfig, starts: list[Start]) -> Floats:

@@ -29,7 +29,9 @@ from envs.errors import UserError
 from experiments.bench.results import show
 from worldsim import load_world_model
 from worldsim.planning.cem import CEM
-from worldsim.planning.cost import CostConfig, LatentGoalCost
+from worldsim.planning.cost import LatentGoalCost
+from worldsim.planning.energies.energy import Futures, Situation
+from worldsim.planning.energies.latent import Latent
 from worldsim.planning.landscape import score
 from worldsim.planning.planner import WIDE
 from worldsim.vjepa2 import ACPredictor, Encoder
@@ -72,15 +74,13 @@ class PlainCost(LatentGoalCost):
     @torch.inference_mode()
     def __call__(self, actions: Tensor) -> Tensor:
         """(S, H, 7) -> (S,) costs."""
-        latents = plain_rollout(self.model, self.context, actions)
-        weights = torch.full((latents.shape[1],), self.config.path, device=latents.device)
-        weights[-1] = 1.0
-        weights = weights / weights.sum()
-        return self.latent_distance(latents) @ weights
+        situation = self.situation
+        latents, states = plain_rollout(situation.model, situation.context, actions)
+        return Latent()(Futures(actions, latents, states), situation)
 
 
-def plain_rollout(model: WorldModel, context: Context, actions: Tensor) -> Tensor:
-    """Latents (S, H, N, D): at every step the predictor runs over all that came before."""
+def plain_rollout(model: WorldModel, context: Context, actions: Tensor) -> tuple[Tensor, Tensor]:
+    """Latents (S, H, N, D), states (S, H, 7): every step runs over all that came before it."""
     device, samples = model.action_scale.device, len(actions)
     targets, relative = model.commands(context, actions)
 
@@ -102,7 +102,7 @@ def plain_rollout(model: WorldModel, context: Context, actions: Tensor) -> Tenso
         latents = torch.cat([latents, latent.unsqueeze(1)], dim=1)
         states = torch.cat([states, state.unsqueeze(1)], dim=1)
         imagined.append(latent)
-    return torch.stack(imagined, dim=1)
+    return torch.stack(imagined, dim=1), states[:, -actions.shape[1] :]
 
 
 def main(config: BenchPlanConfig) -> None:
@@ -123,9 +123,10 @@ def main(config: BenchPlanConfig) -> None:
         horizon=config.horizon,
         spread=WIDE,
     )
-    costs = {"ours": LatentGoalCost(model, context, goal, None, CostConfig())}
+    situation = Situation(model, context, goal)
+    costs = {"ours": LatentGoalCost(situation, (Latent(),))}
     if config.reference:
-        costs["plain"] = PlainCost(model, context, goal, None, CostConfig())
+        costs["plain"] = PlainCost(situation, (Latent(),))
     seconds = measure(costs, search, config.rounds)
     result: dict[str, Any] = {
         "model": config.model,
@@ -185,7 +186,7 @@ def to(model: WorldModel, frames: NDArray[np.uint8]) -> Tensor:
 def measure(costs: dict[str, LatentGoalCost], search: CEM, rounds: int) -> dict[str, float]:
     """Median seconds per plan of each cost, round by round in turn."""
     spent: dict[str, list[float]] = {name: [] for name in costs}
-    device = costs["ours"].goal.device
+    device = costs["ours"].situation.goal.device
     start = torch.zeros(search.horizon, 7, device=device)
     for number in range(rounds + 1):
         for name, cost in costs.items():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -54,7 +55,8 @@ def imagined(
     recording = Recording(library[:steps], proprio, target, stored["action"], relative)
     found = []
     for step, plan in enumerate(stored["agent_plan"]):
-        context = recording.context(step, model.config.context_frames)
+        seen = recording.context(step, model.config.context_frames)
+        context = replace(seen, limits=agent.limits)
         futures, _ = model.rollout(context, torch.as_tensor(plan, dtype=torch.float32)[None])
         distance = (futures[0][:, None].float() - library[None].float()).abs().mean((-1, -2))
         found.append(frames[views[0]][distance.argmin(1).cpu().numpy()])

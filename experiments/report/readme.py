@@ -30,7 +30,8 @@ CAMERAS = ("left", "wrist")
 
 GOALS = {"subgoals": "sub-goals", "dense": "every stage", "final": "the last one"}
 HEADINGS = {
-    "world-model planner=proposal": "proposal (no search)",
+    "world-model planner=policy": "proposal (no search)",
+    "world-model planner=proposal": "proposal (no search)",  # its name in older logs
     "servo": "servo (no imagination)",
     "Octo-like, from scratch, no OXE pretraining": "octo-like",
 }

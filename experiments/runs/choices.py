@@ -40,9 +40,16 @@ OPTIONS: dict[str, Option] = {
     "execution": Option(str, ("octo-like",)),
     "draws": Option(int, ("octo-like",)),
     "search": Option(dict, ("world-model",)),
-    "energy": Option(dict, ("world-model",)),
+    "cost": Option(dict, ("world-model",)),
+    "energy": Option(str, ("world-model",)),
+    "surprise": Option(float, ("world-model",)),
 }
-_WORDS = {str: "a word", int: "a whole number", dict: "a list of named settings"}
+_WORDS = {
+    str: "a word",
+    int: "a whole number",
+    float: "a number",
+    dict: "a list of named settings",
+}
 
 
 def checked_spec(
@@ -78,7 +85,7 @@ def _check_option(agent: str, name: str, value: Any) -> None:
     option = OPTIONS[name]
     if agent not in option.agents:
         raise UserError(f"{name} is an option of {', '.join(option.agents)}, not of {agent}")
-    if type(value) is not option.kind:
+    if type(value) is not option.kind and (option.kind, type(value)) != (float, int):
         raise UserError(f"{name}: {_WORDS[option.kind]} is needed, got {value!r}")
     for setting, given in value.items() if isinstance(value, dict) else ():
         for one in given if isinstance(given, list) else [given]:

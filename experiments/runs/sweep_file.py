@@ -3,9 +3,10 @@
 agents:
 - random
 - agent: world-model
-planner: [default, proposal]      # every list is a choice to go through
-search: {samples: [32, 64]}       # the search's settings, by CEMConfig's names
-energy: {trust: 0.5}              # the energy's, by CostConfig's names
+planner: [cem, policy]            # every list is a choice to go through
+search: {samples: [32, 64]}       # the planner's settings, by its own names
+cost: {trust: 0.5}                # weights of our energies, by CostConfig's names
+energy: my_rules:shelf            # further energies, separated by commas
 tasks: [reach, grasp]
 goals: [subgoals]                     # subgoals, dense, final
 seeds: 201000:201050

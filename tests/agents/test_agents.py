@@ -12,13 +12,17 @@ import torch
 import envs
 from agents import make_agent
 from agents.base import AGENTS, Agent
-from agents.world_model import VJEPA2_AC, AgentConfig, WorldModelAgent
+from agents.planner_config import VJEPA2_AC, AgentConfig, configure
+from agents.servo import ServoAgent
+from agents.world_model import WorldModelAgent
 from envs.goals import make_goals
 from experiments.runs.episode import run_episode
+from tests.worldsim.test_energies import SHELF
 from tests.worldsim.test_world_model import released_file, small_model
 from worldsim import load_world_model
 from worldsim.planning.cem import CEM
 from worldsim.planning.cost import CostConfig
+from worldsim.planning.policy import Policy
 
 CAMERAS = ("left", "wrist")
 QUICK = CEM(samples=8, iterations=1, elites=2, horizon=2)
@@ -86,17 +90,23 @@ def test_shipped_policies_solve_most_of_ten_demo_seeds(name, task, least):
 
 
 @pytest.mark.parametrize("cameras", [("left",), CAMERAS])
-@pytest.mark.parametrize("mode", ["plan", "proposal", "servo"])
-def test_the_world_model_agent_repeats_itself(cameras, mode):
+@pytest.mark.parametrize("kind", ["cem", "policy", "servo"])
+def test_agents_of_a_world_model_repeat_themselves(cameras, kind):
     env = envs.make("grasp", cameras=cameras, image_size=32)
-    config = AgentConfig(planner=QUICK, mode=mode)
+
+    def make(spec, model):
+        if kind == "servo":
+            return ServoAgent(spec, model)
+        planner = QUICK if kind == "cem" else Policy()
+        return WorldModelAgent(spec, model, AgentConfig(planner=planner))
+
     goals = make_goals("grasp", 190_011, cameras=cameras, image_size=32)
     spec = env.unwrapped.env_spec
-    agent = WorldModelAgent(spec, small_model(), config)
+    agent = make(spec, small_model())
     first = run_episode(env, agent, 190_011, goals).physics
     run_episode(env, agent, 190_012, goals)
     again = run_episode(env, agent, 190_011, goals).physics
-    fresh = run_episode(env, WorldModelAgent(spec, small_model(), config), 190_011, goals).physics
+    fresh = run_episode(env, make(spec, small_model()), 190_011, goals).physics
     np.testing.assert_array_equal(first, again)
     np.testing.assert_array_equal(first, fresh)
 
@@ -105,7 +115,7 @@ def test_the_world_model_agent_repeats_itself(cameras, mode):
 def test_sub_goals_advance_on_arrival_or_by_the_schedule(rule, monkeypatch):
     # Every goal picture shows the gripper where it is now.
     monkeypatch.setattr(
-        "agents.world_model.read_goal_pose",
+        "agents.latent.read_goal_pose",
         lambda model, now, goal, proprio: torch.as_tensor(proprio),
     )
     goals = make_goals("pick-place", 190_013, "subgoals", cameras=CAMERAS, image_size=32)
@@ -124,8 +134,10 @@ def test_cameras_the_model_does_not_know_are_refused():
     spec = envs.make("reach", cameras=("right",)).unwrapped.env_spec
     with pytest.raises(ValueError, match="needs left"):
         WorldModelAgent(spec, small_model())
-    with pytest.raises(ValueError, match="plan, proposal, servo"):
-        AgentConfig(mode="guess")
+    with pytest.raises(ValueError, match="needs left"):
+        ServoAgent(spec, small_model())
+    with pytest.raises(ValueError, match="arrival, schedule"):
+        AgentConfig(advance="guess")
 
 
 def test_the_papers_planner_needs_no_heads(tmp_path):
@@ -137,11 +149,40 @@ def test_the_papers_planner_needs_no_heads(tmp_path):
     goals = make_goals("reach", 190_011, cameras=("left",), image_size=32)
     trace = run_episode(env, WorldModelAgent(spec, model, quick), 190_011, goals).traces
     assert np.isfinite(trace["agent_energy"]).all()
-    for config in (AgentConfig(), replace(quick, mode="servo"), replace(quick, propose=True)):
+    for config in (AgentConfig(), AgentConfig(Policy()), replace(quick, propose=True)):
         with pytest.raises(ValueError, match="plan with planner vjepa2-ac"):
             WorldModelAgent(spec, model, config)
-    with pytest.raises(ValueError, match="default, vjepa2-ac, search, proposal, servo"):
-        make_agent("world-model", spec, planner="cem")
+    with pytest.raises(ValueError, match="no read-out to servo by"):
+        ServoAgent(spec, model)
+
+
+def test_options_by_name_are_what_they_say():
+    assert configure("cem") == AgentConfig()
+    assert configure("vjepa2-ac") == VJEPA2_AC
+    changed = configure(
+        "cem", {"samples": 8, "spread": [0.1] * 7}, {"trust": 2.0}, advance="schedule"
+    )
+    assert changed.planner == CEM(samples=8, spread=(0.1,) * 7)
+    assert (changed.cost.trust, changed.cost.pose, changed.advance) == (2.0, 0.2, "schedule")
+    box = configure("icem", energy="tests.worldsim.test_energies:SHELF").energies
+    assert box == (SHELF,)
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"planner": "icme"}, "did you mean icem"),
+        ({"planner": "no.such:Planner"}, "no module"),
+        ({"planner": "worldsim.planning.cost:CostConfig"}, "is no planner"),
+        ({"planner": "cem", "search": {"sample": 8}}, "did you mean samples"),
+        ({"planner": "cem", "cost": {"pose_": 8}}, "did you mean pose"),
+        ({"planner": "cem", "energy": "worldsim.planning.energies.keep_out:KeepOut"}, "arguments"),
+        ({"planner": "cem", "surprise": 1.0, "cost": {"trust": 0.0}}, "must be above 0"),
+    ],
+)
+def test_a_mistake_in_options_is_one_sentence(options, words):
+    with pytest.raises(ValueError, match=words):
+        configure(**options)
 
 
 @pytest.mark.parametrize(("usual", "follows"), [(1e-6, True), (1e6, False)])
@@ -155,7 +196,7 @@ def test_the_search_gives_way_to_the_proposal_where_imagination_errs(usual, foll
     searching = AgentConfig(planner=planner, cost=barely, surprise=1.0)
     agents = [
         WorldModelAgent(env.unwrapped.env_spec, model, config)
-        for config in (searching, replace(searching, surprise=0.0), AgentConfig(mode="proposal"))
+        for config in (searching, replace(searching, surprise=0.0), AgentConfig(Policy()))
     ]
     for agent in agents:
         agent.reset(goals, np.random.default_rng(0))

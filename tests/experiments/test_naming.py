@@ -53,7 +53,7 @@ def options(**changes):
             [("subgoals, variation default", ""), ("subgoals, variation new-lab", "")],
         ),
         (replace(PLANNER, threads=2), [("subgoals", " 1 thread"), ("subgoals", " 2 threads")]),
-        (options(planner="servo"), [("subgoals", ""), ("subgoals", " planner=servo")]),
+        (options(planner="icem"), [("subgoals", ""), ("subgoals", " planner=icem")]),
         (
             options(search={"samples": 8}),
             [("subgoals", ""), ("subgoals", " search.samples=8")],
@@ -73,13 +73,13 @@ def test_whatever_differs_is_in_the_name(other, names, name):
 
 
 def test_what_all_share_is_said_once(tmp_path, finished):
-    for number, planner in enumerate(("default", "proposal")):
+    for number, planner in enumerate(("cem", "policy")):
         spec = options(planner=planner, search={"samples": 8})
         finished(tmp_path / str(number), spec, [1, 0])
     arms = load_arms(tmp_path)
     assert {arm.label for arm in arms} == {
-        "world-model planner=default",
-        "world-model planner=proposal",
+        "world-model planner=cem",
+        "world-model planner=policy",
     }
     said = shared([arm.subject for arm in arms])
     wanted = ("cameras left+wrist", "128 px", "variation default", "1 thread")

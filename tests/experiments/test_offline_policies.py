@@ -135,7 +135,7 @@ def test_play_alone_can_be_learnt_from(place):
 
 def test_all_are_given_the_same_goal_pictures_from_the_same_start(place):
     options = {
-        "world-model": {"model": str(place / "world"), "planner": "proposal"},
+        "world-model": {"model": str(place / "world"), "planner": "policy"},
         "servo": {"model": str(place / "world")},
         "octo-like": {"model": str(place / "octo")},
         "gc-bc": {"model": str(place / "gc-bc")},

@@ -152,7 +152,7 @@ def test_help_is_quick_and_needs_no_heavy_import():
 
 def test_options_of_another_agent_are_refused():
     with pytest.raises(ValueError, match="option of world-model"):
-        make_spec(EvaluateConfig("expert", "reach", "1", "x", planner="servo"))
+        make_spec(EvaluateConfig("expert", "reach", "1", "x", planner="cem"))
 
 
 def test_an_agent_that_returns_nonsense_is_named():

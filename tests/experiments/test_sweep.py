@@ -18,7 +18,7 @@ GOOD = """
 agents:
   - random
   - agent: world-model
-    planner: [default, proposal]
+    planner: [cem, policy]
     search: {samples: [8, 16], horizon: 2}
 tasks: [reach, grasp]
 seeds: 190000:190002
@@ -36,7 +36,7 @@ def test_lists_are_gone_through_at_any_depth(tmp_path):
     assert plan.seeds == (190_000, 190_001)
     assert len(plan.specs) == 2 * (1 + 2 * 2)
     options = [spec.options for spec in plan.specs if spec.agent == "world-model"]
-    assert {"planner": "proposal", "search": {"samples": 16, "horizon": 2}} in options
+    assert {"planner": "policy", "search": {"samples": 16, "horizon": 2}} in options
     again = read_plan(write(tmp_path, GOOD), ("tasks=[grasp]", "seeds=190005"))
     assert {spec.task for spec in again.specs} == {"grasp"}
     assert again.seeds == (190_005,)
@@ -47,13 +47,13 @@ def test_lists_are_gone_through_at_any_depth(tmp_path):
     [
         (("tasks:", "task:"), "unknown key 'task' (did you mean tasks?)"),
         (("planner:", "planer:"), "unknown option 'planer' (did you mean planner?)"),
-        (("samples:", "sample:"), "unknown planner setting 'sample' (did you mean samples?)"),
+        (("samples:", "sample:"), "unknown setting of CEM 'sample' (did you mean samples?)"),
         (
             ("{samples: [8, 16], horizon: 2}", "5"),
             "search: a list of named settings",
         ),
         (("[8, 16]", "many"), "samples: a number is needed, got 'many'"),
-        (("[default, proposal]", "2020-01-01"), "planner: a word is needed"),
+        (("[cem, policy]", "2020-01-01"), "planner: a word is needed"),
         (("tasks:", "threads: two\ntasks:"), "allowed are 1 to 256, got 'two'"),
         (("- random", "- randm"), "unknown agent 'randm' (did you mean random?)"),
         (("[reach, grasp]", "[]"), "nothing to run"),

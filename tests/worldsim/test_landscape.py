@@ -5,7 +5,9 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from worldsim.planning.cost import CostConfig, LatentGoalCost
+from worldsim.planning.cost import LatentGoalCost
+from worldsim.planning.energies.energy import Situation
+from worldsim.planning.energies.latent import Latent
 from worldsim.planning.landscape import energies, minimum
 from worldsim.world_model import Context
 
@@ -26,7 +28,7 @@ def toy_cost() -> LatentGoalCost:
     nothing = Context(torch.zeros(1, 2, 7), np.zeros((0, 7)), np.zeros((1, 7)), np.zeros(7))
     true = torch.from_numpy(TRUE)
     goal = torch.stack([true, 2.0 * true])
-    return LatentGoalCost(ToyModel(), nothing, goal, torch.zeros(7), CostConfig())
+    return LatentGoalCost(Situation(ToyModel(), nothing, goal), (Latent(),))
 
 
 def test_the_minimum_is_the_action_that_was_taken():

@@ -9,6 +9,7 @@ import torch
 from tests.worldsim.test_world_model import context, small_model
 from worldsim.planning.cem import CEM
 from worldsim.planning.cost import CostConfig, LatentGoalCost
+from worldsim.planning.energies.energy import Situation
 from worldsim.planning.planner import WIDE, shift
 from worldsim.planning.vjepa2_ac import VJEPA2AC
 
@@ -75,13 +76,14 @@ def test_the_latent_cost_is_zero_where_imagination_meets_the_goal():
     start, actions = context(model, 2), torch.rand(4, 2, 7) * 2 - 1
     with torch.inference_mode(), torch.autocast("cpu", dtype=torch.bfloat16):
         latents, _ = model.rollout(start, actions)
-    cost = LatentGoalCost(model, start, latents[1, -1], torch.zeros(7), CostConfig(path=0.0))
+    situation = Situation(model, start, latents[1, -1], torch.zeros(7))
+    cost = LatentGoalCost(situation, CostConfig(path=0.0).energies())
     costs = cost(actions)
     assert costs.shape == (4,)
     assert costs[1] == pytest.approx(0.0, abs=1e-5)
     assert costs.argmin() == 1
     everything = CostConfig(latent=1.0, pose=1.0, closedness=1.0, steps=0.1, norm=2)
-    scorer = LatentGoalCost(model, start, latents[1, -1], torch.zeros(7), everything)
+    scorer = LatentGoalCost(situation, everything.energies())
     assert scorer(actions).isfinite().all()
 
 
@@ -93,10 +95,8 @@ def test_far_from_the_goal_the_search_stays_nearer_to_the_proposal():
     def departure_costs(steps_now):
         config = CostConfig(latent=0.0, trust=0.4, near=2.0)
         goal = start.latents[0]
-        cost = LatentGoalCost(
-            model, start, goal, None, config, proposal=proposal, steps_now=steps_now
-        )
-        return cost(actions).tolist()
+        situation = Situation(model, start, goal, proposal=proposal, steps_to_go=steps_now)
+        return LatentGoalCost(situation, config.energies())(actions).tolist()
 
     assert departure_costs(1.0) == departure_costs(2.0) == pytest.approx([0.0, 0.1])
     assert departure_costs(8.0) == pytest.approx([0.0, 1.6])  # four times as far: sixteen times
@@ -139,9 +139,11 @@ def test_the_papers_gripper_rules():
 def test_many_candidates_are_scored_in_parts(monkeypatch):
     model = small_model()
     start, actions = context(model, 2), torch.rand(7, 2, 7) * 2 - 1
-    cost = LatentGoalCost(model, start, start.latents[0], None, CostConfig())
+    situation = Situation(model, start, start.latents[0])
+    cost = LatentGoalCost(situation, CostConfig().energies())
     whole = cost(actions)
     monkeypatch.setattr("worldsim.planning.cost._NUMBERS_AT_ONCE", 3 * start.latents[0].numel())
     torch.testing.assert_close(cost(actions), whole, rtol=1e-3, atol=0)
-    with pytest.raises(ValueError, match="goal's pose"):
-        LatentGoalCost(model, start, start.latents[0], None, CostConfig(pose=1.0))
+    for config, words in ((CostConfig(pose=1.0), "goal's pose"), (CostConfig(trust=1.0), "trust")):
+        with pytest.raises(ValueError, match=words):
+            LatentGoalCost(situation, config.energies())(actions)

@@ -1,21 +1,12 @@
-"""Energies of imagined futures: how far is where this ends up from what the goal picture shows?
+"""The cost of candidate actions: imagine what they lead to, and add up energies of it.
 
-``LatentGoalCost`` closes over latents, proprioception and goal; a planner sees only a function
-from candidate actions (S, H, A) to costs (S,). Terms, each a weight in ``CostConfig``:
-
-- *latent*: mean distance between imagined and goal latents, summed over the path with growing
-  weight (V-JEPA 2-AC uses the L1 of the last step only);
-- *pose*: metres, turned radians and closedness between the imagined gripper and the gripper read
-  from the goal picture by the read-out: a metric term without coordinates being handed over;
-- *steps*: control steps to the goal from the last imagined latents, by the goal head;
-- *trust*: squared departure from what the goal head proposes. Learnt energies are right where they
-  were learnt; without this term the search finds where they are wrong. The other terms are good
-  compasses near the goal only: far from it, trust grows.
+``LatentGoalCost`` closes over a situation; a planner sees only a function from candidate actions
+(S, H, A) to costs (S,). What is added up is one file each in ``worldsim.planning.energies``.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -23,12 +14,18 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from worldsim.errors import UserError
+from worldsim.planning.energies.energy import Energy, Futures, Situation, is_constraint
+from worldsim.planning.energies.latent import Latent
+from worldsim.planning.energies.pose import Pose
+from worldsim.planning.energies.steps import Steps
+from worldsim.planning.energies.trust import Trust
 from worldsim.states import decode_state
 from worldsim.world_model import Context, WorldModel
 
 # Latent numbers imagined at a time: 8,000 candidates of "tiny", 90 of ViT-g.
 _NUMBERS_AT_ONCE = 2**25
+# A gradient keeps what every layer saw.
+_KEPT_BY_A_GRADIENT = 64
 
 Imagine = Callable[[Context, Tensor], tuple[Tensor, Tensor]]
 """Context and actions (S, H, 7) -> latents (S, H, N, D) and states (S, H, 7)."""
@@ -36,18 +33,17 @@ Imagine = Callable[[Context, Tensor], tuple[Tensor, Tensor]]
 
 @dataclass(frozen=True)
 class CostConfig:
-    """Weights of the terms.
+    """Weights of our own energies; one of weight 0 is left out.
 
     Attributes:
-        latent: of the latent distance.
+        latent: of the latent distance, see ``energies.latent``.
         pose: of the gripper's distance to the pose read from the goal picture, per 5 cm.
         closedness: of the difference in closedness.
         steps: of the temporal distance, per step.
         trust: of the mean squared departure from the proposed actions.
         norm: 1 or 2, the latent distance's norm.
         path: 0 counts the last step only, 1 every step alike.
-        near: steps to the goal within which ``trust`` holds as it is; farther away it grows with
-            the square of the distance: the straight way to a far goal is not the way. 0: never.
+        near: steps to the goal within which ``trust`` holds as it is; see ``energies.trust``.
     """
 
     latent: float = 1.0
@@ -60,8 +56,19 @@ class CostConfig:
     near: float = 0.0
 
     def __post_init__(self) -> None:
-        if self.norm not in (1, 2):
-            raise UserError(f"norm must be 1 or 2, got {self.norm}")
+        Latent(norm=self.norm)  # an impossible one is refused now
+
+    def energies(self) -> tuple[Energy, ...]:
+        """What these weights add up."""
+        latent = Latent(self.latent, self.norm, self.path)
+        pose = Pose(self.pose, self.closedness, self.path)
+        terms: list[tuple[object, Energy]] = [
+            (self.latent, latent),
+            (self.pose or self.closedness, pose),
+            (self.steps, Steps(self.steps)),
+            (self.trust, Trust(self.trust, self.near)),
+        ]
+        return tuple(energy for weight, energy in terms if weight)
 
 
 @torch.inference_mode()
@@ -88,86 +95,63 @@ def read_goal_pose(
 
 
 class LatentGoalCost:
-    """Cost of candidate actions from one context towards one goal.
+    """Cost of candidate actions from one situation; its gradient, and its constraints apart.
 
     Args:
-        model: the world model.
-        context: what was seen last, see ``WorldModel.context``.
-        goal: (N, D) latents of the goal picture.
-        goal_pose: (7,) gripper pose in the goal picture, see ``read_goal_pose``; None if no term
-            needs it.
-        config: weights.
-        imagine: what actions lead to, in place of ``model.rollout`` (true dynamics, say).
-        proposal: (H, 7) actions the goal head proposes; None if no term needs them.
-        steps_now: control steps to the goal from here, by the goal head; see ``near``.
-        caution: factor of the trust term, see ``worldsim.surprise``.
-
-    Raises:
-        ValueError: a term lacks what it needs.
+        situation: where from and where to. Its latents must not come from inference mode if a
+            gradient is wanted.
+        energies: to add up.
+        imagine: what actions lead to, in place of the model's rollout (true dynamics, say).
     """
 
     def __init__(
-        self,
-        model: WorldModel,
-        context: Context,
-        goal: Tensor,
-        goal_pose: Tensor | None,
-        config: CostConfig,
-        imagine: Imagine | None = None,
-        proposal: Tensor | None = None,
-        steps_now: float = 0.0,
-        caution: float = 1.0,
+        self, situation: Situation, energies: Sequence[Energy], imagine: Imagine | None = None
     ) -> None:
-        if proposal is None and config.trust:
-            raise UserError("a trust term needs the proposed actions")
-        self.proposal = proposal
-        self.model, self.context, self.goal, self.config = model, context, goal, config
-        if goal_pose is None and (config.pose or config.closedness):
-            raise UserError("a pose or closedness term needs the goal's pose")
-        self.goal_pose = goal.new_full((7,), torch.nan) if goal_pose is None else goal_pose
-        self.imagine = imagine or model.rollout
-        far = max(1.0, steps_now / config.near) if config.near else 1.0
-        self.trust = config.trust * far**2 * caution
+        self.situation = situation
+        self.energies = [energy for energy in energies if not is_constraint(energy)]
+        self.constraints = [energy for energy in energies if is_constraint(energy)]
+        self.imagine = imagine or situation.model.rollout
 
     @torch.inference_mode()
     def __call__(self, actions: Tensor) -> Tensor:
-        """(S, H, 7) actions in [-1, 1] -> (S,) costs."""
-        most = max(1, _NUMBERS_AT_ONCE // self.goal.numel())
-        costs = torch.cat([self._some(part) for part in actions.split(most)])
-        if self.proposal is not None and self.trust:
-            departure = (actions - self.proposal).square().mean(dim=(1, 2))
-            costs = costs + self.trust * departure
-        return costs
+        """(S, H, 7) actions in [-1, 1] -> (S,) costs, constraints added like any other energy."""
+        costs, violations = self.parts(actions)
+        return costs + violations.sum(dim=1) if self.constraints else costs
 
-    def _some(self, actions: Tensor) -> Tensor:
-        """Costs of as many candidates as fit into memory."""
-        cfg = self.config
-        # bfloat16 is three to five times faster here and moves costs by less than a thousandth.
-        with torch.autocast(self.goal.device.type, dtype=torch.bfloat16):
-            latents, states = self.imagine(self.context, actions)
-        weights = torch.full((latents.shape[1],), cfg.path, device=latents.device)
-        weights[-1] = 1.0
-        weights = weights / weights.sum()
-        cost = torch.zeros(len(actions), device=latents.device)
-        if cfg.latent:
-            cost = cost + cfg.latent * (self.latent_distance(latents) @ weights)
-        if cfg.pose or cfg.closedness:
-            cost = cost + self.pose_distance(states) @ weights
-        if cfg.steps:
-            steps = self.model.steps_to_go(latents[:, -1], self.goal, states[:, -1])
-            cost = cost + cfg.steps * steps
-        return cost.float()
+    @torch.inference_mode()
+    def parts(self, actions: Tensor) -> tuple[Tensor, Tensor]:
+        """Costs (S,) without constraints, and what each of C constraints is violated by (S, C)."""
+        found = [self._some(part) for part in actions.split(self._at_once)]
+        costs, violations = zip(*found, strict=True)
+        return torch.cat(costs), torch.cat(violations)
 
-    def latent_distance(self, latents: Tensor) -> Tensor:
-        """(S, H, N, D) -> (S, H) mean absolute or squared distance to the goal."""
-        difference = latents.float() - self.goal
-        power = difference.abs() if self.config.norm == 1 else difference.square()
-        return power.mean(dim=(-2, -1))
+    @torch.inference_mode(False)
+    def gradient(self, actions: Tensor) -> tuple[Tensor, Tensor]:
+        """(S, H, 7) actions -> (S,) costs, constraints added, and their gradient (S, H, 7)."""
+        costs, slopes = [], []
+        for part in actions.split(max(1, self._at_once // _KEPT_BY_A_GRADIENT)):
+            moved = part.detach().clone().requires_grad_()
+            with torch.enable_grad():
+                one, violations = self._some(moved)
+                cost = one + violations.sum(dim=1)
+            slopes += torch.autograd.grad(cost.sum(), moved)
+            costs.append(cost.detach())
+        return torch.cat(costs), torch.cat(slopes)
 
-    def pose_distance(self, states: Tensor) -> Tensor:
-        """(S, H, 7) imagined states -> (S, H) weighted distance to the goal picture's pose."""
-        metres = (states[..., :3] - self.goal_pose[:3]).norm(dim=-1)
-        yaw = torch.sin(0.5 * (states[..., 5] - self.goal_pose[5])).abs()
-        closed = (states[..., 6] - self.goal_pose[6]).abs()
-        cost: Tensor = self.config.pose * (metres / 0.05 + yaw) + self.config.closedness * closed
-        return cost
+    @property
+    def _at_once(self) -> int:
+        """Candidates that fit into memory."""
+        return max(1, _NUMBERS_AT_ONCE // self.situation.goal.numel())
+
+    def _some(self, actions: Tensor) -> tuple[Tensor, Tensor]:
+        """Costs and violations of as many candidates as fit into memory."""
+        # bfloat16 is three to five times faster on processors made for it, and moves costs by less
+        # than a thousandth.
+        with torch.autocast(actions.device.type, dtype=torch.bfloat16):
+            latents, states = self.imagine(self.situation.context, actions)
+        futures = Futures(actions, latents, states)
+        cost = torch.zeros(len(actions), device=actions.device)
+        for energy in self.energies:
+            cost = cost + energy(futures, self.situation).float()
+        violated = [one(futures, self.situation).float() for one in self.constraints]
+        return cost, torch.stack(violated, dim=1) if violated else cost.new_zeros(len(cost), 0)

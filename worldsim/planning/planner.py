@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 import torch
@@ -22,6 +22,25 @@ from worldsim.errors import UserError
 
 Cost = Callable[[Tensor], Tensor]
 """(S, H, A) actions -> (S,) costs, on the same device."""
+
+
+@runtime_checkable
+class DifferentiableCost(Protocol):
+    """A cost that gradient planners can go down."""
+
+    def gradient(self, actions: Tensor) -> tuple[Tensor, Tensor]:
+        """(S, H, A) actions -> (S,) costs and their gradient (S, H, A)."""
+        ...
+
+
+@runtime_checkable
+class ConstrainedCost(Protocol):
+    """A cost that tells what must not be from what had better not be."""
+
+    def parts(self, actions: Tensor) -> tuple[Tensor, Tensor]:
+        """(S, H, A) actions -> (S,) costs and what C constraints are violated by (S, C)."""
+        ...
+
 
 NARROW = (0.2, 0.2, 0.2, 0.0, 0.0, 0.2, 0.2)
 """Spread (A,) of a search around a proposal; 0 holds a dimension where the centre has it."""

@@ -1,0 +1,98 @@
+"""Energies say what they are meant to say, add up, and can be gone down."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from tests.worldsim.pages import module_of
+from tests.worldsim.test_world_model import context, small_model
+from worldsim.planning.cost import CostConfig, LatentGoalCost
+from worldsim.planning.energies.energy import Futures, Situation
+from worldsim.planning.energies.height_cap import HeightCap
+from worldsim.planning.energies.keep_out import KeepOut
+from worldsim.planning.energies.slow_zone import SlowZone
+from worldsim.world_model import Context
+
+SHELF = KeepOut((0.4, -0.1, 0.0), (0.5, 0.1, 0.3))
+HERE = np.array([0.3, 0.0, 0.1, np.pi, 0.0, 0.0, 0.0])
+
+
+def costs_of(energy, *ways):
+    """Costs of ways of the gripper, lists of places, from HERE."""
+    states = torch.zeros(len(ways), len(ways[0]), 7)
+    states[..., :3] = torch.tensor(ways)
+    nothing = torch.zeros(1, 8, 24)
+    start = Context(nothing, np.zeros((0, 7)), HERE[None], HERE)
+    futures = Futures(torch.zeros_like(states), nothing[None], states)
+    return energy(futures, Situation(small_model(), start, nothing[0])).tolist()
+
+
+def test_a_box_costs_what_goes_into_it_even_between_two_steps():
+    around = [[0.3, 0.2, 0.1], [0.6, 0.2, 0.1]]
+    into = [[0.35, 0.0, 0.1], [0.45, 0.0, 0.1]]
+    through = [[0.35, 0.0, 0.1], [0.55, 0.0, 0.1]]
+    away, inside, between = costs_of(SHELF, around, into, through)
+    assert away == 0.0
+    assert inside == pytest.approx(2.5 + 5.0, abs=1e-3)  # cm, of the points within
+    assert between == pytest.approx(5.0, abs=1e-3)
+
+
+def test_a_height_cap_costs_centimetres_above_it():
+    low, high = costs_of(HeightCap(0.2), [[0.3, 0.0, 0.15]], [[0.3, 0.0, 0.3]])
+    assert low == 0.0
+    assert high == pytest.approx(5.0 + 10.0, abs=1e-3)  # at 25 and 30 cm
+
+
+def test_a_slow_zone_costs_speed_inside_it():
+    zone = SlowZone((0.25, -0.1, 0.0), (0.5, 0.1, 0.3), limit=0.02)
+    slow, fast, elsewhere = costs_of(
+        zone, [[0.32, 0.0, 0.1]], [[0.36, 0.0, 0.1]], [[0.3, 0.0, 0.9]]
+    )
+    assert slow == pytest.approx(0.0, abs=1e-4)
+    assert fast == pytest.approx(4 * 4.0, rel=1e-3)  # 4 cm a step too fast, at four points
+    assert elsewhere == pytest.approx(78.0, rel=1e-2)  # the one point before it is out
+
+
+def everything():
+    """A situation in which every term has what it needs, and what adds all of them up."""
+    model = small_model()
+    start = context(model, 2)
+    goal = torch.randn(8, 24, generator=torch.Generator().manual_seed(0))
+    situation = Situation(model, start, goal, torch.zeros(7), torch.zeros(2, 7), 3.0)
+    config = CostConfig(latent=1.0, pose=1.0, closedness=1.0, steps=0.5, trust=0.5, norm=2)
+    return situation, config.energies()
+
+
+def test_energies_add_up():
+    situation, energies = everything()
+    actions = torch.rand(3, 2, 7) * 2 - 1
+    alone = [LatentGoalCost(situation, (one,))(actions) for one in (*energies, HeightCap(0.0))]
+    together = LatentGoalCost(situation, (*energies, HeightCap(0.0)))(actions)
+    torch.testing.assert_close(together, torch.stack(alone).sum(0), rtol=1e-3, atol=1e-3)
+    costs, violations = LatentGoalCost(situation, (*energies, HeightCap(0.0))).parts(actions)
+    torch.testing.assert_close(violations[:, 0], alone[-1], rtol=1e-3, atol=1e-3)
+    torch.testing.assert_close(costs + violations[:, 0], together, rtol=1e-3, atol=1e-3)
+
+
+def test_the_gradient_is_that_of_the_cost(monkeypatch):
+    # bfloat16 has too few digits for differences.
+    monkeypatch.setattr(torch, "bfloat16", torch.float32)
+    situation, energies = everything()
+    cost = LatentGoalCost(situation, energies)
+    actions = torch.rand(3, 2, 7, generator=torch.Generator().manual_seed(1)) - 0.5
+    costs, slopes = cost.gradient(actions)
+    torch.testing.assert_close(costs, cost(actions), rtol=1e-4, atol=1e-4)
+    for place in ((0, 0, 0), (1, 1, 2), (2, 0, 6), (2, 1, 5)):
+        step = torch.zeros_like(actions)
+        step[place] = 0.01
+        rise = (cost(actions + step) - cost(actions - step))[place[0]] / 0.02
+        assert float(slopes[place]) == pytest.approx(float(rise), rel=0.05, abs=2e-3)
+
+
+def test_the_energy_of_the_page_works():
+    page = module_of("add-an-energy.md", "page_energy")
+    far, near = costs_of(page.KeepDistance(), [[0.9, 0.0, 0.1]], [[0.5, 0.0, 0.1]])
+    assert far == 0.0
+    assert near > 0.0
