@@ -31,7 +31,7 @@ from envs.task import GOAL_MODES
 
 T = TypeVar("T")
 
-_VERSION = 2  # of the cached files: raise when the expert or the scene changes
+_VERSION = 3  # of the cached files: raise when the expert or the scene changes
 
 
 @dataclass(frozen=True)

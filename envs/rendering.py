@@ -80,6 +80,7 @@ class Renderer:
         self._options.sitegroup[:] = self._options.geomgroup
         self._camera = mujoco.MjvCamera()
         self._camera.type = mujoco.mjtCamera.mjCAMERA_FIXED
+        self._untouched = mujoco.MjvPerturb()
         self._context: mujoco.MjrContext | None = None
         self._open()
 
@@ -113,20 +114,21 @@ class Renderer:
         _gl.make_current()
         mujoco.mjr_setBuffer(mujoco.mjtFramebuffer.mjFB_OFFSCREEN, self._context)
         self._camera.fixedcamid = camera
-        groups = self._model.geom_group.copy()
-        casting = np.flatnonzero(self._model.light_castshadow & self._model.light_active)
+        model, categories = self._model, mujoco.mjtCatBit
+        groups = model.geom_group.copy()
+        casting = np.flatnonzero(model.light_castshadow & model.light_active)
         self._scene.flags[mujoco.mjtRndFlag.mjRND_SHADOW] = casting.size > 0
-        self._model.geom_group[self._out_of_view(data, camera, casting)] = _HIDDEN_GROUP
-        mujoco.mjv_updateScene(
-            self._model,
-            data,
-            self._options,
-            None,
-            self._camera,
-            mujoco.mjtCatBit.mjCAT_STATIC | mujoco.mjtCatBit.mjCAT_DYNAMIC,
-            self._scene,
+        model.geom_group[self._out_of_view(data, camera, casting)] = _HIDDEN_GROUP
+        # Floor and walls come last: what other things hide of them then costs nothing.
+        seen, world = model.geom_group.copy(), model.geom_bodyid == 0
+        model.geom_group[world] = _HIDDEN_GROUP
+        moving = categories.mjCAT_STATIC | categories.mjCAT_DYNAMIC
+        mujoco.mjv_updateScene(model, data, self._options, None, self._camera, moving, self._scene)
+        model.geom_group[:] = np.where(world, seen, _HIDDEN_GROUP)
+        mujoco.mjv_addGeoms(
+            model, data, self._options, self._untouched, categories.mjCAT_STATIC, self._scene
         )
-        self._model.geom_group[:] = groups
+        model.geom_group[:] = groups
         mujoco.mjr_render(self._rect, self._scene, self._context)
         mujoco.mjr_readPixels(self._pixels, None, self._rect, self._context)
 

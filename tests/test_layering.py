@@ -14,7 +14,6 @@ PACKAGES = ("worldsim", "envs", "agents", "experiments")
 ROOT = Path(__file__).resolve().parents[1]
 LONGEST = 350
 LONG_FOR_A_REASON = {
-    "tests/envs/test_variations.py": "every factor held to the same claims",
     "tests/envs/test_scene.py": "every claim about the scene, held against robosuite's",
     "tests/worldsim/vjepa2/test_checkpoints.py": "every layout of the released files",
 }

@@ -64,15 +64,17 @@ class Image(Ranged):
         noise = round(16 * parameters["noise"])
         sharp, image = image, _blur(image, blur) if blur > 0 else image
         if noise == 0:
-            exposed = bytearray(image).translate(_exposure(gain))
-            return np.frombuffer(exposed, np.uint8).reshape(image.shape)
-        light = (image.astype(np.uint16) * np.uint16(gain) >> np.uint16(6)).view(np.int16)
-        first = zlib.crc32(sharp.tobytes()) % image.size
-        grain = _grain(image.size)[first : first + image.size] * np.int16(noise)
-        grain >>= np.int16(8)
-        light += grain.reshape(image.shape)
+            grey = bytearray(image).translate(_exposure(gain))
+            return np.frombuffer(grey, np.uint8).reshape(image.shape)
+        exposed = image.astype(np.uint16)
+        exposed *= np.uint16(gain)
+        exposed >>= np.uint16(6)
+        first = zlib.crc32(np.ascontiguousarray(sharp).data) % image.size
+        light = _grain(image.size)[first : first + image.size] * np.int16(noise)
+        light >>= np.int16(8)
+        light += exposed.view(np.int16).reshape(-1)
         np.minimum(np.maximum(light, 0, out=light), 255, out=light)
-        return light.astype(np.uint8)
+        return light.astype(np.uint8).reshape(image.shape)
 
 
 @lru_cache(maxsize=64)
