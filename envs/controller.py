@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
-from envs.divergence import bad_numbers, check_finite
+from envs.divergence import check_finite, warnings_of
 from envs.errors import UserError
 from envs.geometry import BASE_POS, GRIPPER_OPENING, HOME_QPOS
 from envs.spec import EnvSpec
@@ -141,7 +141,7 @@ class CartesianController:
         start, goal = self.joint_target, self.inverse_kinematics(self.joint_target)
         finger_start = data.ctrl[self.finger_ctrl].copy()
         finger_goal = self._finger_open * (1.0 - self.target.closedness)
-        done, before = 0, bad_numbers(data)
+        done, before = 0, warnings_of(data)
         for stage in range(1, INTERPOLATION_STAGES + 1):
             share = min(1.0, stage / (INTERPOLATION_STAGES * RAMP_SHARE))
             data.ctrl[self.arm_ctrl] = start + share * (goal - start)

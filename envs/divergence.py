@@ -4,34 +4,36 @@ from __future__ import annotations
 
 import mujoco
 import numpy as np
+from numpy.typing import NDArray
 
 from envs.errors import PhysicsError
 
-_WARNINGS = {
-    mujoco.mjtWarning.mjWARN_BADQPOS: "position",
-    mujoco.mjtWarning.mjWARN_BADQVEL: "velocity",
-    mujoco.mjtWarning.mjWARN_BADQACC: "acceleration",
-    mujoco.mjtWarning.mjWARN_BADCTRL: "control",
+_BAD = {
+    int(mujoco.mjtWarning.mjWARN_BADQPOS): "position",
+    int(mujoco.mjtWarning.mjWARN_BADQVEL): "velocity",
+    int(mujoco.mjtWarning.mjWARN_BADQACC): "acceleration",
+    int(mujoco.mjtWarning.mjWARN_BADCTRL): "control",
 }
 
 
-def bad_numbers(data: mujoco.MjData) -> dict[str, int]:
-    """How often each quantity has been found infinite, NaN or absurdly large since a reset."""
-    return {what: data.warning[kind].number for kind, what in _WARNINGS.items()}
+def warnings_of(data: mujoco.MjData) -> NDArray[np.int32]:
+    """How often MuJoCo has given each of its warnings since a reset."""
+    counts: NDArray[np.int32] = data.warning.number.copy()
+    return counts
 
 
-def check_finite(data: mujoco.MjData, before: dict[str, int]) -> None:
-    """Raise where the simulation diverged since ``bad_numbers`` was ``before``.
+def check_finite(data: mujoco.MjData, before: NDArray[np.int32]) -> None:
+    """Raise where the simulation diverged since ``warnings_of`` was ``before``.
 
     Raises:
-        PhysicsError: it did.
+        PhysicsError: a number was infinite, NaN or absurdly large.
     """
-    bad = [what for what, count in bad_numbers(data).items() if count != before[what]]
+    after = data.warning.number
+    bad = [what for kind, what in _BAD.items() if after[kind] != before[kind]]
     if not np.isfinite(data.qpos).all():
         bad.append("position")
     if not np.isfinite(data.qvel).all():
         bad.append("velocity")
     if bad:
-        raise PhysicsError(
-            f"the simulation diverged: {' and '.join(dict.fromkeys(bad))} out of bounds"
-        )
+        names = " and ".join(dict.fromkeys(bad))
+        raise PhysicsError(f"the simulation diverged: {names} out of bounds")

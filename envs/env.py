@@ -173,13 +173,13 @@ class ManipulationEnv(gym.Env[dict[str, Any], NDArray[np.float32]]):
         except PhysicsError:
             self._start = None
             raise
-        self._progress = self._progress.after(self.task_spec, self._rules, self.scene, goal)
-        info = self._info()
-        reward = (
-            float(sum(info["reward_terms"].values()))
-            if self.options.reward == "dense"
-            else float(self.sparse_reward(self._rules.achieved_goal(self.scene), goal, info))
+        sparse = float(self.sparse_reward(self._rules.achieved_goal(self.scene), goal, None))
+        self._progress = self._progress.after(
+            self.task_spec, self._rules, self.scene, at_goal=sparse == 0.0
         )
+        info = self._info()
+        dense = self.options.reward == "dense"
+        reward = float(sum(info["reward_terms"].values())) if dense else sparse
         if self.render_mode == "human":
             self.render()
         return self._observation(), reward, False, False, info

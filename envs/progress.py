@@ -5,9 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import numpy as np
-from numpy.typing import NDArray
-
 from envs.task import STAGES, Task, TaskSpec
 
 if TYPE_CHECKING:
@@ -28,12 +25,10 @@ class Progress:
     success: bool = False
     stage: int = 0
 
-    def after(
-        self, spec: TaskSpec, rules: Task, scene: Scene, goal: NDArray[np.float64]
-    ) -> Progress:
-        """Progress once the scene is as it is now."""
+    def after(self, spec: TaskSpec, rules: Task, scene: Scene, at_goal: bool) -> Progress:
+        """Progress once the scene is as it is now, where the sparse reward is 0 or is not."""
         now = float(scene.data.time)
-        holds = rules.condition(scene, goal)
+        holds = at_goal and rules.confirmed(scene)
         since = (now if self.held_since is None else self.held_since) if holds else None
         success = since is not None and now - since >= spec.dwell_s - 1e-6
         stage = STAGES.index(spec.solved_stage if success else rules.stage(scene))

@@ -216,7 +216,7 @@ class Scene:
             return set()
         mine = self._objects[index].geoms
         pairs = self.data.contact.geom.tolist()
-        return {b for a, b in pairs if a in mine} | {a for a, b in pairs if b in mine}
+        return {a if b in mine else b for a, b in pairs if a in mine or b in mine}
 
     def state_vector(self) -> Array:
         """(STATE_SIZE,) privileged state; ``envs.state`` names its parts."""

@@ -63,9 +63,14 @@ class Task(ABC):
     def condition(self, scene: Scene, goal: Array) -> bool:
         """Whether the success condition holds at this instant (dwell is counted by the env).
 
-        That is where the sparse reward is 0; a task may ask for more, never for less.
+        That is where the sparse reward is 0, and what the goals cannot tell is ``confirmed``.
         """
-        return bool(self.sparse_reward(self.achieved_goal(scene), goal) == 0.0)
+        at_goal = bool(self.sparse_reward(self.achieved_goal(scene), goal) == 0.0)
+        return at_goal and self.confirmed(scene)
+
+    def confirmed(self, scene: Scene) -> bool:
+        """What success asks for beyond the goals: nothing, unless a task says so."""
+        return True
 
     def info(self, scene: Scene, goal: Array) -> dict[str, Any]:
         """Further entries of ``info``."""
