@@ -18,6 +18,7 @@ from experiments.runs.seeds import purpose
 from experiments.runs.summaries import REASONS, odd_failures
 
 View = dict[str, Any]
+PAIR = ("first", "second")
 
 WIDTH, HEIGHT, LEFT, TOP = 270, 160, 32, 8
 """Of a plot, in its own units; LEFT and TOP are free for the axis."""
@@ -38,7 +39,7 @@ def view(arms: Sequence[Arm], pairs: Sequence[Comparison]) -> View:
         "agents": _agents(ordered, colour),
         "groups": [{"title": title(group), "task": group[0].spec.task} for group in panels],
         "tiers": _matrix(ordered, panels, colour),
-        "pairs": _pairs(pairs, panels, colour),
+        "pairs": _pairs(pairs, panels, {arm.label: colour[arm.label] for arm in ordered}),
         "times": [_times(group, colour) for group in panels],
         "steps": [_steps(group, colour) for group in panels],
         "funnels": [_funnel(group, colour) for group in panels],
@@ -124,7 +125,10 @@ def _rate(arm: Arm) -> View:
 def _pairs(
     pairs: Sequence[Comparison], panels: Sequence[Sequence[Arm]], colour: dict[str, str]
 ) -> View:
-    """A row a comparison, a column a panel; ``most`` is the largest difference of all bounds."""
+    """A row a comparison, a column a panel; ``most`` is the largest difference of all bounds.
+
+    Rows stand in the order of the agents, which is that of ``colour``.
+    """
     columns = {(p[0].spec.task, p[0].conditions): index for index, p in enumerate(panels)}
     rows: dict[tuple[str, str], View] = {}
     for pair in pairs:
@@ -141,7 +145,9 @@ def _pairs(
         }
     found = [cell for row in rows.values() for cell in row["cells"] if cell]
     most = max((abs(cell[end]) for cell in found for end in ("low", "high")), default=1.0)
-    return {"rows": list(rows.values()), "most": math.ceil(10 * most) / 10}
+    order = list(colour)
+    ordered = sorted(rows.values(), key=lambda row: [order.index(row[n]) for n in PAIR])
+    return {"rows": ordered, "most": math.ceil(10 * most) / 10}
 
 
 def _times(group: Sequence[Arm], colour: dict[str, str]) -> View:
