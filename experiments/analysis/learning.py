@@ -16,6 +16,7 @@ import json
 from collections import defaultdict
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
+from itertools import cycle
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,7 @@ from tyro.conf import Positional
 from agents.checkpoint import training_of
 from envs import TASKS
 from envs.errors import UserError
+from experiments.report.palette import COLOURS
 from experiments.report.tables import table
 from experiments.runs import naming
 from experiments.runs.arms import Arm, load_arms
@@ -127,12 +129,16 @@ def draw(curves: Mapping[str, Curves], task: str, path: Path) -> None:
     """One panel for each kind of experience, Wilson intervals shaded or as bars."""
     figure = Figure(figsize=(4.5 * len(curves), 3.4), layout="tight")
     panels = figure.subplots(1, len(curves), sharey=True, squeeze=False)[0]
+    labels = sorted({label for agents in curves.values() for label in agents})
+    colour = dict(zip(labels, cycle(COLOURS), strict=False))  # the same in every panel
     for axis, (kind, agents) in zip(panels, curves.items(), strict=True):
         for label, points in sorted(agents.items()):
             x = sorted(points)
             rates = [points[at][0] / points[at][1] for at in x]
             low, high = np.transpose([wilson(*points[at]) for at in x])
-            (line,) = axis.plot(x, rates, marker="o", markersize=3, label=label)
+            (line,) = axis.plot(
+                x, rates, marker="o", markersize=3, color=colour[label], label=label
+            )
             axis.fill_between(x, low, high, color=line.get_color(), alpha=0.15, linewidth=0)
             if len(x) == 1:
                 axis.vlines(x, low, high, color=line.get_color())

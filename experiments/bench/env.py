@@ -119,7 +119,7 @@ def bench_render(config: BenchRenderConfig) -> None:
             env.frame("left", size)
             times.append(time.perf_counter() - start)
         medians[f"{size} px, frames per second"] = 1.0 / float(np.median(times))
-    medians["256 px videos of stored episodes, frames per second"] = _videos()
+    medians[f"{Look().size} px videos of stored episodes, frames per second"] = _videos()
     results = {"medians": medians}
     show(results, _table(results), config.json)
 

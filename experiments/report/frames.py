@@ -163,7 +163,8 @@ class _Beside:
         found: list[Pictures | Curve] = []
         views = self._episode.spec.cameras[:2]
         if self._goals is not None:
-            shown = min(int(_at(self._stored.get("agent_goal"), step, 0)), len(self._goals) - 1)
+            last = len(self._goals) - 1  # which an agent that follows no pictures works towards
+            shown = min(int(_at(self._stored.get("agent_goal"), step, last)), last)
             number = f" {shown + 1} of {len(self._goals)}" if len(self._goals) > 1 else ""
             images = [self._goals.images[view][shown] for view in views]
             found.append(Pictures(f"goal picture{number}", images, views))

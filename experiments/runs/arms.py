@@ -30,6 +30,9 @@ TIERS = {
 """In the order in which they are shown. Agents that learnt nothing stand after them all."""
 
 
+USUAL_VARIATION = "default"
+
+
 @dataclass(frozen=True)
 class Arm:
     """One finished run.
@@ -126,20 +129,19 @@ def named(arms: Sequence[Arm]) -> list[Arm]:
             replace(arm, label=name.label, conditions=name.conditions)
             for arm, name in zip(arms, names, strict=True)
         ),
-        key=_place,
+        key=lambda arm: (*_where(arm), *rank(arm)),
     )
 
 
-def _place(arm: Arm) -> tuple[Hashable, ...]:
-    """By task, conditions, tier and agent; the agent alone before the agent with options."""
-    spec, tiers = arm.spec, list(TIERS)
+def rank(arm: Arm) -> tuple[Any, ...]:
+    """An agent's place among others: by tier, the planner first, what learnt nothing last.
+
+    An agent alone stands before the same one with options.
+    """
+    spec = arm.spec
     return (
-        _index(spec.task, list(TASKS)),
-        spec.task,
-        _index(spec.goal, list(GOAL_MODES)),
-        arm.conditions,
         not arm.learnt,
-        _index(arm.summary["tier"], tiers) if arm.learnt else 0,
+        _index(arm.summary["tier"], list(TIERS)) if arm.learnt else 0,
         spec.agent != REFERENCE,
         _index(spec.agent, list(AGENTS)),
         len(naming.flat(spec.options)),
@@ -147,7 +149,19 @@ def _place(arm: Arm) -> tuple[Hashable, ...]:
     )
 
 
-def _index(name: str, known: list[str]) -> int:
+def _where(arm: Arm) -> tuple[Any, ...]:
+    """By task, form of goal and the other conditions, the usual variation first."""
+    spec = arm.spec
+    return (
+        _index(spec.task, list(TASKS)),
+        spec.task,
+        _index(spec.goal, list(GOAL_MODES)),
+        spec.variation != USUAL_VARIATION,
+        arm.conditions,
+    )
+
+
+def _index(name: str, known: Sequence[str]) -> int:
     return known.index(name) if name in known else len(known)
 
 

@@ -1,4 +1,4 @@
-"""The page in a real browser, offline: no error, videos play, agents stand side by side."""
+"""The page in a real browser, offline: no error, videos play, phones, paper and the dark."""
 
 from __future__ import annotations
 
@@ -15,8 +15,7 @@ CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     out = tmp_path_factory.mktemp("compare")
-    config = CompareConfig("expert,random", "reach", "190060:190062", str(out), threads=1)
-    compare(config)
+    compare(CompareConfig("expert,random", "reach", "190060:190062", str(out), workers=1))
     return out
 
 
@@ -35,6 +34,7 @@ def browser():
 def page(browser, folder):
     context = browser.new_context(offline=True)
     tab, problems = context.new_page(), []
+    tab.set_default_timeout(120_000)
     tab.on("console", lambda message: problems.append(message.text))
     tab.on("pageerror", lambda error: problems.append(str(error)))
     tab.on("request", lambda r: problems.append(r.url) if r.url.startswith("http") else None)
@@ -50,7 +50,7 @@ def clocks(page):
 
 def test_agents_play_side_by_side(page):
     page.wait_for_function("[...document.querySelectorAll('video')].every(v => v.readyState > 1)")
-    captions = page.eval_on_selector_all("figcaption", "all => all.map(c => c.textContent)")
+    captions = page.eval_on_selector_all(".videos figcaption", "all => all.map(c => c.textContent)")
     assert captions == ["expert success", "random failure"]
     page.select_option("#speed", "4")
     page.click("#play")
@@ -69,16 +69,54 @@ def test_the_slider_moves_all_clips_together(page):
     assert first > 0.5
 
 
+def test_videos_come_first(page):
+    tops = page.eval_on_selector_all("section", "all => all.map(s => s.id)")
+    assert tops[0] == "videos"
+    assert page.eval_on_selector("#videos", "v => v.getBoundingClientRect().top") < 600
+
+
+def test_starts_can_be_filtered_by_who_failed_them_and_lead_to_their_videos(page):
+    assert "0 of 2" in page.text_content("#starts-note")  # the expert failed none
+    page.select_option("#starts-agent", "random")
+    assert "2 of 2" in page.text_content("#starts-note")
+    kinds = page.eval_on_selector_all(".starts i", "all => all.map(i => i.className)")
+    assert kinds == ["solved", "solved", "failed", "failed"]
+    page.click(".starts thead th:last-child")
+    assert page.eval_on_selector("#seed", "s => s.value") == "190061"
+    page.check("#failed")
+    assert page.eval_on_selector("#seed", "s => s.options.length") == 2
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_a_phone_can_read_it(browser, folder, scheme):
-    context = browser.new_context(viewport={"width": 360, "height": 740}, color_scheme=scheme)
+@pytest.mark.parametrize("width", [390, 1280])
+def test_it_fits_the_screen(browser, folder, scheme, width):
+    context = browser.new_context(viewport={"width": width, "height": 800}, color_scheme=scheme)
     page = context.new_page()
     page.goto((folder / "index.html").as_uri())
-    assert page.evaluate("document.documentElement.scrollWidth") <= 360
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
     text, ground = page.evaluate(
         "[getComputedStyle(document.body).color, getComputedStyle(document.body).backgroundColor]"
     )
     assert text != ground
     dark = sum(int(part) for part in ground[4:-1].split(",")) < 300
     assert dark == (scheme == "dark")
+    smallest = page.evaluate(
+        "Math.min(...[...document.querySelectorAll('main *, section *')]"
+        ".filter(e => e.childNodes.length && e.getBoundingClientRect().width && !e.closest('svg'))"
+        ".map(e => parseFloat(getComputedStyle(e).fontSize)))"
+    )
+    assert smallest >= 11
+    context.close()
+
+
+def test_paper_has_no_controls_and_no_cut_tables(browser, folder):
+    context = browser.new_context(viewport={"width": 794, "height": 1123})
+    page = context.new_page()
+    page.goto((folder / "index.html").as_uri())
+    page.emulate_media(media="print")
+    shown = page.eval_on_selector_all(
+        "#videos, .controls", "all => all.some(e => getComputedStyle(e).display !== 'none')"
+    )
+    assert shown is False
+    assert page.evaluate("document.documentElement.scrollWidth") <= 794
     context.close()
