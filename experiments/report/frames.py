@@ -87,7 +87,7 @@ def _scenes(env: Any, physics: NDArray[np.float64], look: Look) -> Iterator[Imag
     studio = Studio(env, physics, look.size) if look.camera == "studio" else None
 
     def picture() -> Image8:
-        return studio.picture() if studio else env.frame(look.camera, look.size)
+        return studio.picture() if studio else env.picture(look.camera, look.size)
 
     with env.showing(physics[0]):
         yield picture()
@@ -169,7 +169,7 @@ class _Beside:
             found.append(Pictures(f"goal picture{number}", images, views))
         if self._look.cameras:
             state, size = self._stored["physics"][step], self._episode.spec.image_size
-            images = [self._env.render_state(state, view, size) for view in views]
+            images = [self._env.picture(view, size, state) for view in views]
             found.append(Pictures("what its cameras see", images, views))
         for name, heading, scale, colour in (
             ("distance_m", "distance to the goal: {:.1f} cm", 100.0, AMBER),

@@ -53,7 +53,7 @@ def run_episode(
     first = {"seed": seed, "initial_state_hash": info["initial_state_hash"]}
     if info.get("variation"):
         first["variation_parameters"] = info["variation"]
-    physics = [base.physics_state()]
+    physics = [base.state()]
     tool = [np.asarray(observation["proprio"][:3], dtype=np.float64)]
     traces: dict[str, list[Any]] = {}
     _trace(traces, observation, info)
@@ -73,7 +73,7 @@ def run_episode(
             failure, error = "physics_error", str(diverged)
             break
         traces.setdefault("action", []).append(checked)
-        physics.append(base.physics_state())
+        physics.append(base.state())
         tool.append(np.asarray(observation["proprio"][:3], dtype=np.float64))
         for key, value in _diagnostics(agent).items():
             traces.setdefault(f"agent_{key}", []).append(value)
