@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from agents.base import Tier
 from envs import EnvSpec, find_task
+from envs.errors import UserError
 from envs.goals import GoalSequence
 
 
@@ -21,7 +22,7 @@ class ExpertAgent:
     def __init__(self, spec: EnvSpec) -> None:
         expert = find_task(spec.task).expert
         if expert is None:
-            raise ValueError(f"there is no scripted expert of {spec.task}")
+            raise UserError(f"there is no scripted expert of {spec.task}")
         self._expert = expert()
 
     def reset(self, goal: GoalSequence, rng: np.random.Generator) -> None:

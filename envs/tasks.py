@@ -99,7 +99,7 @@ def find_task(name: str) -> SimTask:
     """The task of that name, in whoever's environment.
 
     Raises:
-        ValueError: there is none, naming those there are; or it cannot be imported.
+        UserError: there is none, naming those there are; or it cannot be imported.
     """
     if name in TASKS:
         make: Any = partial(gym.make, TASKS[name].id)
@@ -110,9 +110,9 @@ def find_task(name: str) -> SimTask:
     try:
         found = getattr(import_module(module), attribute)
     except (ImportError, AttributeError) as error:
-        raise ValueError(f"task {name!r} cannot be imported: {error}") from error
+        raise UserError(f"task {name!r} cannot be imported: {error}") from error
     if not isinstance(found, SimTask):
-        raise ValueError(f"task {name!r} is {found!r}: it must be an envs.tasks.SimTask")
+        raise UserError(f"task {name!r} is {found!r}: it must be an envs.tasks.SimTask")
     return found
 
 

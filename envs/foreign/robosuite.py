@@ -19,6 +19,7 @@ import numpy as np
 from gymnasium import spaces
 from numpy.typing import NDArray
 
+from envs.errors import UserError
 from envs.foreign.robosuite_stock import CONTROL_PERIOD_S, StockRobosuite
 from envs.foreign.robosuite_tasks import TASKS, RobosuiteTask, Thing
 from envs.goals import expert_goals
@@ -48,7 +49,7 @@ class RobosuiteEnv(gym.Env[dict[str, Any], NDArray[np.float32]]):
         variation: "default": robosuite's own looks.
 
     Raises:
-        ValueError: for an unknown option, naming what is allowed; robosuite is not installed.
+        UserError: for an unknown option, naming what is allowed; robosuite is not installed.
     """
 
     metadata = {"render_modes": ["rgb_array"], "render_fps": 4}  # noqa: RUF012
@@ -125,7 +126,7 @@ class RobosuiteEnv(gym.Env[dict[str, Any], NDArray[np.float32]]):
         """Act for one control period; the reward is robosuite's, 1 when solved and 0 before."""
         action = np.asarray(action, dtype=np.float64)
         if action.shape != (7,) or not np.isfinite(action).all():
-            raise ValueError(f"action {action} is not allowed: it must be seven finite numbers")
+            raise UserError(f"action {action} is not allowed: it must be seven finite numbers")
         reward = self.stock.act(np.clip(action, -1.0, 1.0))
         self._success = bool(self.stock.env._check_success())
         self._stage = max(self._stage, STAGES.index(self._stage_now()))

@@ -33,6 +33,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from envs.divergence import bad_numbers, check_finite
+from envs.errors import UserError
 from envs.kinematics import Kinematics
 from envs.mounts import TOOL_QUAT, WRIST, Mount
 from envs.rendering import choose_backend
@@ -58,7 +59,7 @@ class StockRobosuite:
         spec: scales of the actions and limits of the target.
 
     Raises:
-        ValueError: robosuite is not installed.
+        UserError: robosuite is not installed.
     """
 
     def __init__(self, name: str, tripod: Mount, spec: EnvSpec) -> None:
@@ -158,7 +159,7 @@ def _make(name: str, furnish: Callable[[str], str]) -> Any:
         import robosuite
         from robosuite.controllers import load_composite_controller_config
     except ImportError as error:
-        raise ValueError(
+        raise UserError(
             f"robosuite/{name} needs robosuite, which is not installed here ({error}): "
             "pip install 'worldsim[scenes]'"
         ) from error
