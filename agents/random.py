@@ -19,12 +19,12 @@ class RandomAgent:
     tier = Tier.C
 
     def __init__(self, spec: EnvSpec) -> None:
-        self._rng = np.random.default_rng(0)
+        self._rng, self._size = np.random.default_rng(0), len(spec.action_scale)
 
     def reset(self, goal: GoalSequence, rng: np.random.Generator) -> None:
         """Take over the episode's generator."""
         self._rng = rng
 
     def act(self, observation: Mapping[str, NDArray[np.generic]]) -> NDArray[np.float64]:
-        """(7,) uniform in [-1, 1]."""
-        return self._rng.uniform(-1.0, 1.0, 7)
+        """(A,) uniform in [-1, 1]."""
+        return self._rng.uniform(-1.0, 1.0, self._size)

@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agents.base import Tier
-from envs import EnvSpec, get_task
+from envs import EnvSpec, find_task
+from envs.errors import UserError
 from envs.goals import GoalSequence
 
 
@@ -19,12 +20,15 @@ class ExpertAgent:
     tier = Tier.A
 
     def __init__(self, spec: EnvSpec) -> None:
-        self._expert = get_task(spec.task).expert()
+        expert = find_task(spec.task).expert
+        if expert is None:
+            raise UserError(f"there is no scripted expert of {spec.task}")
+        self._expert = expert()
 
     def reset(self, goal: GoalSequence, rng: np.random.Generator) -> None:
         """Start over."""
         self._expert.reset()
 
     def act(self, observation: Mapping[str, NDArray[np.generic]]) -> NDArray[np.float64]:
-        """The expert's action, (7,) in [-1, 1]."""
+        """The expert's action, (A,) in [-1, 1]."""
         return np.clip(self._expert.act(observation), -1.0, 1.0)

@@ -8,17 +8,16 @@ from __future__ import annotations
 
 from typing import Any
 
-import gymnasium as gym
-
 from envs.backend import requested_backend
 from envs.spec import CAMERAS, EnvSpec
-from envs.tasks import BUDGETS, TASKS, get_task, register, register_task
+from envs.tasks import BUDGETS, TASKS, find_task, get_task, register, register_task
 
 __all__ = [
     "BUDGETS",
     "CAMERAS",
     "TASKS",
     "EnvSpec",
+    "find_task",
     "get_task",
     "make",
     "register",
@@ -26,19 +25,24 @@ __all__ = [
 ]
 
 
-def make(task: str, **options: Any) -> gym.Env[Any, Any]:
-    """The environment of a task ("reach", "grasp", "pick-place", "push").
+def make(task: str, **options: Any) -> Any:
+    """The environment of a task.
 
     Args:
-        task: command-line name of the task.
-        **options: see ``envs.env.ManipulationEnv``.
+        task: command-line name: ours ("reach", "grasp", ...), one of ``envs.tasks.FOREIGN``
+            ("robosuite/Lift", ...) or ``package.module:NAME`` of anybody's ``SimTask``.
+        **options: see ``envs.env.ManipulationEnv``; other people's environments take ``cameras``,
+            ``image_size``, ``obs_mode`` and ``variation``.
+
+    Returns:
+        A ``gymnasium.Env`` of ours, or another ``envs.sim_env.SimEnv``.
 
     Raises:
         ValueError: for an unknown task or option, or a ``MUJOCO_GL`` that is not offered, naming
             what is allowed.
     """
     requested_backend()
-    return gym.make(get_task(task).id, **options)
+    return find_task(task).make(**options)
 
 
 register()

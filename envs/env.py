@@ -7,7 +7,7 @@ What is simulated is the scene's (``envs/scene.py``), what is asked for the task
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from copy import deepcopy
 from dataclasses import fields, replace
 from typing import Any
@@ -142,7 +142,7 @@ class ManipulationEnv(gym.Env[dict[str, Any], NDArray[np.float32]]):
         else:
             raise RuntimeError(f"no unsolved start found for seed {episode_seed}")
         self.initial_state_hash = self.start.fingerprint(
-            self.physics_state(), varied=self.variation.name != "default"
+            self.state(), varied=self.variation.name != "default"
         )
         info = self._info()
         info["initial_state_hash"] = self.initial_state_hash
@@ -204,7 +204,7 @@ class ManipulationEnv(gym.Env[dict[str, Any], NDArray[np.float32]]):
                 self._viewer = open_viewer(self.model, self.data)
             self._viewer.sync()
             return None
-        return self.frame((*self.env_spec.cameras, CAMERAS[0])[0])
+        return self.picture((*self.env_spec.cameras, CAMERAS[0])[0])
 
     def close(self) -> None:
         """Free the viewer; renderers go with the process."""
@@ -215,7 +215,7 @@ class ManipulationEnv(gym.Env[dict[str, Any], NDArray[np.float32]]):
 
     # -- saving and restoring -------------------------------------------------------------------
 
-    def physics_state(self) -> Array:
+    def state(self) -> Array:
         """(n,) MuJoCo's full integration state."""
         return self.scene.physics_state()
 
@@ -226,7 +226,7 @@ class ManipulationEnv(gym.Env[dict[str, Any], NDArray[np.float32]]):
             "variation": self.variation.name,
             "start": self.start,
             "initial_state_hash": self.initial_state_hash,
-            "physics": self.physics_state(),
+            "physics": self.state(),
             "controller": self.scene.controller.get_state(),
             "highest": self.scene.highest.copy(),
             "progress": self._progress,
@@ -265,17 +265,10 @@ class ManipulationEnv(gym.Env[dict[str, Any], NDArray[np.float32]]):
         if saved["state"] is not None:
             self.set_state(saved["state"])
 
-    def render_state(
-        self, physics: Array, camera: str = "left", size: int | None = None
-    ) -> NDArray[np.uint8]:
-        """Frame (size, size, 3) of a stored physics state of the current episode."""
-        with self.showing(physics):
-            return self.frame(camera, size)
-
     @contextmanager
     def showing(self, physics: Array) -> Iterator[None]:
         """Measure in a stored physics state of the current episode, then return to the present."""
-        now = self.physics_state()
+        now = self.state()
         self.scene.set_physics_state(physics)
         try:
             yield
@@ -284,13 +277,20 @@ class ManipulationEnv(gym.Env[dict[str, Any], NDArray[np.float32]]):
 
     # -- reading --------------------------------------------------------------------------------
 
-    def frame(self, camera: str, size: int | None = None) -> NDArray[np.uint8]:
-        """(size, size, 3) picture of the scene now."""
+    def picture(
+        self, camera: str, size: int | None = None, state: Array | None = None
+    ) -> NDArray[np.uint8]:
+        """(size, size, 3) as a camera sees it: now, or in a state of the present episode."""
         check_choice("camera", camera, CAMERAS)
-        picture = self.scene.picture(camera, size or self.env_spec.image_size)
+        with nullcontext() if state is None else self.showing(state):
+            picture = self.scene.picture(camera, size or self.env_spec.image_size)
         for factor in self._altering:
             picture = factor.alter(picture, self.start.parameters[factor.name])
         return picture
+
+    def success(self) -> bool:
+        """Whether the task is solved."""
+        return self._progress.success
 
     @contextmanager
     def goal_look(self) -> Iterator[None]:
@@ -298,7 +298,7 @@ class ManipulationEnv(gym.Env[dict[str, Any], NDArray[np.float32]]):
         if "goal-look" not in self._factors:
             yield
             return
-        now = self.physics_state()
+        now = self.state()
         self._dress(self.start, goal_look=True)
         self.scene.set_physics_state(now)
         try:
@@ -346,4 +346,4 @@ class ManipulationEnv(gym.Env[dict[str, Any], NDArray[np.float32]]):
         }
 
     def _observation(self) -> dict[str, Any]:
-        return self._observer.observe(self.scene, self._rules, self.start.goal, self.frame)
+        return self._observer.observe(self.scene, self._rules, self.start.goal, self.picture)

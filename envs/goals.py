@@ -12,20 +12,22 @@ import json
 import os
 import tempfile
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import mujoco
 import numpy as np
 from numpy.typing import NDArray
 
 import envs
-from envs.env import ManipulationEnv
 from envs.errors import PhysicsError
+from envs.experts import Expert
 from envs.rendering import renderer_name
+from envs.sim_env import SimEnv, bare
 from envs.spec import check_choice
 from envs.task import GOAL_MODES
 
@@ -52,13 +54,29 @@ class GoalSequence:
         return len(self.names)
 
 
+class GoalSource(Protocol):
+    """Where an environment's goal pictures come from."""
+
+    def __call__(self, env: SimEnv, mode: str) -> GoalSequence | None:
+        """Goal pictures for the start that the environment is in.
+
+        Args:
+            env: just reset, made with ``obs_mode="state"``; it may be stepped.
+            mode: protocol, one of ``envs.task.GOAL_MODES``.
+
+        Returns:
+            The pictures; None where they cannot be made: the seed is then a failure for everyone.
+        """
+        ...
+
+
 def make_goals(
     task: str, seed: int, mode: str = "subgoals", **env_options: Any
 ) -> GoalSequence | None:
     """Goal pictures for the start of an episode seed, or None where the expert fails.
 
     Args:
-        task: one of ``envs.TASKS``.
+        task: name of a task, see ``envs.make``.
         seed: episode seed.
         mode: "subgoals", "dense" or "final".
         **env_options: as for ``envs.make``; cameras and image size decide the pictures.
@@ -68,29 +86,60 @@ def make_goals(
     """
     check_choice("goal", mode, GOAL_MODES)
     options = {k: v for k, v in env_options.items() if k not in ("obs_mode", "render_mode")}
-    env = _goal_env(task, json.dumps(options, sort_keys=True, default=list))
+    text = json.dumps(options, sort_keys=True, default=list)
+    env = _goal_env(task, text)
     _, info = env.reset(seed=seed)
-    path = _cache_path(env, info["initial_state_hash"], mode)
-    cached = _read(path)
+    path = _cache_path(task, seed, mode, text, info)
+    cached = None if path is None else _read(path)
     if cached is not None:
         return cached
-    goals = _record(env, mode)
-    if goals is not None:
+    goals = envs.find_task(task).goals(env, mode)
+    if goals is not None and path is not None:
         _write(path, goals)
     return goals
 
 
 @lru_cache(maxsize=4)
-def _goal_env(task: str, options: str) -> ManipulationEnv:
+def _goal_env(task: str, options: str) -> SimEnv:
     parsed = json.loads(options)
     if "cameras" in parsed:
         parsed["cameras"] = tuple(parsed["cameras"])
-    env = envs.make(task, obs_mode="state", **parsed).unwrapped
-    assert isinstance(env, ManipulationEnv)
-    return env
+    return bare(envs.make(task, obs_mode="state", **parsed))
 
 
-def expert_looks(env: ManipulationEnv, mode: str, look: Callable[[], T]) -> dict[str, T] | None:
+class Scripted(Protocol):
+    """The declaration of a task that has an expert."""
+
+    @property
+    def expert(self) -> Callable[[], Expert]:
+        """Makes it."""
+        ...
+
+    @property
+    def schedules(self) -> Mapping[str, Mapping[str, int]]:
+        """Protocol -> stage of the expert -> control steps for its picture, in order."""
+        ...
+
+    @property
+    def budget(self) -> int:
+        """Control steps an episode may take."""
+        ...
+
+
+class ScriptedEnv(SimEnv, Protocol):
+    """An environment of such a task."""
+
+    @property
+    def task_spec(self) -> Scripted:
+        """The declaration."""
+        ...
+
+    def privileged(self) -> Mapping[str, Any]:
+        """What the expert acts on."""
+        ...
+
+
+def expert_looks(env: ScriptedEnv, mode: str, look: Callable[[], T]) -> dict[str, T] | None:
     """Let the expert solve the env's present start and look at the stages a protocol shows.
 
     Args:
@@ -101,8 +150,7 @@ def expert_looks(env: ManipulationEnv, mode: str, look: Callable[[], T]) -> dict
     Returns:
         Stage -> what was seen, in the protocol's order, or None where the expert fails.
     """
-    schedule = env.task_spec.schedules[mode]
-    expert = env.task_spec.expert()
+    schedule, expert = env.task_spec.schedules[mode], env.task_spec.expert()
     seen: dict[str, T] = {}
     solved = False
     for _ in range(env.task_spec.budget):
@@ -113,10 +161,10 @@ def expert_looks(env: ManipulationEnv, mode: str, look: Callable[[], T]) -> dict
             # A stage passed again after a slip is looked at again: the last time counts.
             seen.update({name: look() for name in expert.stages[before:after] if name in schedule})
         try:
-            _, _, _, _, info = env.step(action)
+            env.step(action)
         except PhysicsError:
             return None
-        solved = solved or info["is_success"]
+        solved = solved or env.success()
         if solved and expert.stage == "done":
             break
     if not solved or set(seen) != set(schedule):
@@ -124,13 +172,14 @@ def expert_looks(env: ManipulationEnv, mode: str, look: Callable[[], T]) -> dict
     return {name: seen[name] for name in schedule}
 
 
-def _record(env: ManipulationEnv, mode: str) -> GoalSequence | None:
-    """Photograph the wanted stages."""
+def expert_goals(env: Any, mode: str) -> GoalSequence | None:
+    """The goal source of every ``ScriptedEnv``: photograph the stages its expert passes."""
     cameras = env.env_spec.cameras
+    lighting = getattr(env, "goal_look", nullcontext)  # where goals may look unlike the episode
 
     def look() -> list[NDArray[np.uint8]]:
-        with env.goal_look():
-            return [env.frame(camera) for camera in cameras]
+        with lighting():
+            return [env.picture(camera) for camera in cameras]
 
     shots = expert_looks(env, mode, look)
     if shots is None:
@@ -143,12 +192,15 @@ def _record(env: ManipulationEnv, mode: str) -> GoalSequence | None:
 # -- cache ------------------------------------------------------------------------------------
 
 
-def _cache_path(env: ManipulationEnv, state_hash: str, mode: str) -> Path:
+def _cache_path(
+    task: str, seed: int, mode: str, options: str, info: Mapping[str, Any]
+) -> Path | None:
+    """Where the goals of a start are kept; nowhere for an environment that tells no start."""
+    if "initial_state_hash" not in info:
+        return None
     root = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "worldsim" / "goals"
-    spec = env.env_spec
-    parts: list[Any] = [_VERSION, mujoco.__version__, renderer_name(), os.environ.get("MUJOCO_GL")]
-    parts += [env.task, mode, state_hash, env.variation.name, env.start.kinds, env.start.parameters]
-    parts += [spec.cameras, spec.image_size, spec.control_period]
+    parts = [_VERSION, mujoco.__version__, renderer_name(), os.environ.get("MUJOCO_GL")]
+    parts += [task, seed, mode, options, info["initial_state_hash"], info.get("variation")]
     key = json.dumps(parts, sort_keys=True)
     return root / f"{hashlib.sha256(key.encode()).hexdigest()[:32]}.npz"
 

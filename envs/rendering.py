@@ -5,8 +5,9 @@
 
 The backend is ``MUJOCO_GL`` where that says egl or osmesa, else EGL if it works, else OSMesa;
 nothing is opened before the first :class:`Renderer`. Software rendering is bound by vertices, so
-only the visual geom groups are drawn, without shadows, reflections, skybox or haze, and of these
-only what the camera may see. A forked child opens a context of its own at its first picture.
+only the visual geom groups are drawn, without shadows, reflections, skybox or haze (unless asked
+for), and of these only what the camera may see. A forked child opens a context of its own at its
+first picture.
 """
 
 from __future__ import annotations
@@ -29,12 +30,12 @@ from envs.backend import BACKENDS, requested_backend
 from envs.errors import MachineError, UserError
 
 VISIBLE_GROUPS = (0, 1, 2)
-"""Groups of geoms and sites that are drawn; collision-only shapes live in group 3."""
+"""Groups of geoms and sites that our scenes draw; collision-only shapes live in group 3."""
 
 SHADOW_M = 5.0
 """Length of the longest shadow, m."""
 
-_MAX_GEOMS = 200
+_MAX_GEOMS = 1000
 _HIDDEN_GROUP = 5
 _HIDDEN = (
     mujoco.mjtRndFlag.mjRND_SHADOW,
@@ -59,13 +60,21 @@ class Renderer:
     Args:
         model: a compiled model.
         size: width and height of the pictures, px.
+        groups: of geoms and sites that are drawn.
+        effects: draw reflections, skybox and haze where the model has them, as its authors do.
 
     Raises:
         ValueError: ``size`` is not a positive whole number.
         RuntimeError: no OpenGL library works, or another library keeps it from drawing.
     """
 
-    def __init__(self, model: mujoco.MjModel, size: int) -> None:
+    def __init__(
+        self,
+        model: mujoco.MjModel,
+        size: int,
+        groups: tuple[int, ...] = VISIBLE_GROUPS,
+        effects: bool = False,
+    ) -> None:
         if not isinstance(size, int | np.integer) or size < 1:
             raise UserError(f"image size must be a positive number of pixels, got {size!r}")
         self._model = model
@@ -73,10 +82,11 @@ class Renderer:
         self._rect = mujoco.MjrRect(0, 0, self._size, self._size)
         self._pixels = np.empty((self._size, self._size, 3), dtype=np.uint8)
         self._scene = mujoco.MjvScene(model, maxgeom=_MAX_GEOMS)
-        for flag in _HIDDEN:
+        self._effects = effects
+        for flag in () if effects else _HIDDEN:
             self._scene.flags[flag] = 0
         self._options = mujoco.MjvOption()
-        self._options.geomgroup[:] = [group in VISIBLE_GROUPS for group in range(6)]
+        self._options.geomgroup[:] = [group in groups for group in range(6)]
         self._options.sitegroup[:] = self._options.geomgroup
         self._camera = mujoco.MjvCamera()
         self._camera.type = mujoco.mjtCamera.mjCAMERA_FIXED
@@ -118,7 +128,8 @@ class Renderer:
         groups = model.geom_group.copy()
         casting = np.flatnonzero(model.light_castshadow & model.light_active)
         self._scene.flags[mujoco.mjtRndFlag.mjRND_SHADOW] = casting.size > 0
-        model.geom_group[self._out_of_view(data, camera, casting)] = _HIDDEN_GROUP
+        if not self._effects:  # what is out of view may be reflected
+            model.geom_group[self._out_of_view(data, camera, casting)] = _HIDDEN_GROUP
         # Floor and walls come last: what other things hide of them then costs nothing.
         seen, world = model.geom_group.copy(), model.geom_bodyid == 0
         model.geom_group[world] = _HIDDEN_GROUP

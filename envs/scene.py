@@ -17,7 +17,7 @@ from scipy.spatial.transform import Rotation
 
 from envs import slots
 from envs.compose import EXTENT_M, load_model, object_name, resize_object
-from envs.controller import DOWNWARD, CartesianController
+from envs.controller import CartesianController
 from envs.errors import UserError
 from envs.geometry import BASE_POS, PARKED_Z, TABLE_Z
 from envs.objects import ANY, DENSITY, get_object
@@ -27,6 +27,7 @@ from envs.shapes import reach_below
 from envs.spec import EnvSpec
 from envs.start import Start
 from envs.state import STATE
+from envs.target import DOWNWARD
 from envs.variations import Factor
 
 Array = NDArray[np.float64]

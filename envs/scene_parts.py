@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import xml.etree.ElementTree as ET
 
-import numpy as np
-
 from envs.compose import IMPEDANCE, SOLIMP
 from envs.geometry import PARKED_Z
+from envs.mounts import LEFT, RIGHT, TOOL_QUAT, WRIST
 
 TIMESTEP_S = 0.004
 IMPRATIO = 20
@@ -71,13 +70,9 @@ def find(element: ET.Element, path: str) -> ET.Element:
 
 
 def tool_centre(world: ET.Element) -> None:
-    """Turn the tool centre's frame to the hand's, so that at home it is Euler (pi, 0, 0).
-
-    robosuite's gripper is mounted a quarter turn from the hand; DROID and V-JEPA 2-AC measure the
-    hand: x away from the robot, y along the fingers' travel, z down.
-    """
+    """Turn the tool centre's frame to the hand's, so that at home it is Euler (pi, 0, 0)."""
     site = find(world, ".//site[@name='gripper0_right_grip_site']")
-    site.attrib.update({"quat": "0.7071067811865476 0 0 0.7071067811865476", "group": "5"})
+    site.attrib.update({"quat": TOOL_QUAT, "group": "5"})
 
 
 def scenery(world: ET.Element) -> None:
@@ -90,32 +85,14 @@ def scenery(world: ET.Element) -> None:
       <worldbody>
         <light name="key" pos="0.6 0.3 2.5" dir="-0.3 -0.2 -1" directional="true" castshadow="false"
           diffuse="0.5 0.5 0.5" specular="0.1 0.1 0.1"/>
-        {_camera("left", (0.74, 0.755, 1.49), (-0.01, 0.006, 0.925), 28)}
-        {_camera("right", (0.74, -0.755, 1.49), (-0.01, -0.006, 0.925), 28)}
+        {LEFT.mjcf("left")}
+        {RIGHT.mjcf("right")}
         <geom name="floor" type="plane" size="12 12 1" rgba="{FLOOR_RGBA}" class="world"/>
         <site name="goal" pos="0 0 {PARKED_Z:g}" size="0.01" group="5"/>
       </worldbody>""")
     world.extend(list(extras))
     hand = find(world, ".//body[@name='robot0_right_hand']")
-    wrist = _camera("wrist", (-0.08, 0.0, 0.06), (0.0, 0.0, 0.149), 80, up=(1.0, 0.0, 0.0))
-    hand.append(ET.fromstring(wrist))
-
-
-def _camera(
-    name: str,
-    position: tuple[float, ...],
-    target: tuple[float, ...],
-    fovy_deg: float,
-    up: tuple[float, ...] = (0.0, 0.0, 1.0),
-) -> str:
-    """A camera at ``position`` looking at ``target``, all in its body's frame, as MJCF."""
-    backward = np.subtract(position, target)
-    backward /= np.linalg.norm(backward)
-    right = np.cross(up, backward)
-    right /= np.linalg.norm(right)
-    axes = np.concatenate([right, np.cross(backward, right)])
-    text = [" ".join(f"{x:.6g}" for x in values) for values in (position, axes)]
-    return f'<camera name="{name}" pos="{text[0]}" xyaxes="{text[1]}" fovy="{fovy_deg:g}"/>'
+    hand.append(ET.fromstring(WRIST.mjcf("wrist")))
 
 
 def actuators() -> ET.Element:

@@ -1,14 +1,57 @@
-"""The tasks there are, by name. A further one is its own file and a line here."""
+"""The tasks there are, by name: ours, and those of other people's environments.
+
+A further one of ours is its own file and a line here. A name with a colon, ``package.module:NAME``,
+stands for anybody's ``SimTask``: worker processes import it from there.
+"""
 
 from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
 import gymnasium as gym
 from gymnasium.envs.registration import WrapperSpec
 
 from envs import grasp, pick_place, push, reach
 from envs.errors import UserError
-from envs.spec import check_choice
+from envs.sim_env import SimEnv
+from envs.spec import CAMERAS, check_choice
 from envs.task import GOAL_MODES, STAGES, TaskSpec
+
+if TYPE_CHECKING:
+    from envs.experts import Expert
+    from envs.goals import GoalSequence, GoalSource
+
+
+@dataclass(frozen=True)
+class SimTask:
+    """What stands behind the name of a task.
+
+    Attributes:
+        make: the environment; called with ``cameras``, ``image_size``, ``obs_mode`` ("pixels",
+            "state": privileged observations and no pictures, or "all") and ``variation``.
+        goals: where its goal pictures come from.
+        cameras: names it can be looked at from.
+        expert: makes its scripted expert, which acts on ``observation`` and ``desired_goal``; None
+            where it has none.
+    """
+
+    make: Callable[..., SimEnv]
+    goals: GoalSource
+    cameras: tuple[str, ...] = CAMERAS
+    expert: Callable[[], Expert] | None = None
+
+
+FOREIGN: dict[str, str] = {
+    "robosuite/Lift": "envs.foreign.robosuite:LIFT",
+    "robosuite/PickPlaceCan": "envs.foreign.robosuite:PICK_PLACE_CAN",
+    "robosuite/Stack": "envs.foreign.robosuite:STACK",
+    "robosuite/Door": "envs.foreign.robosuite:DOOR",
+}
+"""Name of each task in somebody else's environment -> where its ``SimTask`` is."""
 
 TASKS: dict[str, TaskSpec] = {}
 """Command-line name of each task -> its declaration."""
@@ -47,9 +90,36 @@ def register_task(spec: TaskSpec) -> None:
 
 
 def get_task(name: str) -> TaskSpec:
-    """The task of that name; a ValueError names the allowed ones."""
+    """Our task of that name; a ValueError names the allowed ones."""
     check_choice("task", name, tuple(TASKS))
     return TASKS[name]
+
+
+def find_task(name: str) -> SimTask:
+    """The task of that name, in whoever's environment.
+
+    Raises:
+        UserError: there is none, naming those there are; or it cannot be imported.
+    """
+    if name in TASKS:
+        make: Any = partial(gym.make, TASKS[name].id)
+        return SimTask(make, _our_goals, expert=TASKS[name].expert)
+    if ":" not in name:
+        check_choice("task", name, (*TASKS, *FOREIGN))
+    module, _, attribute = FOREIGN.get(name, name).partition(":")
+    try:
+        found = getattr(import_module(module), attribute)
+    except (ImportError, AttributeError) as error:
+        raise UserError(f"task {name!r} cannot be imported: {error}") from error
+    if not isinstance(found, SimTask):
+        raise UserError(f"task {name!r} is {found!r}: it must be an envs.tasks.SimTask")
+    return found
+
+
+def _our_goals(env: SimEnv, mode: str) -> GoalSequence | None:
+    from envs.goals import expert_goals  # the environment behind it, with MuJoCo
+
+    return expert_goals(env, mode)
 
 
 def register() -> None:

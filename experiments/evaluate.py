@@ -32,11 +32,12 @@ class EvaluateConfig:
 
     Attributes:
         agent: world-model, sac-her, expert, random, ...
-        task: reach, grasp, pick-place or push.
+        task: reach, grasp, pick-place, push, robosuite/Lift, -PickPlaceCan, -Stack or -Door, or
+            package.module:NAME of an environment of your own.
         seeds: first:end (end excluded) or a comma list; 201000:201200 are for reported results.
         out: folder for the results; the same command on the same folder continues.
         goal: subgoals (the paper's pictures), dense (every stage) or final (one picture).
-        cameras: comma list of left, right, wrist.
+        cameras: comma list of left, right, wrist; robosuite's agentview.
         planner: of the world-model agent: cem (ours), icem, mppi, predictive-sampling, gradient,
             gradient+cem, lagrangian, vjepa2-ac (the paper's), search (ours without proposals),
             policy (proposals without search), or package.module:Class.

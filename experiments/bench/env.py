@@ -113,10 +113,10 @@ def bench_render(config: BenchRenderConfig) -> None:
     medians = {}
     for size in SIZES:
         times = []
-        env.frame("left", size)
+        env.picture("left", size)
         for _ in range(config.frames):
             start = time.perf_counter()
-            env.frame("left", size)
+            env.picture("left", size)
             times.append(time.perf_counter() - start)
         medians[f"{size} px, frames per second"] = 1.0 / float(np.median(times))
     medians[f"{Look().size} px videos of stored episodes, frames per second"] = _videos()

@@ -179,7 +179,7 @@ class _Recorder:
         """Add a time step."""
         self.rows["proprio"].append(observation["proprio"])
         self.rows["target"].append(observation["target"])
-        self.rows["physics"].append(self.env.physics_state())
+        self.rows["physics"].append(self.env.state())
         self.rows["stage"].append(STAGES.index(info["stage"]))
         for camera, frames in self.images.items():
             frames.append(observation[f"image_{camera}"])

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 import envs
 from envs.errors import UserError
 from envs.goals import GoalSequence, make_goals
+from envs.sim_env import bare
 from experiments.runs.arms import Arm
 from experiments.runs.spec import RunSpec
 
@@ -83,4 +84,4 @@ class StoredEpisode:
 
 @lru_cache(maxsize=4)
 def _env(task: str, variation: str) -> Any:
-    return envs.make(task, obs_mode="state", variation=variation).unwrapped
+    return bare(envs.make(task, obs_mode="state", variation=variation))

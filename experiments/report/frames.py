@@ -17,8 +17,10 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
+import envs
 from envs.errors import UserError
 from envs.goals import GoalSequence
+from envs.sim_env import SimEnv
 from envs.spec import check_choice
 from envs.task import STAGES
 from experiments.report.episodes import StoredEpisode
@@ -33,7 +35,6 @@ FPS = 20
 BORDER = 4
 GREEN, RED, GREY = (46, 160, 67), (200, 60, 50), (90, 98, 110)
 SIZES = range(64, 2049)
-CAMERAS = ("studio", "left", "right", "wrist")
 
 
 @dataclass(frozen=True)
@@ -42,13 +43,14 @@ class Look:
 
     Attributes:
         size: pixels per side of the scene.
-        camera: studio (holds arm, object and goal), or one of the agents': left, right, wrist.
+        camera: studio (holds arm, object and goal), or one of the task's: left, right, wrist. In
+            other people's environments there is no studio: it stands for the run's first camera.
         beside: explain the scene in a panel beside it.
         cameras: show in the panel what the agent's own cameras see.
         imagined: show in the panel what a world model imagines.
 
     Raises:
-        UserError: for a size or camera that there is not.
+        UserError: for a size that there is not.
     """
 
     size: int = 512
@@ -58,11 +60,18 @@ class Look:
     imagined: bool = False
 
     def __post_init__(self) -> None:
-        check_choice("camera", self.camera, CAMERAS)
         if self.size not in SIZES or self.size % 2:
             raise UserError(
                 f"size {self.size}: even numbers from {SIZES[0]} to {SIZES[-1]} pixels are allowed"
             )
+
+    def check(self, task: str) -> None:
+        """Whether a task can be looked at so.
+
+        Raises:
+            UserError: it has no such camera.
+        """
+        check_choice("camera", self.camera, ("studio", *envs.find_task(task).cameras))
 
 
 def draw(episode: StoredEpisode, look: Look) -> Iterator[Image8]:
@@ -75,26 +84,42 @@ def draw(episode: StoredEpisode, look: Look) -> Iterator[Image8]:
     physics = stored["physics"]
     still = _Beside(episode, env, stored, look)
     shots = max(1, round(FPS * env.env_spec.control_period))
-    scene = _scenes(env, physics, look)
+    scene = _scenes(episode, env, physics, look)
     yield still.frame(next(scene), 0)
     for step in range(1, len(physics)):
         for shot in range(shots):
             yield still.frame(next(scene), step if shot + 1 == shots else step - 1)
 
 
-def _scenes(env: Any, physics: NDArray[np.float64], look: Look) -> Iterator[Image8]:
+def _scenes(
+    episode: StoredEpisode, env: Any, physics: NDArray[np.float64], look: Look
+) -> Iterator[Image8]:
     """The scene (size, size, 3) at the first state, then several times on the way to each next."""
+    shots = max(1, round(FPS * env.env_spec.control_period))
+    if episode.spec.task not in envs.TASKS:  # nobody knows how others move between their states
+        yield from _held(episode, env, physics, look, shots)
+        return
     studio = Studio(env, physics, look.size) if look.camera == "studio" else None
 
     def picture() -> Image8:
-        return studio.picture() if studio else env.frame(look.camera, look.size)
+        return studio.picture() if studio else env.picture(look.camera, look.size)
 
     with env.showing(physics[0]):
         yield picture()
-    shots = max(1, round(FPS * env.env_spec.control_period))
     for before, after in pairwise(physics):
         for _ in between(env, before, after, shots):
             yield picture()
+
+
+def _held(
+    episode: StoredEpisode, env: SimEnv, physics: NDArray[np.float64], look: Look, shots: int
+) -> Iterator[Image8]:
+    """Each state's picture, for as long as a control step lasts."""
+    camera = episode.spec.cameras[0] if look.camera == "studio" else look.camera
+    for step, state in enumerate(physics):
+        picture = env.picture(camera, look.size, state)
+        for _ in range(shots if step else 1):
+            yield picture
 
 
 class _Beside:
@@ -149,13 +174,14 @@ class _Beside:
     def _words(self, step: int) -> tuple[str, str]:
         """Who acts on what, and how far it has come."""
         row, arm = self._episode.row, self._episode.arm
-        stage = STAGES[int(_at(self._stored.get("stage"), step, 0))]
-        distance = 100 * _at(self._stored.get("distance_m"), step, row["distance_m"])
-        what = f"step {step} of {self._last}   stage: {stage}   {distance:.1f} cm to the goal"
+        far = _at(self._stored.get("distance_m"), step, np.nan)
+        distance = "" if np.isnan(far) else f"{100 * far:.1f} cm"
+        what = f"step {step} of {self._last}   stage: {_stage(self._stored, step)}"
+        what += distance and f"   {distance} to the goal"
         if step == self._last:
             why = REASONS.get(row["failure"], row["failure"]).partition(":")[0]
             what = "solved" if row["success"] else f"failed: {why}"
-            what += f" at step {step}, {distance:.1f} cm from the goal"
+            what += f" at step {step}" + (distance and f", {distance} from the goal")
         return f"{arm.spec.task} ({arm.conditions}), start {row['seed']}: {arm.label}", what
 
     def _sections(self, step: int) -> list[Pictures | Curve]:
@@ -170,14 +196,14 @@ class _Beside:
             found.append(Pictures(f"goal picture{number}", images, views))
         if self._look.cameras:
             state, size = self._stored["physics"][step], self._episode.spec.image_size
-            images = [self._env.render_state(state, view, size) for view in views]
+            images = [self._env.picture(view, size, state) for view in views]
             found.append(Pictures("what its cameras see", images, views))
         for name, heading, scale, colour in (
             ("distance_m", "distance to the goal: {:.1f} cm", 100.0, AMBER),
             ("agent_energy", "energy of its plan: {:.3g}", 1.0, None),
         ):
             values = self._stored.get(name)
-            if values is not None and len(values):
+            if values is not None and len(values) and np.isfinite(values).any():
                 now = scale * _at(values, step, 0.0)
                 extra = {} if colour is None else {"colour": colour}
                 found.append(Curve(heading.format(now), values, step, **extra))
@@ -186,6 +212,13 @@ class _Beside:
             names = [f"+{ahead + 1}" for ahead in range(len(future))]
             found.append(Pictures("imagined (nearest real pictures)", future, names))
         return found
+
+
+def _stage(stored: dict[str, NDArray[Any]], step: int) -> str:
+    """The furthest stage up to a state; older files have its place in ``STAGES``."""
+    stages = stored.get("stage", np.array([STAGES[0]]))
+    stage = stages[min(step, len(stages) - 1)]
+    return str(stage) if isinstance(stage, str) else STAGES[int(stage)]
 
 
 def _at(values: NDArray[Any] | None, step: int, default: float) -> float:

@@ -44,7 +44,7 @@ def imagined(
     size = episode.spec.image_size
     frames = {
         view: np.concatenate(
-            [[env.render_state(s, view, size) for s in stored["physics"]], goals.images[view]]
+            [[env.picture(view, size, s) for s in stored["physics"]], goals.images[view]]
         )
         for view in views
     }

@@ -46,7 +46,8 @@ class RenderConfig:
         seeds: only these, as first:end or a comma list.
         layout: single, side-by-side or grid.
         size: pixels per side of a scene.
-        camera: studio (holds arm, object and goal), left, right or wrist.
+        camera: studio (holds arm, object and goal), left, right, wrist, or another one of the
+            task's.
         beside: explain the scene in a panel beside it: goal, distance, energy.
         cameras: show what the agent's own cameras see there, too.
         imagined: and what a world model imagines.
@@ -61,7 +62,7 @@ class RenderConfig:
     seeds: str | None = None
     layout: Literal["single", "side-by-side", "grid"] = "single"
     size: int = 512
-    camera: Literal["studio", "left", "right", "wrist"] = "studio"
+    camera: str = "studio"
     beside: bool = True
     cameras: bool = False
     imagined: bool = False
@@ -72,7 +73,7 @@ def main(config: RenderConfig) -> None:
     """Draw all episodes that pass the filters.
 
     Raises:
-        UserError: when none does.
+        UserError: when none does, or a task has no such camera.
     """
     seeds = None if config.seeds is None else set(parse_seeds(config.seeds))
     chosen = [
@@ -90,6 +91,8 @@ def main(config: RenderConfig) -> None:
     out = output_folder(default if config.out is None else config.out)
     beside = config.beside and config.layout == "single"
     look = Look(config.size, config.camera, beside, config.cameras, config.imagined)
+    for task in {episode.spec.task for episode in chosen}:
+        look.check(task)
     for group in tqdm(list(_layout(chosen, config.layout)), desc="render", unit="video"):
         render(group, out, look, config.layout, config.gif)
     print(out)

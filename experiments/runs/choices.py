@@ -10,7 +10,7 @@ from typing import Any
 import envs
 from agents.base import AGENTS
 from envs.errors import UserError
-from envs.spec import CAMERAS, check_choice
+from envs.spec import check_choice
 from envs.task import GOAL_MODES
 from envs.variations import get_variation
 from experiments.runs.naming import flat
@@ -67,11 +67,11 @@ def checked_spec(
         ValueError: naming what is allowed.
     """
     check_choice("agent", agent, tuple(AGENTS))
-    check_choice("task", task, tuple(envs.TASKS))
+    allowed_cameras = envs.find_task(task).cameras
     check_choice("goal", goal, GOAL_MODES)
     get_variation(variation)  # or an error that names the allowed ones
     for camera in cameras:
-        check_choice("camera", camera, CAMERAS)
+        check_choice("camera", camera, allowed_cameras)
     if not isinstance(threads, int) or not 1 <= threads <= MOST_THREADS:
         raise UserError(f"threads: allowed are 1 to {MOST_THREADS}, got {threads!r}")
     given = {name: value for name, value in options.items() if value is not None}

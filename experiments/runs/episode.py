@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
+import hashlib
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import gymnasium as gym
 import numpy as np
 from numpy.typing import NDArray
 
 from agents.base import Agent
 from envs.errors import PhysicsError, UserError
 from envs.goals import GoalSequence
-from envs.task import STAGES
+from envs.sim_env import bare
 
 
 @dataclass(frozen=True)
@@ -33,9 +33,7 @@ class EpisodeResult:
     traces: dict[str, NDArray[np.float64]]
 
 
-def run_episode(
-    env: gym.Env[Any, Any], agent: Agent, seed: int, goals: GoalSequence | None
-) -> EpisodeResult:
+def run_episode(env: Any, agent: Agent, seed: int, goals: GoalSequence | None) -> EpisodeResult:
     """Run one agent on one seed until its first success or the time limit.
 
     The env is seeded with ``seed`` itself; the agent's generator is a child stream of the same
@@ -43,62 +41,72 @@ def run_episode(
     goal (``goals`` is None) the seed is a failure for everyone, and where the simulation diverges
     the episode ends as one; the row's ``failure`` says so.
 
+    Args:
+        env: any ``envs.sim_env.SimEnv``, in Gymnasium's wrappers or not.
+        agent: who acts.
+        seed: of the episode.
+        goals: what the agent is to bring about.
+
     Raises:
-        UserError: when the agent's action is not seven finite numbers.
+        UserError: when the agent's action is not finite, or not of the environment's size.
     """
     started = time.perf_counter()
     _, agent_stream, _ = np.random.SeedSequence(seed).spawn(3)
     observation, info = env.reset(seed=seed)
-    base: Any = env.unwrapped
-    first = {"seed": seed, "initial_state_hash": info["initial_state_hash"]}
+    base = bare(env)
+    budget, size = base.env_spec.budget, len(base.env_spec.action_scale)
+    state_hash = info.get("initial_state_hash") or hashlib.sha256(base.state()).hexdigest()
+    first = {"seed": seed, "initial_state_hash": state_hash}
     if info.get("variation"):
         first["variation_parameters"] = info["variation"]
-    physics = [base.physics_state()]
-    tool = [np.asarray(observation["proprio"][:3], dtype=np.float64)]
+    physics = [base.state()]
     traces: dict[str, list[Any]] = {}
     _trace(traces, observation, info)
     seconds: list[float] = []
-    failure, error = ("goal_failed", "") if goals is None else ("", "")
+    reward, error = 0.0, ""
+    failure = "goal_failed" if goals is None else ""
     if goals is not None:
         agent.reset(goals, np.random.default_rng(agent_stream))
-    while not failure and not info["is_success"]:
+    while not failure and not base.success():
         seen = {key: observation[key] for key in agent.observation_keys}
         start = time.perf_counter()
         action = agent.act(seen)
         seconds.append(time.perf_counter() - start)
-        checked = _checked(action, agent)
+        checked = _checked(action, agent, size)
         try:
-            observation, _, _, truncated, info = env.step(checked)
+            observation, reward, terminated, truncated, info = env.step(checked)
         except PhysicsError as diverged:
             failure, error = "physics_error", str(diverged)
             break
         traces.setdefault("action", []).append(checked)
-        physics.append(base.physics_state())
-        tool.append(np.asarray(observation["proprio"][:3], dtype=np.float64))
+        physics.append(base.state())
         for key, value in _diagnostics(agent).items():
             traces.setdefault(f"agent_{key}", []).append(value)
         _trace(traces, observation, info)
-        failure = "timeout" if truncated and not info["is_success"] else ""
-    row = first | _outcome(info, failure, seconds, np.stack(tool))
+        over = terminated or truncated or len(seconds) == budget
+        failure = "timeout" if over and not base.success() else ""
+    row = first | _outcome(info, base.success(), failure, seconds, traces.get("proprio", []))
+    row["reward"] = float(reward)
     row |= {"error": error} if error else {}
     row["seconds"] = round(time.perf_counter() - started, 4)
     return EpisodeResult(row, np.stack(physics), {k: np.array(v) for k, v in traces.items()})
 
 
-def _checked(action: Any, agent: Agent) -> NDArray[np.float32]:
+def _checked(action: Any, agent: Agent, size: int) -> NDArray[np.float32]:
     array = np.asarray(action, dtype=np.float32)
-    if array.shape != (7,) or not np.isfinite(array).all():
+    if array.shape != (size,) or not np.isfinite(array).all():
         raise UserError(
             f"{type(agent).__name__} returned the action {action!r}: "
-            "allowed are seven finite numbers in [-1, 1]"
+            f"allowed are {size} finite numbers in [-1, 1]"
         )
     return np.clip(array, -1.0, 1.0)
 
 
 def _trace(traces: dict[str, list[Any]], seen: Mapping[str, Any], info: Mapping[str, Any]) -> None:
     """What a video shows of a state beside its picture."""
-    now = {"distance_m": info["distance_m"], "stage": STAGES.index(info["stage"])}
-    for key, value in (now | {k: np.array(seen[k]) for k in ("proprio", "target")}).items():
+    now = {"distance_m": info.get("distance_m", np.nan), "stage": info.get("stage", "none")}
+    now |= {key: np.array(seen[key]) for key in ("proprio", "target") if key in seen}
+    for key, value in now.items():
         traces.setdefault(key, []).append(value)
 
 
@@ -108,25 +116,30 @@ def _diagnostics(agent: Agent) -> Mapping[str, Any]:
 
 
 def _outcome(
-    info: Mapping[str, Any], failure: str, seconds: list[float], tool: NDArray[np.float64]
+    info: Mapping[str, Any],
+    success: bool,
+    failure: str,
+    seconds: list[float],
+    poses: list[NDArray[np.float32]],
 ) -> dict[str, Any]:
     """What an episode came to.
 
     Args:
         info: of the last state that means something.
+        success: whether the task is solved there.
         failure: why it ended, or "".
         seconds: that the agent took, action by action.
-        tool: (T, 3) where the gripper was.
+        poses: (7,) each, where the gripper was; none where there is no gripper.
     """
-    moves = np.diff(tool, axis=0)
+    way = np.array([pose[:3] for pose in poses], dtype=np.float64).reshape(-1, 3)
+    distance = info.get("distance_m")
     return {
-        "success": bool(info["is_success"]) and failure == "",
-        "stage": info["stage"],
+        "success": success and failure == "",
+        "stage": info.get("stage", "none"),
         "steps": len(seconds),
         "failure": failure,
-        "distance_m": round(float(info["distance_m"]), 5),
-        "within_4cm": failure in ("", "timeout")
-        and bool(info.get("within_4cm", info["is_success"])),
+        "distance_m": None if distance is None else round(float(distance), 5),
+        "within_4cm": failure in ("", "timeout") and bool(info.get("within_4cm", success)),
         "seconds_per_action": round(float(np.median(seconds)), 5) if seconds else None,
-        "path_length_m": round(float(np.linalg.norm(moves, axis=1).sum()), 4),
+        "path_length_m": round(float(np.linalg.norm(np.diff(way, axis=0), axis=1).sum()), 4),
     }

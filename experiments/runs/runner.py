@@ -13,6 +13,7 @@ import envs
 from agents.base import Tier
 from envs.errors import PhysicsError, UserError
 from envs.goals import make_goals
+from envs.sim_env import bare
 from experiments.runs.agent_facts import made_of
 from experiments.runs.episode import EpisodeResult, run_episode
 from experiments.runs.spec import RunSpec
@@ -71,7 +72,7 @@ class Runner:
             "variation": spec.variation,
         }
         probe = envs.make(spec.task, obs_mode="state", **self._env_options)
-        self.agent = _make_agent(spec, probe.unwrapped.env_spec)  # type: ignore[attr-defined]
+        self.agent = _make_agent(spec, bare(probe).env_spec)
         self.spec = spec = _with_weights(spec, getattr(self.agent, "weights_digest", None))
         self.tier = self.agent.tier
         self.made_of = made_of(self.agent, spec)
@@ -93,7 +94,7 @@ class Runner:
     @property
     def budget(self) -> int:
         """Control steps an episode may take."""
-        return int(self._env.unwrapped.env_spec.budget)  # type: ignore[attr-defined]
+        return bare(self._env).env_spec.budget
 
     def probe(self, steps: int) -> None:
         """Begin an episode on a seed for such things, to be timed."""

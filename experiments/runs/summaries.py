@@ -48,6 +48,7 @@ def summarise(spec: RunSpec, rows: list[dict[str, Any]]) -> dict[str, Any]:
     low, high = wilson(successes, len(rows))
     times = [row["seconds_per_action"] for row in rows if row["seconds_per_action"] is not None]
     solved = [row["steps"] for row in rows if row["success"]]
+    distances = [row["distance_m"] for row in rows if row["distance_m"] is not None]
     return {
         "schema_version": SCHEMA_VERSION,
         "agent": spec.agent,
@@ -64,7 +65,7 @@ def summarise(spec: RunSpec, rows: list[dict[str, Any]]) -> dict[str, Any]:
         "wilson_low": low,
         "wilson_high": high,
         "within_4cm_rate": sum(row["within_4cm"] for row in rows) / len(rows),
-        "median_distance_m": float(np.median([row["distance_m"] for row in rows])),
+        "median_distance_m": float(np.median(distances)) if distances else None,
         "median_steps_to_success": float(np.median(solved)) if solved else None,
         "median_seconds_per_action": float(np.median(times)) if times else None,
         "stages": _counts(row["stage"] for row in rows),

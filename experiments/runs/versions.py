@@ -10,7 +10,10 @@ from functools import lru_cache
 from importlib import metadata
 from pathlib import Path
 
-PACKAGES = ("worldsim", "torch", "mujoco", "gymnasium", "numpy", "scipy", "stable-baselines3")
+PACKAGES = (
+    *("worldsim", "torch", "mujoco", "robosuite", "gymnasium", "numpy", "scipy"),
+    "stable-baselines3",
+)
 
 
 @lru_cache(maxsize=1)

@@ -135,7 +135,7 @@ class LatentTrainingEnv(TrainingEnv):
         self._goal = state["goal"]
 
     def _photograph(self) -> dict[str, NDArray[np.uint8]]:
-        return {camera: self._aim.frame(camera) for camera in self._model.config.cameras}
+        return {camera: self._aim.picture(camera) for camera in self._model.config.cameras}
 
     def _images(self, observation: dict[str, Any]) -> dict[str, NDArray[np.uint8]]:
         return {c: observation[f"image_{c}"] for c in self._model.config.cameras}

@@ -28,7 +28,7 @@ def rollout(env: gym.Env, seed: int, steps: int = 40) -> tuple[str, list[bytes]]
     states = []
     for _ in range(steps):
         env.unwrapped.step(rng.uniform(-1, 1, 7))
-        states.append(env.unwrapped.physics_state().tobytes())
+        states.append(env.unwrapped.state().tobytes())
     return info["initial_state_hash"], states
 
 
@@ -68,7 +68,7 @@ def expert_run(seed: int) -> str:
     expert = TASKS["pick-place"].expert()
     for _ in range(25):
         observation = env.step(expert.act(observation))[0]
-        digest.update(env.unwrapped.physics_state().tobytes())
+        digest.update(env.unwrapped.state().tobytes())
     return digest.hexdigest()
 
 
@@ -113,11 +113,11 @@ def test_saved_states_replay_bit_for_bit(task):
         env.step(action)
     saved = env.get_state()
     first = [env.step(a)[4]["distance_m"] for a in actions[6:]]
-    end = env.physics_state()
+    end = env.state()
     env.reset(seed=190_004)
     env.set_state(saved)
     assert [env.step(a)[4]["distance_m"] for a in actions[6:]] == first
-    assert env.physics_state().tobytes() == end.tobytes()
+    assert env.state().tobytes() == end.tobytes()
 
 
 @pytest.mark.parametrize("task", ALL_TASKS)

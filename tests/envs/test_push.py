@@ -62,11 +62,11 @@ def test_the_expert_keeps_the_object_on_the_table():
 def test_the_mark_is_drawn_where_the_object_is_to_go_and_touches_nothing(camera):
     env = envs.make("push", obs_mode="state").unwrapped
     env.reset(seed=SEED)
-    marked, model = env.frame(camera, 128), env.model
+    marked, model = env.picture(camera, 128), env.model
     site = model.site("goal")
     np.testing.assert_allclose(site.pos[:2] - BASE_POS[:2], env.start.goal[:2])
     site.group[:] = 5
-    bare = env.frame(camera, 128)
+    bare = env.picture(camera, 128)
     rows, columns = np.nonzero((marked != bare).any(axis=2))
     assert 60 < len(rows) < 1500
     green = marked[rows, columns].astype(int)

@@ -172,13 +172,13 @@ def test_states_replay_across_episodes_of_a_variation(variation):
     saved = env.get_state()
     for action in actions[4:]:
         env.step(action)
-    end, mass = env.physics_state(), env.model.body("object").mass[0]
+    end, mass = env.state(), env.model.body("object").mass[0]
     env.reset(seed=190_002)
     env.set_state(saved)
     assert env.model.body("object").mass[0] == mass
     for action in actions[4:]:
         env.step(action)
-    np.testing.assert_array_equal(env.physics_state(), end)
+    np.testing.assert_array_equal(env.state(), end)
 
 
 def test_pictures_are_altered_and_goal_pictures_have_a_look_of_their_own(
@@ -198,11 +198,11 @@ def test_pictures_are_altered_and_goal_pictures_have_a_look_of_their_own(
     floor = difference[0, 0, 0]  # a corner of the picture
     assert floor[0] > 50 > -20 > floor[1]
     env = other.unwrapped
-    now = env.physics_state()
+    now = env.state()
     with env.goal_look():
-        env.frame("left")
-    np.testing.assert_array_equal(env.physics_state(), now)
-    np.testing.assert_array_equal(env.frame("left"), altered["image_left"])
+        env.picture("left")
+    np.testing.assert_array_equal(env.state(), now)
+    np.testing.assert_array_equal(env.picture("left"), altered["image_left"])
 
 
 def test_goal_pictures_are_cached_by_variation_and_by_what_draws_them(

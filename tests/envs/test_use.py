@@ -50,9 +50,9 @@ def test_a_copy_taken_after_drawing_goes_on_alike(make_copy, wrapped):
         assert all(np.array_equal(mine[key], theirs[key]) for key in mine)
     assert twin.unwrapped.initial_state_hash == env.unwrapped.initial_state_hash
     # The one leaves the other alone, and both draw the same next episode.
-    physics = twin.unwrapped.physics_state()
+    physics = twin.unwrapped.state()
     first = env.reset()[1]["initial_state_hash"]
-    np.testing.assert_array_equal(twin.unwrapped.physics_state(), physics)
+    np.testing.assert_array_equal(twin.unwrapped.state(), physics)
     assert twin.reset()[1]["initial_state_hash"] == first
 
 
@@ -137,7 +137,7 @@ def test_actions_beyond_the_box_and_finer_than_float32_are_executed_as_those_ins
         found = []
         for action in actions:
             env.step(action)
-            found.append(env.physics_state().tobytes())
+            found.append(env.state().tobytes())
         return found
 
     actions = np.random.default_rng(0).uniform(-2, 2, (8, 7))

@@ -55,10 +55,10 @@ def test_an_episode_run_again_from_its_seed_with_its_stored_actions_is_the_same(
     stored = data.episode(0)
     env = envs.make(stored.task, obs_mode="state").unwrapped
     env.reset(seed=seed)
-    np.testing.assert_array_equal(env.physics_state(), stored.physics[0])
+    np.testing.assert_array_equal(env.state(), stored.physics[0])
     for step, action in enumerate(stored.action):
         observation, *_ = env.step(action)
-        np.testing.assert_array_equal(env.physics_state(), stored.physics[step + 1])
+        np.testing.assert_array_equal(env.state(), stored.physics[step + 1])
         np.testing.assert_array_equal(observation["proprio"], stored.proprio[step + 1])
 
 

@@ -28,9 +28,9 @@ def play(env, policy, steps=20):
     """The states of an episode of ``policy(step, privileged)``, and the env back at its start."""
     base, states = env.unwrapped, []
     for step in range(steps):
-        states.append(base.physics_state())
+        states.append(base.state())
         env.step(policy(step, base.privileged()))
-    states.append(base.physics_state())
+    states.append(base.state())
     env.reset(seed=SEED)
     return np.stack(states)
 
@@ -70,9 +70,9 @@ def expert_then(change, at):
 def test_failures_are_told_apart(policy, mode):
     env = grasp_env()
     states = play(env, policy)
-    before = env.unwrapped.physics_state()
+    before = env.unwrapped.state()
     assert failure_mode(env.unwrapped, states) == mode
-    np.testing.assert_array_equal(env.unwrapped.physics_state(), before)
+    np.testing.assert_array_equal(env.unwrapped.state(), before)
 
 
 def test_simulated_imagination_is_what_then_happens():

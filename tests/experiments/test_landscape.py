@@ -51,7 +51,7 @@ def test_object_positions_are_the_simulators(object_kind):
     physics, places = [], []
     for _ in range(3):
         env.step(np.array([0.0, 0.0, -1.0, 0.0, 0.0, 0.0, 0.0]))
-        physics.append(env.physics_state())
+        physics.append(env.state())
         places.append(env.scene.object_position())
     episode = episode_of(1, 3, task="grasp", physics=np.stack(physics))
     np.testing.assert_allclose(landscape.object_positions(episode), places, atol=1e-9)

@@ -274,7 +274,7 @@ def test_training_environments_share_the_seeds_and_go_on_to_the_bit():
     again = [other.step(action)[0]["observation"] for action in actions[8:]]
     np.testing.assert_array_equal(went, again)
     assert first.reset()[0].keys() == other.reset()[0].keys()
-    np.testing.assert_array_equal(first.base.physics_state(), other.base.physics_state())
+    np.testing.assert_array_equal(first.base.state(), other.base.state())
 
 
 def test_statistics_take_no_step_and_leave_no_scale_at_zero():
