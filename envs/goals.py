@@ -27,7 +27,7 @@ from envs.env import ManipulationEnv
 from envs.errors import PhysicsError
 from envs.rendering import renderer_name
 from envs.spec import check_choice
-from envs.task import GOAL_MODES
+from envs.task import GOAL_MODES, share_out
 
 T = TypeVar("T")
 
@@ -119,9 +119,10 @@ def expert_looks(env: ManipulationEnv, mode: str, look: Callable[[], T]) -> dict
         solved = solved or info["is_success"]
         if solved and expert.stage == "done":
             break
-    if not solved or set(seen) != set(schedule):
+    wanted = [name for name in schedule if name in expert.stages]
+    if not solved or any(name not in seen for name in wanted):
         return None
-    return {name: seen[name] for name in schedule}
+    return {name: seen[name] for name in wanted}
 
 
 def _record(env: ManipulationEnv, mode: str) -> GoalSequence | None:
@@ -136,7 +137,9 @@ def _record(env: ManipulationEnv, mode: str) -> GoalSequence | None:
     if shots is None:
         return None
     images = {c: np.stack([shot[i] for shot in shots.values()]) for i, c in enumerate(cameras)}
-    budgets = np.array(list(env.task_spec.schedules[mode].values()), dtype=np.int64)
+    schedule = env.task_spec.schedules[mode]
+    shares = share_out(env.task_spec.budget, {name: schedule[name] for name in shots})
+    budgets = np.array(list(shares.values()), dtype=np.int64)
     return GoalSequence(images, tuple(shots), budgets)
 
 

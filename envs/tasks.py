@@ -5,7 +5,7 @@ from __future__ import annotations
 import gymnasium as gym
 from gymnasium.envs.registration import WrapperSpec
 
-from envs import grasp, pick_place, push, reach
+from envs import grasp, pick_place, push, reach, rearrange
 from envs.errors import UserError
 from envs.spec import check_choice
 from envs.task import GOAL_MODES, STAGES, TaskSpec
@@ -15,6 +15,11 @@ TASKS: dict[str, TaskSpec] = {}
 
 BUDGETS: dict[str, int] = {}
 """Command-line name of each task -> control steps an episode may take."""
+
+FAMILY = "worldsim/Rearrange-v0"
+"""Rearrangement with ``objects`` to choose; its tasks have ids of their own too."""
+
+_WRAPPERS = (WrapperSpec("GoalReward", "envs.goal_env:GoalReward", kwargs={}),)
 
 
 def register_task(spec: TaskSpec) -> None:
@@ -42,7 +47,7 @@ def register_task(spec: TaskSpec) -> None:
             entry_point="envs.env:ManipulationEnv",
             max_episode_steps=spec.budget,
             kwargs={"task": spec.name},
-            additional_wrappers=(WrapperSpec("GoalReward", "envs.goal_env:GoalReward", kwargs={}),),
+            additional_wrappers=_WRAPPERS,
         )
 
 
@@ -54,5 +59,7 @@ def get_task(name: str) -> TaskSpec:
 
 def register() -> None:
     """Register the tasks that ship (once)."""
-    for spec in (reach.SPEC, grasp.SPEC, pick_place.SPEC, push.SPEC):
+    for spec in (reach.SPEC, grasp.SPEC, pick_place.SPEC, push.SPEC, *rearrange.SPECS):
         register_task(spec)
+    if FAMILY not in gym.registry:
+        gym.register(FAMILY, entry_point="envs.family:make", additional_wrappers=_WRAPPERS)

@@ -118,15 +118,15 @@ def _outcome(
         seconds: that the agent took, action by action.
         tool: (T, 3) where the gripper was.
     """
-    moves = np.diff(tool, axis=0)
+    moves, ended = np.diff(tool, axis=0), failure in ("", "timeout")
     return {
         "success": bool(info["is_success"]) and failure == "",
         "stage": info["stage"],
         "steps": len(seconds),
         "failure": failure,
         "distance_m": round(float(info["distance_m"]), 5),
-        "within_4cm": failure in ("", "timeout")
-        and bool(info.get("within_4cm", info["is_success"])),
+        "within_4cm": ended and bool(info.get("within_4cm", info["is_success"])),
+        "credit": float(info.get("credit", info["is_success"])) if ended else 0.0,
         "seconds_per_action": round(float(np.median(seconds)), 5) if seconds else None,
         "path_length_m": round(float(np.linalg.norm(moves, axis=1).sum()), 4),
     }
