@@ -43,7 +43,8 @@ class Draws:
             "colour": self._usual["colour"].sample(np.random.default_rng(appearance))
         }
         self._own = set()
-        for name, factor in factors_of(variation).items():
+        self._factors = factors_of(variation)
+        for name, factor in self._factors.items():
             if factor is not self._usual.get(name):
                 stream = np.random.SeedSequence(seed, spawn_key=tuple(name.encode()))
                 self._parameters[name] = factor.sample(np.random.default_rng(stream))
@@ -66,6 +67,31 @@ class Draws:
         if not kind.resizable:
             self._parameters["size"] = {"factor": 1.0}
         return kind.name, np.asarray(kind.half_size) * self._parameters["size"]["factor"]
+
+    def object_shapes(self, count: int) -> list[tuple[str, Array]]:
+        """Kind and half size (3,) m of several objects, no two of one kind if there are enough.
+
+        They come in the order of their kinds' names, so that few scenes are composed.
+        """
+        found: dict[str, tuple[str, Array]] = {}
+        for attempt in range(100):
+            for name in self._own & {"shape", "size"}:
+                self._parameters[name] = self._factors[name].sample(self.rng)
+            kind, half = self.object_shape()
+            found.setdefault(kind if attempt < 50 else f"{kind} {attempt}", (kind, half))
+            if len(found) == count:
+                break
+        return sorted(found.values(), key=lambda shape: shape[0])
+
+    def object_colours(self, count: int) -> list[Array]:
+        """(4,) of each of several objects, as different as the ``colour`` factor makes them."""
+        factor = self._factors["colour"]
+        found: list[Array] = []
+        for _ in range(count):
+            drawn = [np.array(factor.sample(self.rng)["rgba"]) for _ in range(8)]
+            far = [min([np.abs(one - c).max() for c in found], default=0.0) for one in drawn]
+            found.append(drawn[int(np.argmax(far))])
+        return found
 
     def tool(self) -> tuple[Array, float]:
         """Start of the tool centre (3,) and its yaw; ``start`` may overrule."""

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from envs.geometry import TABLE_Z, TOOL_CLEARANCE_M
 from envs.spec import ROTATION_SCALE_RAD, TRANSLATION_SCALE_M
-from envs.state import STATE
+from envs.state import parts_of
 
 Array = NDArray[np.float64]
 Pose = tuple[Array, float | None]
@@ -32,7 +32,10 @@ GRASP_DEPTH_M = 0.028
 class Expert(Protocol):
     """A scripted policy of one task."""
 
-    stages: tuple[str, ...]
+    @property
+    def stages(self) -> tuple[str, ...]:
+        """Names of the stages, in order."""
+        ...
 
     @property
     def stage(self) -> str:
@@ -61,12 +64,22 @@ class Reading:
     contacts: Array
     half: Array
     goal: Array
+    ceiling: float = TABLE_Z
+    """Height (z) above which nothing else stands."""
 
     @classmethod
-    def of(cls, observation: Mapping[str, Any]) -> Reading:
-        """Split ``observation`` (STATE_SIZE,) and take the place in ``desired_goal``."""
-        vector = np.asarray(observation["observation"], dtype=np.float64)
-        part = {name: vector[place] for name, place in STATE.items()}
+    def of(
+        cls, observation: Mapping[str, Any], index: int = 0, place: Array | None = None
+    ) -> Reading:
+        """Split ``observation`` (n,).
+
+        Args:
+            observation: privileged.
+            index: of the object that is read.
+            place: (3,) where it is to go; otherwise what ``desired_goal`` begins with.
+        """
+        part = parts_of(np.asarray(observation["observation"], dtype=np.float64), index)
+        goal = observation["desired_goal"] if place is None else place
         return cls(
             tool=part["tool_position"],
             rotation=_matrix(part["tool_axes"]),
@@ -76,7 +89,7 @@ class Reading:
             object_rotation=_matrix(part["object_axes"]),
             contacts=part["contacts"],
             half=part["half_size"],
-            goal=np.asarray(observation["desired_goal"], dtype=np.float64)[:3],
+            goal=np.asarray(goal, dtype=np.float64)[:3],
         )
 
     @property
@@ -139,7 +152,10 @@ class ScriptedExpert:
 
     def act(self, observation: Mapping[str, Any]) -> Array:
         """Action (7,) in [-1, 1] for ``observation`` and ``desired_goal``."""
-        reading = Reading.of(observation)
+        return self.follow(Reading.of(observation))
+
+    def follow(self, reading: Reading) -> Array:
+        """Action (7,) in [-1, 1]."""
         self._advance(reading)
         return self._steer(reading)
 
@@ -180,7 +196,7 @@ def _turn(reading: Reading, yaw: float | None) -> Array:
 # -- getting hold of an object ------------------------------------------------------------------
 
 
-def _grasp(reading: Reading, above_m: float = 0.0) -> Pose:
+def grasp_pose(reading: Reading, above_m: float = 0.0) -> Pose:
     """Around the object, or ``above_m`` over there."""
     height = max(reading.place[2], reading.place[2] + reading.half[2] - GRASP_DEPTH_M)
     point = np.array([*reading.place[:2], max(height, TABLE_Z + TOOL_CLEARANCE_M)])
@@ -203,7 +219,7 @@ def _lift(reading: Reading) -> Pose:
 
 
 def _above(reading: Reading) -> Pose:
-    return _grasp(reading, HOVER_M)
+    return grasp_pose(reading, HOVER_M)
 
 
 def _is_held(reading: Reading) -> bool:
@@ -212,7 +228,7 @@ def _is_held(reading: Reading) -> bool:
 
 GRASP_STAGES = (
     Stage("above", _above, tolerance_m=0.015),
-    Stage("pre-grasp", _grasp, tolerance_m=0.006),
-    Stage("grasped", _grasp, grip=1.0, done=_is_held),
+    Stage("pre-grasp", grasp_pose, tolerance_m=0.006),
+    Stage("grasped", grasp_pose, grip=1.0, done=_is_held),
     Stage("lifted", _lift, grip=1.0, holding=True),
 )

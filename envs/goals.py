@@ -29,7 +29,7 @@ from envs.experts import Expert
 from envs.rendering import renderer_name
 from envs.sim_env import SimEnv, bare
 from envs.spec import check_choice
-from envs.task import GOAL_MODES
+from envs.task import GOAL_MODES, share_out
 
 T = TypeVar("T")
 
@@ -167,9 +167,10 @@ def expert_looks(env: ScriptedEnv, mode: str, look: Callable[[], T]) -> dict[str
         solved = solved or env.success()
         if solved and expert.stage == "done":
             break
-    if not solved or set(seen) != set(schedule):
+    wanted = [name for name in schedule if name in expert.stages]
+    if not solved or any(name not in seen for name in wanted):
         return None
-    return {name: seen[name] for name in schedule}
+    return {name: seen[name] for name in wanted}
 
 
 def expert_goals(env: Any, mode: str) -> GoalSequence | None:
@@ -185,7 +186,9 @@ def expert_goals(env: Any, mode: str) -> GoalSequence | None:
     if shots is None:
         return None
     images = {c: np.stack([shot[i] for shot in shots.values()]) for i, c in enumerate(cameras)}
-    budgets = np.array(list(env.task_spec.schedules[mode].values()), dtype=np.int64)
+    schedule = env.task_spec.schedules[mode]
+    shares = share_out(env.task_spec.budget, {name: schedule[name] for name in shots})
+    budgets = np.array(list(shares.values()), dtype=np.int64)
     return GoalSequence(images, tuple(shots), budgets)
 
 

@@ -36,11 +36,11 @@ def grasp_terms(scene: Scene) -> dict[str, float]:
     }
 
 
-def grasp_stage(scene: Scene) -> str:
+def grasp_stage(scene: Scene, index: int = 0) -> str:
     """How far a grasp is: none, reached (tool at the object), grasped or lifted."""
-    if scene.finger_contacts().all():
-        return "lifted" if scene.clearance() >= LIFT_M else "grasped"
-    near = np.linalg.norm(scene.object_position() - scene.tool_position()) < NEAR_M
+    if scene.finger_contacts(index).all():
+        return "lifted" if scene.clearance(index) >= LIFT_M else "grasped"
+    near = np.linalg.norm(scene.object_position(index) - scene.tool_position()) < NEAR_M
     return "reached" if near else "none"
 
 

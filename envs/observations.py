@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from envs.scene import LARGEST_VELOCITY, Scene
 from envs.spec import EnvSpec
-from envs.state import STATE_SIZE
+from envs.state import state_size
 from envs.task import Task, TaskSpec
 from envs.vectors import Vector
 
@@ -52,8 +52,9 @@ class Observer:
         for camera in self._cameras:
             entries[f"image_{camera}"] = box(0, 255, (size, size, 3), np.uint8)
         if self._state:
+            numbers = state_size(self._task.objects)
             goal = box(-POSE_BOUND, POSE_BOUND, (self._task.goal_size,), np.float64)
-            state = box(-LARGEST_VELOCITY, LARGEST_VELOCITY, (STATE_SIZE,), np.float64)
+            state = box(-LARGEST_VELOCITY, LARGEST_VELOCITY, (numbers,), np.float64)
             entries |= {"observation": state, "achieved_goal": goal, "desired_goal": goal}
         return spaces.Dict(entries)
 

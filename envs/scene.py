@@ -26,7 +26,6 @@ from envs.rendering import Renderer
 from envs.shapes import reach_below
 from envs.spec import EnvSpec
 from envs.start import Start
-from envs.state import STATE
 from envs.target import DOWNWARD
 from envs.variations import Factor
 
@@ -97,6 +96,9 @@ class Scene:
                 resize_object(model, kind, half, object_name(index))
         for name, factor in factors.items():
             factor.apply(model, start.parameters[name])
+        for thing, drawn in zip(self._objects, start.objects, strict=True):
+            if drawn.rgba is not None:
+                model.geom_rgba[list(thing.geoms)] = drawn.rgba
         mujoco.mj_setConst(model, self._scratch)
         model.stat.extent = EXTENT_M
         model.body_pos[self._platform_body] = (
@@ -220,25 +222,31 @@ class Scene:
         return {a if b in mine else b for a, b in pairs if a in mine or b in mine}
 
     def state_vector(self) -> Array:
-        """(STATE_SIZE,) privileged state; ``envs.state`` names its parts."""
-        position, place = self.tool_position(), self.object_position()
+        """(n,) privileged state, ``state_size`` of the objects; ``envs.state`` names its parts."""
         axes = self.data.site_xmat[self.controller.site].reshape(3, 3)
-        object_axes = (
-            self.data.xmat[self._objects[0].body].reshape(3, 3) if self._objects else np.eye(3)
-        )
-        parts: dict[str, Any] = {
-            "tool_position": position,
-            "tool_axes": axes[:, :2].T.ravel(),
-            "closedness": [self.controller.closedness(self.data)],
-            "target_closedness": [self.controller.target.closedness],
-            "object_position": place,
-            "object_axes": object_axes[:, :2].T.ravel(),
-            "tool_to_object": place - position,
-            "object_velocity": np.clip(self.object_velocity(), -LARGEST_VELOCITY, LARGEST_VELOCITY),
-            "contacts": self.finger_contacts(),
-            "half_size": self.half_size(),
-        }
-        return np.concatenate([parts[name] for name in STATE])
+        robot: list[Any] = [
+            self.tool_position(),
+            axes[:, :2].T.ravel(),
+            [self.controller.closedness(self.data)],
+            [self.controller.target.closedness],
+        ]
+        objects = (self._object_state(index) for index in range(max(1, len(self._objects))))
+        return np.concatenate([*robot, *(part for state in objects for part in state)])
+
+    def _object_state(self, index: int) -> list[Array]:
+        """The parts of one object, in the order of ``envs.state``."""
+        place, axes = self.object_position(index), np.eye(3)
+        if self._objects:
+            axes = self.data.xmat[self._objects[index].body].reshape(3, 3)
+        velocity = np.clip(self.object_velocity(index), -LARGEST_VELOCITY, LARGEST_VELOCITY)
+        return [
+            place,
+            axes[:, :2].T.ravel(),
+            place - self.tool_position(),
+            velocity,
+            self.finger_contacts(index),
+            self.half_size(index),
+        ]
 
 
 def _find_object(model: mujoco.MjModel, name: str) -> _Object:

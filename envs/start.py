@@ -26,12 +26,14 @@ class ObjectStart:
         half_size: (3,) metres.
         position: (3,) its centre, robot-base frame.
         yaw: radians.
+        rgba: (4,) its own colour, or None where the variation's ``colour`` decides.
     """
 
     kind: str
     half_size: Array
     position: Array
     yaw: float
+    rgba: Array | None = None
 
 
 @dataclass(frozen=True)
@@ -44,6 +46,7 @@ class Start:
         objects: what stands on the table; the task's own object first.
         platform: (3,) centre of the platform's box, or None where the task has none.
         mark: (3,) point on the table at which a disc is drawn, or None where the task has none.
+        free: (m, 3) further places at which nothing else may stand.
         parameters: of every factor that varies.
     """
 
@@ -53,6 +56,7 @@ class Start:
     objects: tuple[ObjectStart, ...] = ()
     platform: Array | None = None
     mark: Array | None = None
+    free: Array = field(default_factory=lambda: np.empty((0, 3)))
     parameters: Parameters = field(default_factory=dict)
 
     @property
@@ -70,7 +74,7 @@ class Start:
         Where the tool and the objects are, the platform, and the ways between them.
         """
         ends = [self.tool_position, *(thing.position for thing in self.objects)]
-        ends += [] if self.platform is None else [self.platform]
+        ends += [place for place in (self.platform, self.mark, *self.free) if place is not None]
         points = np.array(ends)[:, :2]
         ways = np.linspace(points[:-1], points[1:], 6).reshape(-1, 2)
         return np.concatenate([points, ways])
@@ -84,7 +88,9 @@ class Start:
         """
         sizes = [thing.half_size for thing in self.objects] or [np.zeros(3)]
         digest = hashlib.sha256(physics.tobytes())
-        for part in (*sizes, self.parameters["colour"].get("rgba"), self.goal, self.platform):
+        own = [thing.rgba for thing in self.objects if thing.rgba is not None]
+        drawn = self.parameters["colour"].get("rgba")
+        for part in (*sizes, drawn, *own, self.goal, self.platform):
             digest.update(b"-" if part is None else np.asarray(part).tobytes())
         if varied:
             digest.update(json.dumps([self.kinds, self.parameters], sort_keys=True).encode())

@@ -107,3 +107,10 @@ class TaskSpec:
     schedules: Mapping[str, Mapping[str, int]]
     action_dims: tuple[int, ...]
     dwell_s: float = 0.0
+
+
+def share_out(budget: int, weights: Mapping[str, int]) -> dict[str, int]:
+    """Whole steps for each name, in proportion to its weight; together they are the budget."""
+    ends = np.cumsum([0, *weights.values()]) * budget / sum(weights.values())
+    steps = np.diff(np.round(ends).astype(int)).tolist()
+    return dict(zip(weights, steps, strict=True))

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import gymnasium as gym
 from gymnasium.envs.registration import WrapperSpec
 
-from envs import grasp, pick_place, push, reach
+from envs import grasp, pick_place, push, reach, rearrange
 from envs.errors import UserError
 from envs.sim_env import SimEnv
 from envs.spec import CAMERAS, check_choice
@@ -59,6 +59,11 @@ TASKS: dict[str, TaskSpec] = {}
 BUDGETS: dict[str, int] = {}
 """Command-line name of each task -> control steps an episode may take."""
 
+FAMILY = "worldsim/Rearrange-v0"
+"""Rearrangement with ``objects`` to choose; its tasks have ids of their own too."""
+
+_WRAPPERS = (WrapperSpec("GoalReward", "envs.goal_env:GoalReward", kwargs={}),)
+
 
 def register_task(spec: TaskSpec) -> None:
     """Make a task known under its name, and its id to Gymnasium.
@@ -85,7 +90,7 @@ def register_task(spec: TaskSpec) -> None:
             entry_point="envs.env:ManipulationEnv",
             max_episode_steps=spec.budget,
             kwargs={"task": spec.name},
-            additional_wrappers=(WrapperSpec("GoalReward", "envs.goal_env:GoalReward", kwargs={}),),
+            additional_wrappers=_WRAPPERS,
         )
 
 
@@ -124,5 +129,7 @@ def _our_goals(env: SimEnv, mode: str) -> GoalSequence | None:
 
 def register() -> None:
     """Register the tasks that ship (once)."""
-    for spec in (reach.SPEC, grasp.SPEC, pick_place.SPEC, push.SPEC):
+    for spec in (reach.SPEC, grasp.SPEC, pick_place.SPEC, push.SPEC, *rearrange.SPECS):
         register_task(spec)
+    if FAMILY not in gym.registry:
+        gym.register(FAMILY, entry_point="envs.family:make", additional_wrappers=_WRAPPERS)

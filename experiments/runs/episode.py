@@ -133,13 +133,15 @@ def _outcome(
     """
     way = np.array([pose[:3] for pose in poses], dtype=np.float64).reshape(-1, 3)
     distance = info.get("distance_m")
+    ended = failure in ("", "timeout")
     return {
         "success": success and failure == "",
         "stage": info.get("stage", "none"),
         "steps": len(seconds),
         "failure": failure,
         "distance_m": None if distance is None else round(float(distance), 5),
-        "within_4cm": failure in ("", "timeout") and bool(info.get("within_4cm", success)),
+        "within_4cm": ended and bool(info.get("within_4cm", success)),
+        "credit": float(info.get("credit", success)) if ended else 0.0,
         "seconds_per_action": round(float(np.median(seconds)), 5) if seconds else None,
         "path_length_m": round(float(np.linalg.norm(np.diff(way, axis=0), axis=1).sum()), 4),
     }

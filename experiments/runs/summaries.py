@@ -65,6 +65,7 @@ def summarise(spec: RunSpec, rows: list[dict[str, Any]]) -> dict[str, Any]:
         "wilson_low": low,
         "wilson_high": high,
         "within_4cm_rate": sum(row["within_4cm"] for row in rows) / len(rows),
+        "mean_credit": sum(row.get("credit", float(row["success"])) for row in rows) / len(rows),
         "median_distance_m": float(np.median(distances)) if distances else None,
         "median_steps_to_success": float(np.median(solved)) if solved else None,
         "median_seconds_per_action": float(np.median(times)) if times else None,
