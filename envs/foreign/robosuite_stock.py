@@ -32,7 +32,7 @@ import mujoco
 import numpy as np
 from numpy.typing import NDArray
 
-from envs.divergence import bad_numbers, check_finite
+from envs.divergence import check_finite, warnings_of
 from envs.errors import UserError
 from envs.kinematics import Kinematics
 from envs.mounts import TOOL_QUAT, WRIST, Mount
@@ -107,7 +107,7 @@ class StockRobosuite:
         start, goal = self._joints, self.arm.inverse(self.target, self._joints)
         gripper = self.env.robots[0].gripper["right"]
         fingers = np.array([-1.0, 1.0]) * (2.0 * self.target.closedness - 1.0)
-        reward, before = 0.0, bad_numbers(self.data)
+        reward, before = 0.0, warnings_of(self.data)
         for step in range(1, STEPS + 1):
             joints = start + min(1.0, step / RAMP_STEPS) * (goal - start)
             gripper.current_action = fingers.copy()  # what a grip command of 0 keeps

@@ -27,7 +27,7 @@ CLAIM = "run.json"
 # and ``encoder`` name is claimed by its content instead.
 _FREE = (
     *("out", "device", "threads", "subprocesses", "tracker"),
-    *("data", "model", "encoder"),
+    *("data", "model", "encoder", "start"),
 )
 # What a folder holds once something was trained or put there.
 _TRACES = ("*.pt", "config.json", "card.json")
@@ -160,7 +160,7 @@ def card_of(name: str, config: Any, run: TrainingRun, facts: dict[str, Any]) -> 
     One training is what a command makes; how much another one would differ, its card cannot tell.
     """
     options = asdict(config)
-    for option in ("data", "out", "model", "encoder"):
+    for option in ("data", "out", "model", "encoder", "start"):
         if isinstance(options.get(option), str):
             options[option] = Path(options[option]).name  # and nothing of this machine's folders
     return {

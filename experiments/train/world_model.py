@@ -2,11 +2,15 @@
 
     worldsim train world-model --data data/default --out runs/tiny
     worldsim train world-model --encoder runs/encoder --out runs/two-stage
+    worldsim train world-model --start diverse --data data/mine --out runs/mine
 
 With ``--encoder`` the joint part is left out and that encoder is frozen: what ``worldsim train
 encoder`` learnt, V-JEPA 2 or 2.1, DINOv2 or DINOv3, or one's own (docs/add-an-encoder.md). The
 model's recipe is then called "two-stage", otherwise "joint". Ours is saved with the model; somebody
 else's is referred to, and its latents are kept in a file of the run's folder.
+
+With ``--start`` the training goes on from the weights of a whole world model, whose sizes it keeps,
+on other data or with finer pictures (``--image-size 128`` after 64).
 
 The same command resumes; finished parts are not run again. The result is a folder that
 ``worldsim evaluate --model FOLDER`` and ``worldsim.load_world_model`` take.
@@ -34,7 +38,7 @@ from experiments.train.trainings import (
     episodes_of,
     write_card,
 )
-from worldsim.checkpoint import save_world_model
+from worldsim.checkpoint import load_world_model, save_world_model
 from worldsim.data import TrajectoryDataset
 from worldsim.encoders import EncoderReference, FrameEncoder, encoder_digest, open_encoder
 from worldsim.errors import UserError
@@ -45,6 +49,7 @@ from worldsim.training.joint import JointConfig, train_joint
 from worldsim.training.loop import LoopConfig
 from worldsim.training.posttrain import PosttrainConfig, encode_all, train_posttrain
 from worldsim.training.run import TrainingRun
+from worldsim.training.sharpen import sharpened
 from worldsim.vjepa2 import ACPredictorConfig, Encoder, EncoderConfig
 from worldsim.vjepa2.checkpoints import read
 from worldsim.world_model import WorldModel, WorldModelConfig
@@ -64,10 +69,11 @@ class WorldModelTraining:
         out: folder for checkpoints and the finished model.
         encoder: file, folder or package.module:Class of a trained encoder to freeze; the joint
             part is then left out, and the sizes of the encoder are its own.
+        start: shipped name or folder of a world model to go on from; all sizes are then its own.
         joint_steps, posttrain_steps, goal_head_steps: length of the three parts.
         joint_rate, posttrain_rate, goal_head_rate: their peak learning rates.
-        image_size: pixels the encoder sees per side; by default 64, or what a frozen encoder was
-            trained on. Stored frames of any size are fitted to it.
+        image_size: pixels the encoder sees per side; by default 64, or what the encoder or model
+            built on was trained on. Stored frames of any size are fitted to it.
         width, depth, heads, stem: of the encoder.
         predictor_width, predictor_depth, predictor_heads: of the predictor.
         joint, posttrain, goal_head: weights and batch sizes.
@@ -84,6 +90,7 @@ class WorldModelTraining:
     policies: tuple[str, ...] = ()
     out: str = "runs/tiny"
     encoder: str | None = None
+    start: str | None = None
     joint_steps: int = 7000
     posttrain_steps: int = 2000
     goal_head_steps: int = 6000
@@ -170,6 +177,26 @@ def build(
     return WorldModel(model, seeing)
 
 
+def started(config: WorldModelTraining, cameras: tuple[str, ...]) -> WorldModel:
+    """The model to go on from, with the pictures' size that is asked for.
+
+    Raises:
+        UserError: it has other cameras than the data, or cannot see pictures of that size.
+    """
+    if config.encoder is not None:
+        raise UserError("give either start, a whole world model, or encoder, a frozen one")
+    assert config.start is not None
+    model = load_world_model(config.start)
+    if model.config.cameras != cameras:
+        raise UserError(
+            f"{config.start} sees through {', '.join(model.config.cameras)}, and the data hold "
+            f"{', '.join(cameras)}"
+        )
+    model = sharpened(model, config.image_size or model.image_size, config.seed)
+    model.config = replace(model.config, recipe="joint", versions=versions())
+    return model.train()
+
+
 def is_ours(path: str) -> bool:
     """Whether an encoder is what ``worldsim train encoder`` wrote.
 
@@ -200,15 +227,20 @@ def main(config: WorldModelTraining) -> None:
         check_demonstrators(data, episodes, config.joint.demonstrators)
     for part in (config.posttrain, config.goal_head):
         check_demonstrators(data, episodes, part.demonstrators)
-    model = build(config, data.cameras, encoder)
+    start = None if config.start is None else started(config, data.cameras)
+    model = start or build(config, data.cameras, encoder)
     recipe = model.config.recipe
-    built_on = {"encoder": None if encoder is None else encoder_digest(encoder)}
+    built_on = {
+        "encoder": None if encoder is None else encoder_digest(encoder),
+        "start": None if start is None else encoder_digest(start),
+    }
     claimed = {"recipe": recipe, **built_on, **data_claim(data, episodes)}
     run = claim("world-model", config, out, claimed)
     model.to(config.device)
     foreign = isinstance(model.config.encoder, EncoderReference)
     size = model.image_size if encoder is None else readable_size(data, model.image_size)
-    arrays = load_arrays(data, size, episodes, out if foreign else None)
+    large = foreign or model.image_size > SIZE  # than memory, most likely
+    arrays = load_arrays(data, size, episodes, out if large else None)
     losses = train(model, arrays, config, run, out / "latents.bf16" if foreign else None)
     save_world_model(model, out)
     facts = {"recipe": recipe, **data_card(data, episodes), "losses": losses}

@@ -74,20 +74,29 @@ class PatchEmbed3D(nn.Module):
 class ConvStem(nn.Module):
     """Tubelets to vectors by 3 x 3 convolutions of stride 2 (arXiv 2106.14881).
 
-    The patch side is a power of two. Neighbouring patches overlap, so masked tokens leak into kept
-    ones: not for mask denoising.
+    The patch side is a power of two. Patches above 16 px are those of 16 px seen more sharply: the
+    first kernel and its stride grow with them, so that finer pictures cost next to nothing, and a
+    stem can go on from coarser ones (``sharpen``). Neighbouring patches overlap, so masked tokens
+    leak into kept ones: not for mask denoising.
     """
 
     def __init__(self, config: EncoderConfig) -> None:
         super().__init__()
-        halvings = config.patch_size.bit_length() - 1
-        if 2**halvings != config.patch_size:
+        finer = max(1, config.patch_size // 16)
+        halvings = (config.patch_size // finer).bit_length() - 1
+        if finer * 2**halvings != config.patch_size or finer.bit_count() != 1:
             raise UserError(f"a conv stem needs a patch size of 2, 4, 8, ...: {config.patch_size}")
         self.tubelet_size = config.tubelet_size
         widths = [max(16, config.embed_dim >> n) for n in reversed(range(halvings))]
+        widths[0] *= finer
         layers: list[nn.Module] = []
         for before, after in pairwise([3 * config.tubelet_size, *widths]):
-            layers += [nn.Conv2d(before, after, 3, 2, 1), nn.GroupNorm(1, after), nn.GELU()]
+            scale = 1 if layers else finer
+            layers += [
+                nn.Conv2d(before, after, 3 * scale, 2 * scale, scale),
+                nn.GroupNorm(1, after),
+                nn.GELU(),
+            ]
         # Blocks start with a norm of their own.
         self.layers = nn.Sequential(*layers[:-2])
 
