@@ -45,23 +45,22 @@ def sharpened(model: WorldModel, image_size: int, seed: int = 0) -> WorldModel:
     larger = replace(sizes, img_size=image_size, patch_size=sizes.patch_size * finer)
     weights = {name: tensor.clone() for name, tensor in model.state_dict().items()}
     if finer > 1:
-        weights |= _stem(model.encoder, finer, torch.Generator().manual_seed(seed))
+        stem = model.get_submodule("encoder.patch_embed.layers")
+        weights |= _stem(stem, finer, torch.Generator().manual_seed(seed))
     found = WorldModel(replace(model.config, encoder=larger), Encoder(larger))
     found.load_state_dict(weights)
     return found
 
 
-def _stem(encoder: nn.Module, finer: int, generator: torch.Generator) -> dict[str, Tensor]:
+def _stem(layers: nn.Module, finer: int, generator: torch.Generator) -> dict[str, Tensor]:
     """Weights of the stem's first layers, every filter ``finer`` times and on finer pixels."""
-    prefix = "encoder.patch_embed.layers."
-    first, norm, _, second = encoder.get_submodule("patch_embed.layers")[:4]  # type: ignore[index]
-    kernel = first.weight.repeat(finer, 1, 1, 1)
-    kernel = kernel.repeat_interleave(finer, dim=2).repeat_interleave(finer, dim=3) / finer**2
+    found = {name: tensor.detach() for name, tensor in layers.state_dict().items()}
+    kernel = found["0.weight"].repeat(finer, 1, 1, 1) / finer**2
+    kernel = kernel.repeat_interleave(finer, dim=2).repeat_interleave(finer, dim=3)
     noise = torch.randn(kernel.shape, generator=generator)
-    return {
-        f"{prefix}0.weight": kernel.detach() + _DIFFERENCE * kernel.detach().std() * noise,
-        f"{prefix}0.bias": first.bias.detach().repeat(finer),
-        f"{prefix}1.weight": norm.weight.detach().repeat(finer),
-        f"{prefix}1.bias": norm.bias.detach().repeat(finer),
-        f"{prefix}3.weight": second.weight.detach().repeat(1, finer, 1, 1) / finer,
+    larger = {
+        "0.weight": kernel + _DIFFERENCE * kernel.std() * noise,
+        "3.weight": found["3.weight"].repeat(1, finer, 1, 1) / finer,
     }
+    larger |= {name: found[name].repeat(finer) for name in ("0.bias", "1.weight", "1.bias")}
+    return {f"encoder.patch_embed.layers.{name}": tensor for name, tensor in larger.items()}
