@@ -25,12 +25,13 @@ from envs import EnvSpec
 from envs.errors import UserError
 from envs.goals import GoalSequence
 from worldsim import load_world_model, poses
+from worldsim.context import Context
 from worldsim.limits import Limits
 from worldsim.planning.cost import Imagine, LatentGoalCost
 from worldsim.planning.energies.energy import Situation
 from worldsim.planning.planner import Plan, shift
 from worldsim.surprise import Surprise
-from worldsim.world_model import Context, WorldModel
+from worldsim.world_model import WorldModel
 
 
 class WorldModelAgent(LatentAgent):

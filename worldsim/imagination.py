@@ -10,9 +10,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from worldsim.context import Context
 from worldsim.data import Episode
 from worldsim.states import relative_action
-from worldsim.world_model import Context, WorldModel
+from worldsim.world_model import WorldModel
 
 _BATCH = 64
 

@@ -12,9 +12,10 @@ import math
 import torch
 from torch import Tensor
 
+from worldsim.context import Context
 from worldsim.errors import UserError
 from worldsim.imagination import distance
-from worldsim.world_model import Context, WorldModel
+from worldsim.world_model import WorldModel
 
 # The exponent from which on nothing but the proposal counts.
 _CERTAIN = 30.0

@@ -21,11 +21,11 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from worldsim import poses
+from worldsim.context import Context
 from worldsim.encoders import EncoderReference, FrameEncoder
 from worldsim.errors import UserError
 from worldsim.heads import GoalHead, TokenReader
-from worldsim.limits import Limits
-from worldsim.states import STATE_SIZE, check_poses, encode_state
+from worldsim.states import STATE_SIZE, encode_state
 from worldsim.vjepa2 import ACPredictor, ACPredictorConfig, EncoderConfig
 from worldsim.vjepa2.official import new_module
 
@@ -61,39 +61,6 @@ class WorldModelConfig:
     heads: bool = True
     one_step_error: float | None = None
     versions: dict[str, str] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class Context:
-    """What a plan starts from: the last frames, what was done between, and the pose now.
-
-    Attributes:
-        latents: (T, N, D) of the last T frames, oldest first.
-        actions: (T - 1, 7) relative actions taken between them, physical units.
-        proprio: (T, 7) achieved poses.
-        target: (7,) commanded pose now.
-        limits: what the controller keeps commanded poses to; None: nothing.
-
-    Raises:
-        ValueError: shapes do not fit each other, or a pose is none: not finite, or in degrees.
-    """
-
-    latents: Tensor
-    actions: NDArray[np.float64]
-    proprio: NDArray[np.float64]
-    target: NDArray[np.float64]
-    limits: Limits | None = None
-
-    def __post_init__(self) -> None:
-        steps = len(self.latents)
-        given = (self.actions.shape, self.proprio.shape, self.target.shape)
-        if given != ((steps - 1, 7), (steps, 7), (7,)):
-            raise UserError(
-                f"{steps} frames need actions ({steps - 1}, 7), poses ({steps}, 7) and a target "
-                f"(7,), got {', '.join(map(str, given))}"
-            )
-        check_poses(self.proprio)
-        check_poses(self.target)
 
 
 class WorldModel(nn.Module):

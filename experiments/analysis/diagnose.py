@@ -42,8 +42,9 @@ from experiments.runs.episode import run_episode
 from experiments.runs.seeds import parse_seeds
 from experiments.runs.spec import RunSpec
 from experiments.runs.store import RunStore
+from worldsim.context import Context
 from worldsim.files import write_atomically
-from worldsim.world_model import Context, WorldModel
+from worldsim.world_model import WorldModel
 
 Array = NDArray[np.float64]
 ARMS = ("shipped", "true-dynamics", "oracle-switching", "privileged-pose")

@@ -28,6 +28,7 @@ from torch import Tensor
 from envs.errors import UserError
 from experiments.bench.results import show
 from worldsim import load_world_model
+from worldsim.context import Context
 from worldsim.planning.cem import CEM
 from worldsim.planning.cost import LatentGoalCost
 from worldsim.planning.energies.energy import Futures, Situation
@@ -37,7 +38,7 @@ from worldsim.planning.planner import WIDE
 from worldsim.vjepa2 import ACPredictor, Encoder
 from worldsim.vjepa2.checkpoints import Checkpoint, write
 from worldsim.vjepa2.sizes import NAMES, sizes
-from worldsim.world_model import Context, WorldModel
+from worldsim.world_model import WorldModel
 
 POSE = np.array([0.5, 0.0, 0.2, np.pi, 0.0, 0.0, 0.0])
 

@@ -10,8 +10,8 @@ from scipy.spatial.transform import Rotation
 import envs
 from tests.worldsim.test_world_model import small_model
 from worldsim import poses
+from worldsim.context import Context
 from worldsim.limits import Limits
-from worldsim.world_model import Context
 
 STEPS = 12
 

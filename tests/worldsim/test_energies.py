@@ -8,12 +8,12 @@ import torch
 
 from tests.worldsim.pages import module_of
 from tests.worldsim.test_world_model import context, small_model
+from worldsim.context import Context
 from worldsim.planning.cost import CostConfig, LatentGoalCost
 from worldsim.planning.energies.energy import Futures, Situation
 from worldsim.planning.energies.height_cap import HeightCap
 from worldsim.planning.energies.keep_out import KeepOut
 from worldsim.planning.energies.slow_zone import SlowZone
-from worldsim.world_model import Context
 
 SHELF = KeepOut((0.4, -0.1, 0.0), (0.5, 0.1, 0.3))
 HERE = np.array([0.3, 0.0, 0.1, np.pi, 0.0, 0.0, 0.0])

@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 import torch
 
+from worldsim.context import Context
 from worldsim.planning.cost import LatentGoalCost
 from worldsim.planning.energies.energy import Situation
 from worldsim.planning.energies.latent import Latent
 from worldsim.planning.landscape import energies, minimum
-from worldsim.world_model import Context
 
 TRUE = np.array([0.31, -0.84, 0.07, 0.1, 0.0, -0.2, 0.5], dtype=np.float32)
 

@@ -12,10 +12,11 @@ import torch
 
 from worldsim import load_world_model
 from worldsim.checkpoint import CheckpointError, save_world_model
+from worldsim.context import Context
 from worldsim.states import decode_state, encode_state, relative_action
 from worldsim.vjepa2 import ACPredictor, ACPredictorConfig, Encoder, EncoderConfig
 from worldsim.vjepa2.checkpoints import Checkpoint, write
-from worldsim.world_model import Context, WorldModel, WorldModelConfig
+from worldsim.world_model import WorldModel, WorldModelConfig
 
 
 def small_model() -> WorldModel:

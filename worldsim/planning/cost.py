@@ -14,13 +14,14 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from worldsim.context import Context
 from worldsim.planning.energies.energy import Energy, Futures, Situation, is_constraint
 from worldsim.planning.energies.latent import Latent
 from worldsim.planning.energies.pose import Pose
 from worldsim.planning.energies.steps import Steps
 from worldsim.planning.energies.trust import Trust
 from worldsim.states import decode_state
-from worldsim.world_model import Context, WorldModel
+from worldsim.world_model import WorldModel
 
 # Latent numbers imagined at a time: 8,000 candidates of "tiny", 90 of ViT-g.
 _NUMBERS_AT_ONCE = 2**25

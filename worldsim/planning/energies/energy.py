@@ -19,7 +19,8 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-from worldsim.world_model import Context, WorldModel
+from worldsim.context import Context
+from worldsim.world_model import WorldModel
 
 
 @dataclass(frozen=True)
