@@ -183,8 +183,6 @@ def started(config: WorldModelTraining, cameras: tuple[str, ...]) -> WorldModel:
     Raises:
         UserError: it has other cameras than the data, or cannot see pictures of that size.
     """
-    if config.encoder is not None:
-        raise UserError("give either start, a whole world model, or encoder, a frozen one")
     assert config.start is not None
     model = load_world_model(config.start)
     if model.config.cameras != cameras:
@@ -217,6 +215,8 @@ def is_ours(path: str) -> bool:
 def main(config: WorldModelTraining) -> None:
     """All parts, then the finished model and its card."""
     check_options(config)
+    if config.start is not None and config.encoder is not None:
+        raise UserError("give either start, a whole world model, or encoder, a frozen one")
     data = TrajectoryDataset(config.data)
     episodes = episodes_of(data, config.share, config.policies)
     out, encoder = Path(config.out), None

@@ -120,6 +120,27 @@ def test_data_without_demonstrations_are_refused_before_training(data, tmp_path)
     assert not (tmp_path / "model").exists()
 
 
+def test_a_training_goes_on_from_a_model_with_finer_pictures(data, tmp_path):
+    model_run(data, tmp_path / "coarse", image_size=16)
+    model_run(data, tmp_path / "other", image_size=16, seed=1)
+    start = {"start": str(tmp_path / "coarse"), "width": 48, "image_size": 32}
+    model_run(data, tmp_path / "fine", **start)
+    coarse, fine = (load_world_model(tmp_path / name) for name in ("coarse", "fine"))
+    assert (coarse.image_size, fine.image_size) == (16, 32)
+    assert fine.encoder.grid == coarse.encoder.grid
+    assert fine.encoder.width == coarse.encoder.width == 24  # and not what the options said
+    name = "blocks.0.attn.qkv.weight"
+    moved = fine.encoder.state_dict()[name] - coarse.encoder.state_dict()[name]
+    assert 0 < moved.abs().max() < 0.01  # one step away from where it started
+    assert (
+        json.loads((tmp_path / "fine" / "card.json").read_text())["training"]["start"] == "coarse"
+    )
+    with pytest.raises(ValueError, match=r"start: .* there"):
+        model_run(data, tmp_path / "fine", **start | {"start": str(tmp_path / "other")})
+    with pytest.raises(ValueError, match="either start"):
+        model_run(data, tmp_path / "new", tmp_path / "coarse", **start)
+
+
 def stop_in(monkeypatch, part, step):
     """Send a signal in the so-manieth step of a part."""
     update, calls = loop._update, []
