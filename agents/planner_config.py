@@ -10,9 +10,9 @@ from agents.subgoals import ADVANCE_RULES
 from envs.errors import UserError
 from envs.spec import check_choice
 from worldsim.planning.cem import CEM
-from worldsim.planning.cost import CostConfig
 from worldsim.planning.energies.energy import Energy
 from worldsim.planning.names import PLANNERS, made_of, make_planner
+from worldsim.planning.options import CostConfig
 from worldsim.planning.planner import WIDE, Planner
 from worldsim.planning.vjepa2_ac import VJEPA2AC
 

@@ -27,7 +27,7 @@ from envs.goals import GoalSequence
 from worldsim import load_world_model, poses
 from worldsim.context import Context
 from worldsim.limits import Limits
-from worldsim.planning.cost import Imagine, LatentGoalCost
+from worldsim.planning.cost import Imagine, LatentGoalCost, own_energies
 from worldsim.planning.energies.energy import Situation
 from worldsim.planning.planner import Plan, shift
 from worldsim.surprise import Surprise
@@ -75,7 +75,7 @@ class WorldModelAgent(LatentAgent):
         self.weights_digest = weights_digest(world)
         self.limits = Limits.of(spec.workspace_low, spec.workspace_high, spec.rotation_limit)
         self._planner = self.config.planner
-        self._energies = (*self.config.cost.energies(), *self.config.energies)
+        self._energies = (*own_energies(self.config.cost), *self.config.energies)
         self._imagine: Imagine = world.rollout
         gain = self.config.surprise
         self._surprise = Surprise(world, gain) if gain else None

@@ -1,55 +1,16 @@
-"""Look into V-JEPA 2 checkpoints and change their layout. Nothing is downloaded, nothing is run.
+"""Look into V-JEPA 2 checkpoints and change their layout.
 
-    worldsim checkpoint info weights/vjepa2-ac-vitg.pt
-    worldsim checkpoint convert weights/vitl.pt vitl-hf --layout hugging-face
-
-Layouts: "official" is one .pt file as Meta releases them; "hugging-face" a folder that
-transformers' VJEPA2Model reads; "worldsim" our own folder of safetensors, which holds any parts.
+Options and help: ``experiments.options.checkpoint``.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
-import tyro
-
-from worldsim.vjepa2.checkpoints import Layout, describe, read, write
-
-
-@dataclass(frozen=True)
-class InfoConfig:
-    """Options of ``worldsim checkpoint info``.
-
-    Attributes:
-        path: an official .pt file, or a folder with config.json and safetensors.
-        json: print everything as JSON.
-    """
-
-    path: Annotated[str, tyro.conf.Positional]
-    json: bool = False
-
-
-@dataclass(frozen=True)
-class ConvertConfig:
-    """Options of ``worldsim checkpoint convert``.
-
-    Attributes:
-        source: an official .pt file, or a folder with config.json and safetensors.
-        target: a .pt file for the official layout, else a folder.
-        layout: official, hugging-face or worldsim.
-        average: take the moving average of the encoder (target_encoder) from an official file.
-        overwrite: replace what is at the target.
-    """
-
-    source: Annotated[str, tyro.conf.Positional]
-    target: Annotated[str, tyro.conf.Positional]
-    layout: Layout = "worldsim"
-    average: bool = False
-    overwrite: bool = False
+from experiments.options.checkpoint import ConvertConfig, InfoConfig
+from worldsim.vjepa2.checkpoints import describe, read, write
 
 
 def info(config: InfoConfig) -> None:
@@ -73,6 +34,3 @@ def _text(found: dict[str, Any]) -> str:
     if found["ignored"]:
         lines.append(f"  not used: {', '.join(found['ignored'])}")
     return "\n".join(lines)
-
-
-MAINS: dict[str, Callable[[Any], None]] = {"InfoConfig": info, "ConvertConfig": convert}

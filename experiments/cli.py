@@ -1,9 +1,10 @@
 """The ``worldsim`` command.
 
-Every subcommand is a frozen dataclass of documented options and a ``main`` that takes it; modules
-are imported when their command is used, so ``worldsim --help`` is quick. What a person can mend
-(``UserError``, and what the operating system refuses) ends in one sentence and exit code 2; any
-other error shows its traceback, and so does every one with ``WORLDSIM_DEBUG=1``.
+Every subcommand is a frozen dataclass of documented options (``experiments.options``) and a
+function that takes it. Importing options loads no heavy package; the function's module, which
+does, is imported once they are parsed: help, and a mistake in them, are told at once. What a person
+can mend (``UserError``, and what the operating system refuses) ends in one sentence and exit code
+2; any other error shows its traceback, and so does every one with ``WORLDSIM_DEBUG=1``.
 """
 
 from __future__ import annotations
@@ -12,10 +13,13 @@ import contextlib
 import io
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields
+from difflib import get_close_matches
 from importlib import import_module
 from typing import Any
+
+from worldsim.errors import UserError
 
 _EXAMPLES = """examples:
   worldsim compare                                      the main job, a few minutes
@@ -29,80 +33,107 @@ _EXAMPLES = """examples:
 
 @dataclass(frozen=True)
 class Command:
-    """Where a subcommand lives."""
+    """A subcommand.
 
-    module: str
-    config: str
+    Attributes:
+        options: module:Class in ``experiments.options``; the module's docstring is the help's text.
+        main: module:function in ``experiments`` that is called with them.
+        help: a few words for the overview.
+    """
+
+    options: str
+    main: str
     help: str
+
+    def config(self) -> tuple[type, str]:
+        """The class of the options, and what the help says above them."""
+        module, _, name = self.options.partition(":")
+        found = import_module(f"experiments.options.{module}")
+        return getattr(found, name), found.__doc__ or ""
+
+    def run(self, config: Any) -> None:
+        """Import what runs the command, and run it."""
+        module, _, name = self.main.partition(":")
+        getattr(import_module(f"experiments.{module}"), name)(config)
 
 
 COMMANDS: dict[str, Command] = {
-    "compare": Command("experiments.compare", "CompareConfig", "every agent on identical seeds"),
-    "evaluate": Command("experiments.evaluate", "EvaluateConfig", "one agent on one task"),
-    "sweep": Command("experiments.sweep", "SweepConfig", "agents × settings × tasks of a file"),
+    "compare": Command("compare:CompareConfig", "compare:main", "every agent on identical seeds"),
+    "evaluate": Command("evaluate:EvaluateConfig", "evaluate:main", "one agent on one task"),
+    "sweep": Command("sweep:SweepConfig", "sweep:main", "agents × settings × tasks of a file"),
     "results": Command(
-        "experiments.report.results", "ResultsConfig", "episodes as Parquet and CSV"
+        "results:ResultsConfig", "report.results:main", "episodes as Parquet and CSV"
     ),
-    "pack": Command("experiments.report.pack", "PackConfig", "runs as one compact file, to keep"),
-    "readme": Command("experiments.report.readme", "ReadmeConfig", "the README's tables"),
+    "pack": Command("pack:PackConfig", "report.pack:main", "runs as one compact file, to keep"),
+    "readme": Command("readme:ReadmeConfig", "report.readme:main", "the README's tables"),
     "report": Command(
-        "experiments.report.publish", "ReportConfig", "the page of a comparison or sweep"
+        "report:ReportConfig", "report.publish:main", "the page of a comparison or sweep"
     ),
-    "render": Command("experiments.report.video", "RenderConfig", "videos from stored states"),
-    "collect": Command("experiments.data.collect", "CollectConfig", "training data"),
-    "train encoder": Command("experiments.train.encoder", "EncoderTraining", "without actions"),
+    "render": Command("render:RenderConfig", "report.video:main", "videos from stored states"),
+    "collect": Command("collect:CollectConfig", "data.collect:main", "training data"),
+    "train encoder": Command(
+        "train_encoder:EncoderTraining", "train.encoder:main", "without actions"
+    ),
     "train world-model": Command(
-        "experiments.train.world_model", "WorldModelTraining", "encoder and predictor"
+        "train_world_model:WorldModelTraining", "train.world_model:main", "encoder and predictor"
     ),
     "train octo-like": Command(
-        "experiments.train.octo", "OctoTraining", "Octo-like, from scratch, no OXE pretraining"
+        "train_octo_like:OctoTraining",
+        "train.octo:main",
+        "Octo-like, from scratch, no OXE pretraining",
     ),
     "train gc-bc": Command(
-        "experiments.train.gc_bc", "GcBcTraining", "behaviour cloning on frozen latents"
+        "train_gc_bc:GcBcTraining", "train.gc_bc:main", "behaviour cloning on frozen latents"
     ),
-    "train sac-her": Command("experiments.train.rl", "SacHerConfig", "SAC with hindsight goals"),
-    "train tqc-her": Command("experiments.train.rl", "TqcHerConfig", "TQC with hindsight goals"),
+    "train sac-her": Command("train_rl:SacHerConfig", "train.rl:main", "SAC with hindsight goals"),
+    "train tqc-her": Command("train_rl:TqcHerConfig", "train.rl:main", "TQC with hindsight goals"),
     "train sac-latent": Command(
-        "experiments.train.sac_latent", "SacLatentConfig", "SAC towards pictures, on frozen latents"
+        "train_sac_latent:SacLatentConfig",
+        "train.sac_latent:main",
+        "SAC towards pictures, on frozen latents",
     ),
-    "train ppo": Command("experiments.train.rl", "PpoConfig", "PPO on the dense reward"),
-    "data info": Command("experiments.data.info", "DataInfoConfig", "what is in a data set"),
+    "train ppo": Command("train_rl:PpoConfig", "train.rl:main", "PPO on the dense reward"),
+    "data info": Command("data:DataInfoConfig", "data.info:info", "what is in a data set"),
     "data contact-sheet": Command(
-        "experiments.data.info", "ContactSheetConfig", "a picture of a data set"
+        "data:ContactSheetConfig", "data.info:contact_sheet", "a picture of a data set"
     ),
     "data export": Command(
-        "experiments.data.info", "DataExportConfig", "a data set as a plain folder"
+        "data:DataExportConfig", "data.info:export", "a data set as a plain folder"
     ),
     "data import": Command(
-        "experiments.data.info", "DataImportConfig", "a plain folder as a data set"
+        "data:DataImportConfig", "data.info:bring_in", "a plain folder as a data set"
     ),
     "bench env": Command(
-        "experiments.bench.env", "BenchEnvConfig", "steps per second, against Lift"
+        "bench_env:BenchEnvConfig", "bench.env:bench_env", "steps per second, against Lift"
     ),
-    "bench render": Command("experiments.bench.env", "BenchRenderConfig", "frames per second"),
+    "bench render": Command(
+        "bench_env:BenchRenderConfig", "bench.env:bench_render", "frames per second"
+    ),
     "bench sweep": Command(
-        "experiments.bench.sweep", "BenchSweepConfig", "workers, scheduling, big results"
+        "bench_sweep:BenchSweepConfig", "bench.sweep:main", "workers, scheduling, big results"
     ),
-    "bench plan": Command("experiments.bench.plan", "BenchPlanConfig", "seconds per action"),
-    "bench train": Command("experiments.bench.train", "BenchTrainConfig", "frames per second"),
+    "bench plan": Command("bench_plan:BenchPlanConfig", "bench.plan:main", "seconds per action"),
+    "bench train": Command("bench_train:BenchTrainConfig", "bench.train:main", "frames per second"),
     "checkpoint info": Command(
-        "experiments.checkpoint_tools", "InfoConfig", "what is in a V-JEPA 2 checkpoint"
+        "checkpoint:InfoConfig", "checkpoint_tools:info", "what is in a V-JEPA 2 checkpoint"
     ),
     "checkpoint convert": Command(
-        "experiments.checkpoint_tools", "ConvertConfig", "official, Hugging Face or our own layout"
+        "checkpoint:ConvertConfig",
+        "checkpoint_tools:convert",
+        "official, Hugging Face or our own layout",
     ),
     "landscape": Command(
-        "experiments.analysis.landscape", "LandscapeConfig", "see what a model learnt"
+        "landscape:LandscapeConfig", "analysis.landscape:main", "see what a model learnt"
     ),
     "diagnose": Command(
-        "experiments.analysis.diagnose", "DiagnoseConfig", "which part holds success back"
+        "diagnose:DiagnoseConfig", "analysis.diagnose:main", "which part holds success back"
     ),
     "learning": Command(
-        "experiments.analysis.learning",
-        "LearningConfig",
+        "learning:LearningConfig",
+        "analysis.learning:main",
         "success against experience, training seeds",
     ),
-    "doctor": Command("experiments.doctor", "DoctorConfig", "is this machine set up?"),
+    "doctor": Command("doctor:DoctorConfig", "doctor:main", "is this machine set up?"),
 }
 
 
@@ -124,7 +155,7 @@ def run(arguments: list[str]) -> int:
         return 0
     name, rest = _split(arguments)
     if name is None:
-        print(f"worldsim: {_unknown(arguments)}", file=sys.stderr)
+        print(f"worldsim: {_unknown('command', _named(arguments), COMMANDS)}", file=sys.stderr)
         return 2
     return _call(name, rest)
 
@@ -141,10 +172,7 @@ def _split(arguments: list[str]) -> tuple[str | None, list[str]]:
 def _call(name: str, arguments: list[str]) -> int:
     command = COMMANDS[name]
     try:
-        module = import_module(command.module)
-        config = _parsed(name, getattr(module, command.config), module.__doc__ or "", arguments)
-        mains = getattr(module, "MAINS", {})
-        mains.get(command.config, getattr(module, "main", None))(config)
+        command.run(_parsed(name, *command.config(), arguments))
     except KeyboardInterrupt:
         print(f"\nworldsim {name}: interrupted; what was finished is kept", file=sys.stderr)
         return 130
@@ -181,8 +209,6 @@ def _parsed(name: str, config: type, description: str, arguments: list[str]) -> 
     """
     import tyro
 
-    from envs.errors import UserError
-
     words = _with_json_target(arguments) if name.startswith("bench ") else arguments
     _check_options(config, words)
     frame = io.StringIO()
@@ -199,14 +225,12 @@ def _parsed(name: str, config: type, description: str, arguments: list[str]) -> 
 
 def _check_options(config: type, words: list[str]) -> None:
     """Refuse an unknown option with the nearest one."""
-    from envs.spec import check_choice
-
     names = [field.name.replace("_", "-") for field in fields(config)]
     known = (*(f"--{name}" for name in names), *(f"--no-{name}" for name in names), "--help")
     for word in words:
         option = word.partition("=")[0].partition(".")[0].replace("_", "-")
         if option.startswith("--") and len(option) > 2 and option not in known:
-            check_choice("option", option, tuple(f"--{name}" for name in names))
+            raise UserError(_unknown("option", option, [f"--{name}" for name in names]))
 
 
 def _unframed(text: str) -> str:
@@ -240,14 +264,15 @@ def _overview(commands: Mapping[str, Command]) -> str:
     return "\n".join([usage, "", *lines])
 
 
-def _unknown(arguments: list[str]) -> str:
-    import difflib
+def _named(arguments: list[str]) -> str:
+    """The words that should have been a command."""
+    groups = {name.partition(" ")[0] for name in COMMANDS if " " in name}
+    return " ".join(arguments[: 2 if arguments[0] in groups else 1])
 
-    given = (
-        " ".join(arguments[:2])
-        if arguments[0] in ("train", "data", "bench", "checkpoint")
-        else arguments[0]
-    )
-    near = difflib.get_close_matches(given, COMMANDS, n=1)
-    hint = f" (did you mean {near[0]!r}?)" if near else ""
-    return f"unknown command {given!r}{hint}: allowed are {', '.join(COMMANDS)}"
+
+def _unknown(what: str, given: str, allowed: Iterable[str]) -> str:
+    """What was given, the nearest name, and what is allowed."""
+    names = tuple(allowed)
+    near = get_close_matches(given, names, n=1)
+    hint = f" (did you mean {near[0]}?)" if near else ""
+    return f"unknown {what} {given!r}{hint}: allowed are {', '.join(names)}"

@@ -1,22 +1,14 @@
-"""Is this machine set up? Says what is wrong and how to mend it.
-
-worldsim doctor
-"""
+"""Checks of this machine (options: ``experiments.options.doctor``)."""
 
 from __future__ import annotations
 
 import os
 import shutil
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from envs.errors import UserError
+from experiments.options.doctor import DoctorConfig
 from experiments.runs.versions import versions
-
-
-@dataclass(frozen=True)
-class DoctorConfig:
-    """No options."""
 
 
 def main(config: DoctorConfig) -> None:

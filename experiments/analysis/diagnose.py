@@ -1,15 +1,6 @@
-"""Autopsy of the world-model agent: which part holds success back, and how episodes fail.
+"""Which part of the world-model agent holds success back, by oracles.
 
-    worldsim diagnose --task grasp --seeds 100000:100020 --out runs/diagnose/grasp
-
-The same seeds are run as shipped and with one part at a time replaced by an oracle:
-
-- true-dynamics: candidate actions are simulated and the frames encoded, in place of the predictor;
-- oracle-switching: the next picture's turn comes when gripper and object truly are where the
-  present one shows them, in place of the read-out's opinion;
-- privileged-pose: the gripper pose of the goal picture is the recorded one, not the one read.
-
-The oracles look at the simulator: they are for finding the weak part, never results.
+Options and help: ``experiments.options.diagnose``.
 """
 
 from __future__ import annotations
@@ -34,6 +25,7 @@ from envs.goals import expert_looks, make_goals
 from envs.spec import check_choice
 from envs.task import GOAL_MODES
 from experiments.analysis.failures import failure_mode
+from experiments.options.diagnose import ARMS, DiagnoseConfig
 from experiments.report.episodes import StoredEpisode
 from experiments.report.frames import Look
 from experiments.report.video import render
@@ -47,33 +39,7 @@ from worldsim.files import write_atomically
 from worldsim.world_model import WorldModel
 
 Array = NDArray[np.float64]
-ARMS = ("shipped", "true-dynamics", "oracle-switching", "privileged-pose")
 _ARRIVED_OBJECT_M = 0.02
-
-
-@dataclass(frozen=True)
-class DiagnoseConfig:
-    """Options of ``worldsim diagnose``.
-
-    Attributes:
-        task: reach, grasp, pick-place or push.
-        seeds: development seeds; first:end (end excluded) or a comma list.
-        out: folder for ``diagnosis.json`` and a video of each way to fail.
-        goal: subgoals, dense or final.
-        cameras: comma list of left, right, wrist.
-        model: world model, a shipped name or a folder.
-        arms: comma list of shipped, true-dynamics, oracle-switching, privileged-pose.
-        threads: of the numerical libraries.
-    """
-
-    task: str = "grasp"
-    seeds: str = "100000:100020"
-    out: str = "runs/diagnose"
-    goal: str = "subgoals"
-    cameras: str = "left,wrist"
-    model: str = "tiny"
-    arms: str = ",".join(ARMS)
-    threads: int = 1
 
 
 @dataclass(frozen=True)

@@ -1,26 +1,13 @@
-"""See what a world model learnt: its energies, its latents and what it imagines.
+"""What a world model learnt: its energies, its latents, what it imagines.
 
-    worldsim landscape --model tiny --out runs/landscape
-
-It looks at episodes that no model was trained on: development seeds, moved by the explorers that
-make training data (noisy experts, contact, play and branches). It writes ``summary.json`` and
-
-    landscape.png  energy around real actions: latent distance between where one predicted step
-                   leads and the real next frame
-    rollout.png    open-loop error against horizon, next to taking it that nothing moves
-    imagined.png   real frames, and the real frames nearest to what is imagined from the first
-
-The summary says how far the energy's minimum is from the true action, half the transitions with
-the gripper within 5 cm of the object (near contact), the others in free space; what a linear probe
-reads of the gripper's and the object's position; and in how many states, towards the picture of the
-lifted object, closing and lifting costs less than opening and lifting.
+Options and help: ``experiments.options.landscape``.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -35,15 +22,17 @@ from envs.geometry import BASE_POS
 from envs.tasks import get_task
 from experiments.analysis.landscape_figures import Slices, draw_rollout, draw_slices, draw_strip
 from experiments.data.collect import collect_seed
+from experiments.options.landscape import LandscapeConfig
 from experiments.runs.seeds import RANGES
 from experiments.runs.versions import versions
 from worldsim import load_world_model
 from worldsim.data import Episode, TrajectoryDataset
 from worldsim.files import write_atomically
 from worldsim.imagination import Recording, imagine, nearest, open_loop_errors
-from worldsim.planning.cost import CostConfig, LatentGoalCost, read_goal_pose
+from worldsim.planning.cost import LatentGoalCost, own_energies, read_goal_pose
 from worldsim.planning.energies.energy import Situation
 from worldsim.planning.landscape import energies, minimum, score
+from worldsim.planning.options import CostConfig
 from worldsim.probes import probe
 from worldsim.world_model import WorldModel
 
@@ -53,29 +42,6 @@ RISE_M = 0.03
 PROBED = 2  # frames so far apart are probed: neighbours say the same
 
 Floats = NDArray[np.float64]
-
-
-@dataclass(frozen=True)
-class LandscapeConfig:
-    """Options of ``worldsim landscape``.
-
-    Attributes:
-        model: a world model's name or folder.
-        data: a data set to take the episodes from, instead of collecting held-out ones.
-        out: folder for the pictures and the summary.
-        transitions: whose energies are searched.
-        cost: the energy; by default the latent distance alone.
-        threads: torch threads.
-        json: another file for the summary.
-    """
-
-    model: str = "tiny"
-    data: str | None = None
-    out: str = "runs/landscape"
-    transitions: int = 50
-    cost: CostConfig = field(default_factory=CostConfig)
-    threads: int = 1
-    json: str | None = None
 
 
 @dataclass(frozen=True)
@@ -193,7 +159,7 @@ def energy(model: WorldModel, config: CostConfig, start: Start, steps: int = 1) 
     context = recording.context(row, model.config.context_frames)
     goal = recording.latents[row + steps]
     pose = read_goal_pose(model, context.latents[-1], goal, context.proprio[-1])
-    return LatentGoalCost(Situation(model, context, goal, pose), config.energies())
+    return LatentGoalCost(Situation(model, context, goal, pose), own_energies(config))
 
 
 def search(model: WorldModel, config: CostConfig, starts: list[Start]) -> Floats:

@@ -1,13 +1,6 @@
-"""How success grows with experience, and how far it depends on the training seed.
+"""How success grows with experience, and how far trainings differ.
 
-    worldsim learning agents/weights results/cards results/learning.parquet
-
-Reads what lies below the folders: cards of trained agents (``config.json`` with a learning curve on
-development seeds) and evaluations of agents that learnt from a data set. Draws one figure a task,
-success against environment transitions beside success against offline frames, and prints for every
-agent that was trained several times the success of each training, their mean and extremes, and from
-four trainings on the interquartile mean with a bootstrap interval over the trainings (arXiv
-2108.13264). Trainings are evaluated alike: same cameras, goal pictures, options and seeds.
+Options and help: ``experiments.options.learning``.
 """
 
 from __future__ import annotations
@@ -15,7 +8,7 @@ from __future__ import annotations
 import json
 from collections import defaultdict
 from collections.abc import Hashable, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from itertools import cycle
 from pathlib import Path
 from typing import Any
@@ -23,11 +16,11 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import EngFormatter, LogLocator, NullFormatter
-from tyro.conf import Positional
 
 from agents.checkpoint import training_of
 from envs import TASKS
 from envs.errors import UserError
+from experiments.options.learning import LearningConfig
 from experiments.report.palette import COLOURS
 from experiments.report.tables import table
 from experiments.runs import naming
@@ -42,23 +35,6 @@ Counts = tuple[int, int]
 """Successes, episodes."""
 Curves = dict[str, dict[int, Counts]]
 """Agent -> experience -> counts, summed over training seeds."""
-
-
-@dataclass(frozen=True)
-class LearningConfig:
-    """Options of ``worldsim learning``.
-
-    Attributes:
-        folders: with cards of trained agents, and evaluations.
-        out: folder for the figures.
-        goal: only evaluations on these goal pictures (subgoals, dense or final).
-        cameras: only evaluations with these, a comma list.
-    """
-
-    folders: Positional[tuple[str, ...]]
-    out: str = "runs/learning"
-    goal: str | None = None
-    cameras: str | None = None
 
 
 def main(config: LearningConfig) -> None:

@@ -1,11 +1,6 @@
-"""Benchmarks: steps and frames per second, side by side with stock robosuite in one run.
+"""Steps and frames per second, arms in processes of their own.
 
-    worldsim bench env --json
-
-Arms alternate in short slices, so that a busy neighbour slows both alike; medians and the ratio of
-medians are reported. Each arm has a process of its own, idle while the others run: robosuite frees
-its OpenGL objects in whatever context is current, and in one process took ours with them, whose
-pictures then cost nothing and stood still.
+Options and help: ``experiments.options.bench_env``.
 """
 
 from __future__ import annotations
@@ -20,7 +15,6 @@ import tempfile
 import time
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -29,6 +23,7 @@ import numpy as np
 
 import envs
 from experiments.bench.results import show
+from experiments.options.bench_env import BenchEnvConfig, BenchRenderConfig
 from experiments.report.episodes import StoredEpisode
 from experiments.report.frames import Look
 from experiments.report.video import render
@@ -44,32 +39,6 @@ GL_SETTINGS = (MESA_DEFAULT, SAME_GL)
 machine is."""
 LIFT_STEPS_PER_SLICE = 20
 VIDEOS = 12
-
-
-@dataclass(frozen=True)
-class BenchEnvConfig:
-    """Options of ``worldsim bench env``.
-
-    Attributes:
-        rounds: slices per arm.
-        json: file for the results; alone, they are printed as JSON.
-    """
-
-    rounds: int = 7
-    json: str | None = None
-
-
-@dataclass(frozen=True)
-class BenchRenderConfig:
-    """Options of ``worldsim bench render``.
-
-    Attributes:
-        frames: pictures per size.
-        json: file for the results; alone, they are printed as JSON.
-    """
-
-    frames: int = 300
-    json: str | None = None
 
 
 def bench_env(config: BenchEnvConfig) -> None:
@@ -246,6 +215,3 @@ def _lift(camera: bool, gl: str = SAME_GL) -> Callable[[], float]:
 def _lift_resets() -> Callable[[], float]:
     env = _make_lift(camera=False)
     return lambda: 1.0 / _rate(env.reset, 2)
-
-
-MAINS = {"BenchEnvConfig": bench_env, "BenchRenderConfig": bench_render}

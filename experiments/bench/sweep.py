@@ -1,11 +1,4 @@
-"""Sweeps: what a second worker brings, what scheduling costs, how long big results take to read.
-
-    worldsim bench sweep --json
-
-Workers are measured on the sweep people run (``world-model`` on grasp, pictures at every step), in
-fresh processes each time, one and two in turn, the seconds they take to start included. Scheduling
-is measured on runs that do nothing but store a line.
-"""
+"""What workers, scheduling and big results take (options: ``experiments.options.bench_sweep``)."""
 
 from __future__ import annotations
 
@@ -14,7 +7,7 @@ import io
 import json
 import tempfile
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +15,7 @@ import numpy as np
 from envs.errors import UserError
 from envs.goals import make_goals
 from experiments.bench.results import show
+from experiments.options.bench_sweep import BenchSweepConfig
 from experiments.report.publish import publish
 from experiments.runs.arms import load_arms
 from experiments.runs.driver import complete
@@ -34,25 +28,6 @@ from experiments.runs.versions import hardware, versions
 
 FIRST_SEED = 190_000
 ARMS = 20
-
-
-@dataclass(frozen=True)
-class BenchSweepConfig:
-    """Options of ``worldsim bench sweep``.
-
-    Attributes:
-        episodes: that render, for each number of workers.
-        rounds: of one worker and two.
-        runs: that do nothing, to see what scheduling costs.
-        rows: of episodes to collect and report.
-        json: file for the results; alone, they are printed as JSON.
-    """
-
-    episodes: int = 48
-    rounds: int = 1
-    runs: int = 10_000
-    rows: int = 100_000
-    json: str | None = None
 
 
 def main(config: BenchSweepConfig) -> None:

@@ -1,10 +1,6 @@
-"""Frames per second of the four parts of training, on made-up frames at the sizes of ``tiny``.
+"""Frames per second of the four parts of training.
 
-    worldsim bench train --json
-
-A frame is one time step, of one view in stage 1 and of two elsewhere, and counts each time it is
-trained on: batch times frames per window. The parts alternate round by round, so that a busy
-neighbour slows all alike; medians are reported, checkpoints included.
+Options and help: ``experiments.options.bench_train``.
 """
 
 from __future__ import annotations
@@ -12,7 +8,6 @@ from __future__ import annotations
 import tempfile
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -20,9 +15,11 @@ import torch
 
 from envs.errors import UserError
 from experiments.bench.results import show
-from experiments.train.encoder import EncoderTraining
+from experiments.options.bench_train import BenchTrainConfig
+from experiments.options.train_encoder import EncoderTraining
+from experiments.options.train_world_model import WorldModelTraining
 from experiments.train.encoder import build as build_parts
-from experiments.train.world_model import SIZE, WorldModelTraining
+from experiments.train.world_model import SIZE
 from experiments.train.world_model import build as build_model
 from worldsim.training.batches import Arrays
 from worldsim.training.goal_head import train_goal_head
@@ -34,25 +31,6 @@ from worldsim.training.run import TrainingRun
 
 EPISODES, EPISODE_FRAMES = 40, 30
 CAMERAS = ("left", "wrist")
-
-
-@dataclass(frozen=True)
-class BenchTrainConfig:
-    """Options of ``worldsim bench train``.
-
-    Attributes:
-        rounds: measurements of each part, after one that is not counted.
-        steps: optimiser steps per measurement.
-        device: cpu, cuda, ...
-        threads: torch threads.
-        json: file for the results; alone, they are printed as JSON.
-    """
-
-    rounds: int = 5
-    steps: int = 5
-    device: str = "cpu"
-    threads: int = 1
-    json: str | None = None
 
 
 def main(config: BenchTrainConfig) -> None:

@@ -1,11 +1,6 @@
-"""Collect training data: noisy experts, contact exploration, play, and branched contact.
+"""Training data, each episode a function of its seed and the recipe alone.
 
-    worldsim collect --preset default --out data/default
-    worldsim collect --preset diverse --out data/diverse
-
-Every episode is a function of its seed and the recipe alone, so a data set can be rebuilt
-anywhere: ``worldsim data info`` compares one with a manifest. Workers each own one simulator; an
-interrupted run continues where it stopped when the same command is given again.
+Options and help: ``experiments.options.collect``.
 """
 
 from __future__ import annotations
@@ -26,6 +21,7 @@ from envs.errors import PhysicsError, UserError
 from envs.explorers import CONTACT_RANGE_M, contact_branches, make_explorer
 from envs.state import STATE
 from envs.task import STAGES
+from experiments.options.collect import CollectConfig
 from experiments.runs.versions import versions
 from worldsim import poses
 from worldsim.data import Episode, TrajectoryWriter
@@ -36,30 +32,6 @@ TASK_CYCLE = ("pick-place", "grasp", "pick-place", "pick-place", "grasp", "pick-
 EPISODE_STEPS = 30
 BRANCH_STEPS = 5
 BRANCHED_SHARE = 0.4
-
-
-@dataclass(frozen=True)
-class CollectConfig:
-    """Options of ``worldsim collect``.
-
-    Attributes:
-        out: folder of the data set.
-        preset: "default" (about 240,000 frames), "diverse" (about 157,000, three in four episodes
-            with everything drawn from its training range) or "tiny" (a smoke test).
-        seeds: number of episode seeds, overriding the preset.
-        first_seed: where the seeds start; only 0 to 99,999 are for training.
-        workers: processes; 0 means one per core.
-        image_size: pixels per side.
-        cameras: views to store.
-    """
-
-    out: str = "data/default"
-    preset: str = "default"
-    seeds: int | None = None
-    first_seed: int = 0
-    workers: int = 0
-    image_size: int = 128
-    cameras: tuple[str, ...] = ("left", "wrist")
 
 
 @dataclass(frozen=True)

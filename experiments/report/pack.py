@@ -1,34 +1,13 @@
-"""Runs as one compact file, to be kept: Parquet, with what is alike in a run said once.
-
-    worldsim pack runs/reported --out results/reported.parquet
-
-``report``, ``learning`` and ``readme`` read such files as they read folders. What they leave out is
-what videos are drawn from.
-"""
+"""Runs as one compact file, to be kept (options: ``experiments.options.pack``)."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 
-from tyro.conf import Positional
-
 from envs.errors import UserError
+from experiments.options.pack import PackConfig
 from experiments.runs.archive import ENDING, FinishedRun, write_archive
 from experiments.runs.arms import load_arms
-
-
-@dataclass(frozen=True)
-class PackConfig:
-    """Options of ``worldsim pack``.
-
-    Attributes:
-        folders: of sweeps, comparisons or evaluations, or files packed before.
-        out: the Parquet file to write; what it held before is replaced.
-    """
-
-    folders: Positional[tuple[str, ...]]
-    out: str
 
 
 def main(config: PackConfig) -> None:

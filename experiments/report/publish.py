@@ -1,16 +1,15 @@
-"""What a finished comparison or sweep leaves for people: tables, figures, videos, the page.
+"""What a finished comparison or sweep leaves for people.
 
-worldsim report runs/compare
+Options and help: ``experiments.options.report``.
 """
 
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 
-from tyro.conf import Positional
-
+from experiments.options.report import ReportConfig
 from experiments.report.figures import write_figures
 from experiments.report.page import page
 from experiments.report.results import write_tables
@@ -19,17 +18,6 @@ from experiments.report.video import render_chosen
 from experiments.runs.arms import Arm, compare_arms, load_arms, named
 from experiments.runs.store import read_json
 from worldsim.files import write_atomically
-
-
-@dataclass(frozen=True)
-class ReportConfig:
-    """Options of ``worldsim report``.
-
-    Attributes:
-        folder: of a sweep, a comparison or a single run.
-    """
-
-    folder: Positional[str]
 
 
 def main(config: ReportConfig) -> None:

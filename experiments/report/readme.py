@@ -1,22 +1,18 @@
 """The README's tables, made from the logs in ``results/``.
 
-    worldsim readme            write them again
-    worldsim readme --check    only say whether they are up to date
-
-A table stands between ``<!-- table: NAME -->`` and ``<!-- end of table -->``; the rest stays.
-New numbers come by ``worldsim pack RUNS --out results/reported.parquet``.
+Options and help: ``experiments.options.readme``.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import experiments
 from envs.errors import UserError
+from experiments.options.readme import ReadmeConfig
 from experiments.report.tables import table
 from experiments.runs.arms import REFERENCE, TIERS, Arm, groups, load_arms, named, pair_rows
 from experiments.runs.naming import flat
@@ -38,17 +34,6 @@ HEADINGS = {
 """Shorter or plainer words for some labels; any other stands as it is."""
 
 _BLOCK = re.compile(r"(<!-- table: (\S+) -->\n).*?(<!-- end of table -->)", re.DOTALL)
-
-
-@dataclass(frozen=True)
-class ReadmeConfig:
-    """Options of ``worldsim readme``.
-
-    Attributes:
-        check: write nothing; fail when the tables differ from the logs.
-    """
-
-    check: bool = False
 
 
 def main(config: ReadmeConfig) -> None:

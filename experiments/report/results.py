@@ -1,9 +1,4 @@
-"""All episodes of all runs in one table: Parquet and CSV, for pandas, R or a spreadsheet.
-
-    worldsim results runs/sweep
-
-writes ``episodes.parquet`` and ``episodes.csv``; docs/results.md says what the columns are.
-"""
+"""All episodes of all runs in one table (options: ``experiments.options.results``)."""
 
 from __future__ import annotations
 
@@ -11,27 +6,12 @@ import csv
 import io
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tyro.conf import Positional
-
+from experiments.options.results import ResultsConfig
 from experiments.runs.arms import Arm, load_arms
 from worldsim.files import write_atomically
-
-
-@dataclass(frozen=True)
-class ResultsConfig:
-    """Options of ``worldsim results``.
-
-    Attributes:
-        folder: of a sweep, a comparison or a single run.
-        out: where the tables go; default: the folder itself.
-    """
-
-    folder: Positional[str]
-    out: str | None = None
 
 
 def main(config: ResultsConfig) -> None:

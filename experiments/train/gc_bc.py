@@ -1,23 +1,17 @@
-"""Train goal-conditioned behaviour cloning on the planner's frozen latents.
+"""Goal-conditioned behaviour cloning on frozen latents.
 
-    worldsim train gc-bc --data data/default --model tiny --out runs/gc-bc
-
-Same episodes, same encoder, same hindsight goals and, with ``--head mlp``, same network as the
-world model's own goal head, which also learns how far a goal is, and to do with one camera. With
-``--head flow`` a guided flow (``worldsim.flow``) takes the perceptron's place. The same command
-resumes; ``worldsim evaluate --agent gc-bc --model FOLDER`` takes the result.
+Options and help: ``experiments.options.train_gc_bc``.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 from torch import nn
 
 from agents.checkpoint import save_agent
 from agents.gc_bc import ALGORITHM, FILE
+from experiments.options.train_gc_bc import GcBcTraining
 from experiments.train.trainings import (
     card_of,
     check_demonstrators,
@@ -33,53 +27,13 @@ from worldsim.data import TrajectoryDataset
 from worldsim.encoders import encoder_digest
 from worldsim.errors import UserError
 from worldsim.training.batches import Arrays
-from worldsim.training.flow_head import FlowHeadConfig, train_flow_head
-from worldsim.training.goal_head import GoalHeadConfig, train_goal_head
+from worldsim.training.flow_head import train_flow_head
+from worldsim.training.goal_head import train_goal_head
 from worldsim.training.loop import LoopConfig
+from worldsim.training.options import FlowHeadConfig, GoalHeadConfig
 from worldsim.training.posttrain import encode_all
 from worldsim.training.run import TrainingRun
 from worldsim.world_model import WorldModel
-
-
-@dataclass(frozen=True)
-class GcBcTraining:
-    """Options of ``worldsim train gc-bc``.
-
-    Attributes:
-        data: folder that ``worldsim collect`` wrote.
-        share: of its episodes that are learnt from, the first ones; in (0, 1].
-        model: world model whose encoder is used as it is: a shipped name or a folder.
-        out: folder for checkpoints and the finished policy.
-        steps: optimiser steps.
-        batch: pairs of frame and goal per step.
-        learning_rate: peak.
-        head: "mlp", a perceptron, or "flow", a flow with guidance.
-        goal_free: share of a flow's pairs whose goal is hidden.
-        guidance: a flow acts with it: 1 clones, more seeks the goal.
-        demonstrators: policies (by prefix) whose actions are imitated.
-        device: cpu, cuda, ...
-        threads: torch threads.
-        precision: "bfloat16" or "float32" matrix products.
-        tracker: none, tensorboard, wandb or trackio: where curves go.
-        seed: of initial weights and batches.
-    """
-
-    data: str = "data/default"
-    share: float = 1.0
-    model: str = "tiny"
-    out: str = "runs/gc-bc"
-    steps: int = 3_000
-    batch: int = 256
-    learning_rate: float = 1e-3
-    head: Literal["mlp", "flow"] = "mlp"
-    goal_free: float = 0.1
-    guidance: float = 1.5
-    demonstrators: tuple[str, ...] = ("expert",)
-    device: str = "cpu"
-    threads: int = 2
-    precision: str = "bfloat16"
-    tracker: str = "none"
-    seed: int = 0
 
 
 def main(config: GcBcTraining) -> None:

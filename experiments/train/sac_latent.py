@@ -1,18 +1,12 @@
-"""Train SAC towards goal pictures on the planner's frozen latents (tier B).
+"""SAC towards goal pictures on frozen latents.
 
-    worldsim train sac-latent --task reach --model tiny
-
-The policy sees latents now, latents of the goal picture and the robot's own state, never a
-coordinate of goal or object. The environment's sparse reward judges it, on hindsight goals too:
-what a later frame achieved becomes the goal, and that frame's latents its picture. Same command
-resumes; ``worldsim evaluate --agent sac-latent --model FOLDER`` takes the result.
+Options and help: ``experiments.options.train_sac_latent``.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 import torch
@@ -27,6 +21,7 @@ import envs
 from agents.checkpoint import save_agent
 from agents.sac_latent import ALGORITHM, FILE, INPUTS, LatentFeatures, robot_state
 from envs.goals import expert_looks
+from experiments.options.train_sac_latent import SacLatentConfig
 from experiments.train.rl import (
     actor_layers,
     begin,
@@ -36,36 +31,12 @@ from experiments.train.rl import (
     run_card,
 )
 from experiments.train.rl_env import TrainingEnv
-from experiments.train.rl_options import HerTraining
 from experiments.train.rl_run import Curve, Supervisor, train
 from experiments.train.trainings import check_options
 from worldsim import load_world_model
 from worldsim.encoders import encoder_digest
 from worldsim.training.run import TrainingRun
 from worldsim.world_model import WorldModel
-
-
-@dataclass(frozen=True)
-class SacLatentConfig(HerTraining):
-    """Options of ``worldsim train sac-latent``.
-
-    Attributes:
-        model: world model whose encoder is used as it is: a shipped name or a folder.
-        buffer: transitions kept; each holds four pictures' latents (32 kB with "tiny").
-    """
-
-    algorithm: ClassVar[str] = ALGORITHM
-    default_steps: ClassVar[dict[str, int]] = {
-        "reach": 30_000,
-        "grasp": 100_000,
-        "pick-place": 100_000,
-    }
-
-    learning_rate: float = 5e-4
-    envs: int = 2
-    gradient_steps: int = 2
-    model: str = "tiny"
-    buffer: int = 30_000
 
 
 @lru_cache(maxsize=1)

@@ -1,25 +1,12 @@
-"""Train the world model: joint latents, stage 2 on the frozen encoder, then the goal head anew.
+"""The parts of a world model, one after the other.
 
-    worldsim train world-model --data data/default --out runs/tiny
-    worldsim train world-model --encoder runs/encoder --out runs/two-stage
-    worldsim train world-model --start diverse --data data/mine --out runs/mine
-
-With ``--encoder`` the joint part is left out and that encoder is frozen: what ``worldsim train
-encoder`` learnt, V-JEPA 2 or 2.1, DINOv2 or DINOv3, or one's own (docs/add-an-encoder.md). The
-model's recipe is then called "two-stage", otherwise "joint". Ours is saved with the model; somebody
-else's is referred to, and its latents are kept in a file of the run's folder.
-
-With ``--start`` the training goes on from the weights of a whole world model, whose sizes it keeps,
-on other data or with finer pictures (``--image-size 128`` after 64).
-
-The same command resumes; finished parts are not run again. The result is a folder that
-``worldsim evaluate --model FOLDER`` and ``worldsim.load_world_model`` take.
+Options and help: ``experiments.options.train_world_model``.
 """
 
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +14,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from experiments.options.train_world_model import WorldModelTraining
 from experiments.runs.versions import versions
 from experiments.train.trainings import (
     card_of,
@@ -44,10 +32,10 @@ from worldsim.encoders import EncoderReference, FrameEncoder, encoder_digest, op
 from worldsim.errors import UserError
 from worldsim.latents import estimate
 from worldsim.training.batches import Arrays
-from worldsim.training.goal_head import GoalHeadConfig, train_goal_head
-from worldsim.training.joint import JointConfig, train_joint
+from worldsim.training.goal_head import train_goal_head
+from worldsim.training.joint import train_joint
 from worldsim.training.loop import LoopConfig
-from worldsim.training.posttrain import PosttrainConfig, encode_all, train_posttrain
+from worldsim.training.posttrain import encode_all, train_posttrain
 from worldsim.training.run import TrainingRun
 from worldsim.training.sharpen import sharpened
 from worldsim.vjepa2 import ACPredictorConfig, Encoder, EncoderConfig
@@ -56,63 +44,6 @@ from worldsim.world_model import WorldModel, WorldModelConfig
 
 SIZE = 64
 """Pixels per side that an encoder of ours sees unless told otherwise."""
-
-
-@dataclass(frozen=True)
-class WorldModelTraining:
-    """Options of ``worldsim train world-model``; the defaults rebuild the shipped ``tiny``.
-
-    Attributes:
-        data: folder that ``worldsim collect`` wrote.
-        share: of its episodes that are learnt from, the first ones; in (0, 1].
-        policies: learn from what these (by prefix) collected, and nothing else; default: all.
-        out: folder for checkpoints and the finished model.
-        encoder: file, folder or package.module:Class of a trained encoder to freeze; the joint
-            part is then left out, and the sizes of the encoder are its own.
-        start: shipped name or folder of a world model to go on from; all sizes are then its own.
-        joint_steps, posttrain_steps, goal_head_steps: length of the three parts.
-        joint_rate, posttrain_rate, goal_head_rate: their peak learning rates.
-        image_size: pixels the encoder sees per side; by default 64, or what the encoder or model
-            built on was trained on. Stored frames of any size are fitted to it.
-        width, depth, heads, stem: of the encoder.
-        predictor_width, predictor_depth, predictor_heads: of the predictor.
-        joint, posttrain, goal_head: weights and batch sizes.
-        device: cpu, cuda, ...
-        threads: torch threads.
-        tracker: none, tensorboard, wandb or trackio: where curves go.
-        precision: "bfloat16" or "float32" matrix products: `worldsim bench train` tells which is
-            faster here.
-        seed: of initial weights and batches.
-    """
-
-    data: str = "data/default"
-    share: float = 1.0
-    policies: tuple[str, ...] = ()
-    out: str = "runs/tiny"
-    encoder: str | None = None
-    start: str | None = None
-    joint_steps: int = 7000
-    posttrain_steps: int = 2000
-    goal_head_steps: int = 6000
-    joint_rate: float = 1.5e-3
-    posttrain_rate: float = 1e-3
-    goal_head_rate: float = 1e-3
-    image_size: int | None = None
-    width: int = 128
-    depth: int = 6
-    heads: int = 4
-    stem: str = "conv"
-    predictor_width: int = 160
-    predictor_depth: int = 4
-    predictor_heads: int = 5
-    joint: JointConfig = field(default_factory=JointConfig)
-    posttrain: PosttrainConfig = field(default_factory=PosttrainConfig)
-    goal_head: GoalHeadConfig = field(default_factory=GoalHeadConfig)
-    device: str = "cpu"
-    threads: int = 2
-    precision: str = "bfloat16"
-    tracker: str = "none"
-    seed: int = 0
 
 
 def load_arrays(

@@ -21,7 +21,7 @@ from tests.worldsim.test_energies import SHELF
 from tests.worldsim.test_world_model import released_file, small_model
 from worldsim import load_world_model
 from worldsim.planning.cem import CEM
-from worldsim.planning.cost import CostConfig
+from worldsim.planning.options import CostConfig
 from worldsim.planning.policy import Policy
 
 CAMERAS = ("left", "wrist")
@@ -173,7 +173,7 @@ def test_options_by_name_are_what_they_say():
     [
         ({"planner": "icme"}, "did you mean icem"),
         ({"planner": "no.such:Planner"}, "no module"),
-        ({"planner": "worldsim.planning.cost:CostConfig"}, "is no planner"),
+        ({"planner": "worldsim.planning.options:CostConfig"}, "is no planner"),
         ({"planner": "cem", "search": {"sample": 8}}, "did you mean samples"),
         ({"planner": "cem", "cost": {"pose_": 8}}, "did you mean pose"),
         ({"planner": "cem", "energy": "worldsim.planning.energies.keep_out:KeepOut"}, "arguments"),

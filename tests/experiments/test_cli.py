@@ -3,6 +3,11 @@
 from __future__ import annotations
 
 import ast
+import inspect
+import json
+import subprocess
+import sys
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -10,7 +15,7 @@ import pytest
 import experiments
 from envs.errors import MachineError, UserError
 from experiments import doctor
-from experiments.cli import run
+from experiments.cli import COMMANDS, run
 from worldsim.errors import UserError as WorldsimUserError
 
 MISTAKES_OF_OURS = {
@@ -18,6 +23,26 @@ MISTAKES_OF_OURS = {
     *("vjepa2/layers.py", "vjepa2/predictor.py", "vjepa2/ac_predictor.py", "training/batches.py"),
 }
 """Files that check what our own code hands them, not what a person wrote."""
+
+
+HEAVY = {
+    *("torch", "mujoco", "gymnasium", "matplotlib", "scipy", "pyarrow", "stable_baselines3"),
+    *("h5py", "numpy"),
+}
+_HELP_OF_ALL = """
+import json, sys
+from experiments.cli import COMMANDS, run
+shown = {}
+for name in COMMANDS:
+    for option, code in (("--help", 0), ("--no-such-option", 2)):
+        try:
+            ended = run([*name.split(), option])
+        except SystemExit as exit:
+            ended = exit.code
+        assert ended == code, (name, option, ended)
+    shown[name] = sorted(sys.modules)
+print("\\n" + json.dumps(shown))
+"""
 
 
 @pytest.fixture
@@ -32,6 +57,24 @@ def failing(monkeypatch):
         monkeypatch.delenv("WORLDSIM_DEBUG", raising=False)
 
     return fail_with
+
+
+def test_help_and_a_misspelt_option_of_any_command_load_nothing_heavy():
+    child = subprocess.run(
+        [sys.executable, "-c", _HELP_OF_ALL], capture_output=True, text=True, check=True
+    )
+    loaded = json.loads(child.stdout.splitlines()[-1])
+    assert set(loaded) == set(COMMANDS)
+    assert not {name for name, modules in loaded.items() if HEAVY & set(modules)}
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_has_a_function_that_takes_its_options(name):
+    module, _, function = COMMANDS[name].main.partition(":")
+    (parameter,) = inspect.signature(
+        getattr(import_module(f"experiments.{module}"), function), eval_str=True
+    ).parameters.values()
+    assert issubclass(COMMANDS[name].config()[0], parameter.annotation)
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,8 @@ import envs
 from envs.errors import PhysicsError
 from experiments.cli import run
 from experiments.data import collect
-from experiments.data.collect import CollectConfig, collect_seed, main
+from experiments.data.collect import collect_seed, main
+from experiments.options.collect import CollectConfig
 from worldsim.data import TrajectoryDataset, compare, manifest, read_manifest
 
 MANIFEST = Path(collect.__file__).parent / "manifests" / "default.txt"

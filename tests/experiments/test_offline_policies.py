@@ -18,19 +18,18 @@ from agents.gc_bc import GcBcAgent
 from agents.octo_model import OctoConfig, OctoModel
 from envs import make
 from envs.goals import make_goals
+from experiments.options.train_gc_bc import GcBcTraining
+from experiments.options.train_octo_like import OctoTraining
 from experiments.runs.runner import Runner
 from experiments.runs.spec import RunSpec
-from experiments.train.gc_bc import GcBcTraining
-from experiments.train.octo import OctoTraining, Windows
+from experiments.train.octo import Windows
 from experiments.train.trainings import check_demonstrators, episodes_of
 from tests.worldsim.data.conftest import episode_of
 from tests.worldsim.test_training import toy_arrays
 from tests.worldsim.test_world_model import small_model
 from worldsim.checkpoint import save_world_model
 from worldsim.data import TrajectoryDataset, TrajectoryWriter
-from worldsim.training.goal_head import GoalHeadConfig
-from worldsim.training.joint import JointConfig
-from worldsim.training.posttrain import PosttrainConfig
+from worldsim.training.options import GoalHeadConfig, JointConfig, PosttrainConfig
 from worldsim.training.run import TrainingRun
 
 CAMERAS = ("left", "wrist")

@@ -6,8 +6,8 @@ import shutil
 
 import pytest
 
-from experiments.compare import CompareConfig
 from experiments.compare import main as compare
+from experiments.options.compare import CompareConfig
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 

@@ -11,18 +11,15 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from experiments.train.encoder import EncoderTraining
+from experiments.options.train_encoder import EncoderTraining
+from experiments.options.train_world_model import WorldModelTraining
 from experiments.train.encoder import main as train_encoder
-from experiments.train.world_model import WorldModelTraining
 from experiments.train.world_model import main as train_world_model
 from tests.worldsim.data.conftest import episode_of
 from worldsim import load_world_model
 from worldsim.data import TrajectoryWriter
 from worldsim.training import loop
-from worldsim.training.goal_head import GoalHeadConfig
-from worldsim.training.joint import JointConfig
-from worldsim.training.posttrain import PosttrainConfig
-from worldsim.training.pretrain import PretrainConfig
+from worldsim.training.options import GoalHeadConfig, JointConfig, PosttrainConfig, PretrainConfig
 from worldsim.vjepa2 import Encoder, EncoderConfig
 from worldsim.vjepa2.checkpoints import Checkpoint, read, write
 

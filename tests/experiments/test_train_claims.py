@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import shutil
 from dataclasses import fields, replace
-from importlib import import_module
 
 import numpy as np
 import pytest
@@ -17,10 +16,7 @@ from tests.worldsim.test_world_model import small_model
 from worldsim.checkpoint import save_world_model
 from worldsim.data import TrajectoryWriter
 from worldsim.errors import UserError
-from worldsim.training.goal_head import GoalHeadConfig
-from worldsim.training.joint import JointConfig
-from worldsim.training.posttrain import PosttrainConfig
-from worldsim.training.pretrain import PretrainConfig
+from worldsim.training.options import GoalHeadConfig, JointConfig, PosttrainConfig, PretrainConfig
 
 SIZES = {"image_size": 32, "width": 24, "depth": 1, "heads": 2}
 PREDICTOR = {"predictor_width": 24, "predictor_depth": 1, "predictor_heads": 2}
@@ -54,8 +50,7 @@ def test_every_training_is_tried_here():
 def command(name):
     """Options' class and what runs them."""
     found = COMMANDS[f"train {name}"]
-    module = import_module(found.module)
-    return getattr(module, found.config), module.main
+    return found.config()[0], found.run
 
 
 def write_data(folder, policy="expert"):

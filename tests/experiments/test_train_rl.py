@@ -18,9 +18,9 @@ from agents import make_agent
 from agents.checkpoint import training_of
 from agents.sb3 import KEYS
 from envs.state import STATE_SIZE
+from experiments.options.train_rl import PpoConfig, SacHerConfig, TqcHerConfig
 from experiments.train import rl as train_rl
 from experiments.train import rl_env
-from experiments.train.rl import PpoConfig, SacHerConfig, TqcHerConfig
 from experiments.train.rl_env import TrainingEnv, start_statistics
 from experiments.train.rl_run import CHECKPOINT
 

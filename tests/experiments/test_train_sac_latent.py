@@ -14,10 +14,11 @@ from agents import make_agent
 from agents.base import Tier
 from agents.sac_latent import INPUTS
 from envs.goals import make_goals
+from experiments.options.train_sac_latent import SacLatentConfig
 from experiments.runs.episode import run_episode
 from experiments.train import sac_latent as train_sac_latent
 from experiments.train.rl_run import CHECKPOINT
-from experiments.train.sac_latent import Features, LatentTrainingEnv, SacLatentConfig
+from experiments.train.sac_latent import Features, LatentTrainingEnv
 from tests.worldsim.test_world_model import small_model
 from worldsim.checkpoint import save_world_model
 

@@ -9,11 +9,12 @@ import torch
 from tests.worldsim.pages import module_of
 from tests.worldsim.test_world_model import context, small_model
 from worldsim.context import Context
-from worldsim.planning.cost import CostConfig, LatentGoalCost
+from worldsim.planning.cost import LatentGoalCost, own_energies
 from worldsim.planning.energies.energy import Futures, Situation
 from worldsim.planning.energies.height_cap import HeightCap
 from worldsim.planning.energies.keep_out import KeepOut
 from worldsim.planning.energies.slow_zone import SlowZone
+from worldsim.planning.options import CostConfig
 
 SHELF = KeepOut((0.4, -0.1, 0.0), (0.5, 0.1, 0.3))
 HERE = np.array([0.3, 0.0, 0.1, np.pi, 0.0, 0.0, 0.0])
@@ -62,7 +63,7 @@ def everything():
     goal = torch.randn(8, 24, generator=torch.Generator().manual_seed(0))
     situation = Situation(model, start, goal, torch.zeros(7), torch.zeros(2, 7), 3.0)
     config = CostConfig(latent=1.0, pose=1.0, closedness=1.0, steps=0.5, trust=0.5, norm=2)
-    return situation, config.energies()
+    return situation, own_energies(config)
 
 
 def test_energies_add_up():

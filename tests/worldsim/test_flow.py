@@ -10,8 +10,9 @@ from tests.worldsim.test_training import toy_arrays
 from tests.worldsim.test_world_model import small_model
 from worldsim.flow import FlowConfig, FlowHead, new_flow_head
 from worldsim.states import STATE_SIZE
-from worldsim.training.flow_head import FlowHeadConfig, train_flow_head
+from worldsim.training.flow_head import train_flow_head
 from worldsim.training.loop import LoopConfig
+from worldsim.training.options import FlowHeadConfig
 from worldsim.training.posttrain import encode_all
 from worldsim.training.run import TrainingRun
 

@@ -8,8 +8,9 @@ import torch
 
 from tests.worldsim.test_world_model import context, small_model
 from worldsim.planning.cem import CEM
-from worldsim.planning.cost import CostConfig, LatentGoalCost
+from worldsim.planning.cost import LatentGoalCost, own_energies
 from worldsim.planning.energies.energy import Situation
+from worldsim.planning.options import CostConfig
 from worldsim.planning.planner import WIDE, shift
 from worldsim.planning.vjepa2_ac import VJEPA2AC
 
@@ -77,13 +78,13 @@ def test_the_latent_cost_is_zero_where_imagination_meets_the_goal():
     with torch.inference_mode(), torch.autocast("cpu", dtype=torch.bfloat16):
         latents, _ = model.rollout(start, actions)
     situation = Situation(model, start, latents[1, -1], torch.zeros(7))
-    cost = LatentGoalCost(situation, CostConfig(path=0.0).energies())
+    cost = LatentGoalCost(situation, own_energies(CostConfig(path=0.0)))
     costs = cost(actions)
     assert costs.shape == (4,)
     assert costs[1] == pytest.approx(0.0, abs=1e-5)
     assert costs.argmin() == 1
     everything = CostConfig(latent=1.0, pose=1.0, closedness=1.0, steps=0.1, norm=2)
-    scorer = LatentGoalCost(situation, everything.energies())
+    scorer = LatentGoalCost(situation, own_energies(everything))
     assert scorer(actions).isfinite().all()
 
 
@@ -96,7 +97,7 @@ def test_far_from_the_goal_the_search_stays_nearer_to_the_proposal():
         config = CostConfig(latent=0.0, trust=0.4, near=2.0)
         goal = start.latents[0]
         situation = Situation(model, start, goal, proposal=proposal, steps_to_go=steps_now)
-        return LatentGoalCost(situation, config.energies())(actions).tolist()
+        return LatentGoalCost(situation, own_energies(config))(actions).tolist()
 
     assert departure_costs(1.0) == departure_costs(2.0) == pytest.approx([0.0, 0.1])
     assert departure_costs(8.0) == pytest.approx([0.0, 1.6])  # four times as far: sixteen times
@@ -140,10 +141,10 @@ def test_many_candidates_are_scored_in_parts(monkeypatch):
     model = small_model()
     start, actions = context(model, 2), torch.rand(7, 2, 7) * 2 - 1
     situation = Situation(model, start, start.latents[0])
-    cost = LatentGoalCost(situation, CostConfig().energies())
+    cost = LatentGoalCost(situation, own_energies(CostConfig()))
     whole = cost(actions)
     monkeypatch.setattr("worldsim.planning.cost._NUMBERS_AT_ONCE", 3 * start.latents[0].numel())
     torch.testing.assert_close(cost(actions), whole, rtol=1e-3, atol=0)
     for config, words in ((CostConfig(pose=1.0), "goal's pose"), (CostConfig(trust=1.0), "trust")):
         with pytest.raises(ValueError, match=words):
-            LatentGoalCost(situation, config.energies())(actions)
+            LatentGoalCost(situation, own_energies(config))(actions)

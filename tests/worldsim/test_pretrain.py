@@ -10,7 +10,8 @@ import torch
 
 from tests.worldsim.test_training import toy_arrays
 from worldsim.training.loop import LoopConfig
-from worldsim.training.pretrain import PretrainConfig, clips, train_pretrain
+from worldsim.training.options import PretrainConfig
+from worldsim.training.pretrain import clips, train_pretrain
 from worldsim.training.run import TrainingRun
 from worldsim.vjepa2 import Encoder, EncoderConfig, Predictor, PredictorConfig
 

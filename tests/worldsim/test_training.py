@@ -10,11 +10,12 @@ import torch
 
 from tests.worldsim.test_world_model import small_model
 from worldsim.training.batches import Arrays
-from worldsim.training.goal_head import GoalHeadConfig, train_goal_head
+from worldsim.training.goal_head import train_goal_head
 from worldsim.training.hindsight import GoalBatch, Hindsight, goal_losses
-from worldsim.training.joint import JointConfig, to_patches, train_joint
+from worldsim.training.joint import to_patches, train_joint
 from worldsim.training.loop import LoopConfig, schedule
-from worldsim.training.posttrain import PosttrainConfig, encode_all, train_posttrain
+from worldsim.training.options import GoalHeadConfig, JointConfig, PosttrainConfig
+from worldsim.training.posttrain import encode_all, train_posttrain
 from worldsim.training.run import TrainingRun
 
 JOINT = JointConfig(batch=8, frames=3, predicted=8)

@@ -7,7 +7,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -20,6 +19,7 @@ from worldsim.planning.energies.latent import Latent
 from worldsim.planning.energies.pose import Pose
 from worldsim.planning.energies.steps import Steps
 from worldsim.planning.energies.trust import Trust
+from worldsim.planning.options import CostConfig
 from worldsim.states import decode_state
 from worldsim.world_model import WorldModel
 
@@ -32,44 +32,16 @@ Imagine = Callable[[Context, Tensor], tuple[Tensor, Tensor]]
 """Context and actions (S, H, 7) -> latents (S, H, N, D) and states (S, H, 7)."""
 
 
-@dataclass(frozen=True)
-class CostConfig:
-    """Weights of our own energies; one of weight 0 is left out.
-
-    Attributes:
-        latent: of the latent distance, see ``energies.latent``.
-        pose: of the gripper's distance to the pose read from the goal picture, per 5 cm.
-        closedness: of the difference in closedness.
-        steps: of the temporal distance, per step.
-        trust: of the mean squared departure from the proposed actions.
-        norm: 1 or 2, the latent distance's norm.
-        path: 0 counts the last step only, 1 every step alike.
-        near: steps to the goal within which ``trust`` holds as it is; see ``energies.trust``.
-    """
-
-    latent: float = 1.0
-    pose: float = 0.0
-    closedness: float = 0.0
-    steps: float = 0.0
-    trust: float = 0.0
-    norm: int = 1
-    path: float = 0.5
-    near: float = 0.0
-
-    def __post_init__(self) -> None:
-        Latent(norm=self.norm)  # an impossible one is refused now
-
-    def energies(self) -> tuple[Energy, ...]:
-        """What these weights add up."""
-        latent = Latent(self.latent, self.norm, self.path)
-        pose = Pose(self.pose, self.closedness, self.path)
-        terms: list[tuple[object, Energy]] = [
-            (self.latent, latent),
-            (self.pose or self.closedness, pose),
-            (self.steps, Steps(self.steps)),
-            (self.trust, Trust(self.trust, self.near)),
-        ]
-        return tuple(energy for weight, energy in terms if weight)
+def own_energies(config: CostConfig) -> tuple[Energy, ...]:
+    """What these weights add up."""
+    pose = Pose(config.pose, config.closedness, config.path)
+    terms: list[tuple[object, Energy]] = [
+        (config.latent, Latent(config.latent, config.norm, config.path)),
+        (config.pose or config.closedness, pose),
+        (config.steps, Steps(config.steps)),
+        (config.trust, Trust(config.trust, config.near)),
+    ]
+    return tuple(energy for weight, energy in terms if weight)
 
 
 @torch.inference_mode()

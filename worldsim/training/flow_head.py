@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 import torch
 from torch import Tensor
@@ -13,25 +11,11 @@ from worldsim.training.batches import Arrays
 from worldsim.training.goal_head import DemonstratedPairs
 from worldsim.training.hindsight import actions_towards
 from worldsim.training.loop import LoopConfig, train
+from worldsim.training.options import FlowHeadConfig
 from worldsim.training.run import TrainingRun
 from worldsim.world_model import WorldModel
 
 _SMALLEST_STD = 0.05
-
-
-@dataclass(frozen=True)
-class FlowHeadConfig:
-    """Options of a flow head's training.
-
-    Attributes:
-        batch: pairs of frame and goal per step.
-        goal_free: share of them whose goal is hidden, for guidance.
-        demonstrators: policies (by prefix) whose actions are imitated.
-    """
-
-    batch: int = 256
-    goal_free: float = 0.1
-    demonstrators: tuple[str, ...] = ("expert",)
 
 
 def train_flow_head(

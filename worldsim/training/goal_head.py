@@ -15,27 +15,9 @@ from torch import Tensor, nn
 from worldsim.training.batches import Arrays, gather_tokens
 from worldsim.training.hindsight import GoalBatch, Hindsight, Index, goal_losses
 from worldsim.training.loop import LoopConfig, train
+from worldsim.training.options import GoalHeadConfig
 from worldsim.training.run import TrainingRun
 from worldsim.world_model import WorldModel
-
-
-@dataclass(frozen=True)
-class GoalHeadConfig:
-    """Sizes and weights of part 3.
-
-    Attributes:
-        batch: pairs of frame and goal per step.
-        actions, steps: weights of the goal head's two outputs.
-        single_view: share of batches with the first camera alone; less than half of them, and one
-            camera grasps less often.
-        demonstrators: policies (by prefix) whose actions are worth proposing.
-    """
-
-    batch: int = 256
-    actions: float = 1.0
-    steps: float = 0.5
-    single_view: float = 0.5
-    demonstrators: tuple[str, ...] = ("expert",)
 
 
 @dataclass(frozen=True)

@@ -17,8 +17,6 @@ file are thrown away; ``posttrain`` then freezes the encoder and adds the rollou
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 import torch
 from torch import Tensor, nn
@@ -29,37 +27,9 @@ from worldsim.states import encode_state
 from worldsim.training.batches import Arrays, gather
 from worldsim.training.hindsight import GoalBatch, Hindsight, goal_losses
 from worldsim.training.loop import LoopConfig, train
+from worldsim.training.options import JointConfig
 from worldsim.training.run import TrainingRun
 from worldsim.world_model import WorldModel
-
-
-@dataclass(frozen=True)
-class JointConfig:
-    """Weights and sizes of joint training.
-
-    Attributes:
-        batch: windows per step.
-        frames: frames per window.
-        predicted: windows of a batch the predictor is trained on; it costs more than the encoder,
-            and its own training comes later.
-        inverse, pose, variance, covariance, pixels, actions, steps: weights of the losses beside
-            teacher forcing; the last two are the goal head's.
-        single_view: share of batches with the first camera alone.
-        demonstrators: policies (by prefix) whose actions are worth proposing.
-    """
-
-    batch: int = 24
-    frames: int = 3
-    predicted: int = 8
-    inverse: float = 1.0
-    pose: float = 8.0
-    variance: float = 1.0
-    covariance: float = 0.05
-    pixels: float = 4.0
-    actions: float = 1.0
-    steps: float = 0.5
-    single_view: float = 0.2
-    demonstrators: tuple[str, ...] = ("expert",)
 
 
 def spread_losses(latents: Tensor) -> tuple[Tensor, Tensor]:

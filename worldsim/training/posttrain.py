@@ -8,7 +8,7 @@ sees both, so that it can judge what the planner imagines.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -22,33 +22,9 @@ from worldsim.states import encode_state
 from worldsim.training.batches import Arrays, gather, gather_tokens
 from worldsim.training.hindsight import GoalBatch, Hindsight, goal_losses
 from worldsim.training.loop import LoopConfig, train
+from worldsim.training.options import PosttrainConfig
 from worldsim.training.run import TrainingRun
 from worldsim.world_model import WorldModel
-
-
-@dataclass(frozen=True)
-class PosttrainConfig:
-    """Sizes and weights of stage 2.
-
-    Attributes:
-        batch: windows per step.
-        frames: frames per window; planning may look back on fewer, never on more.
-        goals: pairs of frame and goal per step for the goal head, from demonstrations, beside the
-            imagined ones. Many: the head is cheap, and starved it proposes half as well.
-        pose: weight of the read-out.
-        actions, steps: weights of the goal head's two outputs.
-        single_view: share of batches with the first camera alone.
-        demonstrators: policies (by prefix) whose actions are worth proposing.
-    """
-
-    batch: int = 40
-    frames: int = 5
-    goals: int = 1536
-    pose: float = 1.0
-    actions: float = 1.0
-    steps: float = 0.5
-    single_view: float = 0.3
-    demonstrators: tuple[str, ...] = ("expert",)
 
 
 def encode_all(model: WorldModel, arrays: Arrays, path: Path | None = None) -> Arrays:

@@ -8,7 +8,6 @@ is a clip of its own. The moving average is what stage 2 freezes.
 from __future__ import annotations
 
 import copy
-from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -19,6 +18,7 @@ from torch.nn import functional as F
 from worldsim.errors import UserError
 from worldsim.training.batches import Arrays
 from worldsim.training.loop import LoopConfig, train
+from worldsim.training.options import PretrainConfig
 from worldsim.training.run import TrainingRun
 from worldsim.vjepa2 import LONG_RANGE, SHORT_RANGE, Encoder, Predictor, sample_masks
 
@@ -26,26 +26,6 @@ MASKS = {"short": SHORT_RANGE, "long": LONG_RANGE}
 # ImageNet's statistics, as everywhere in V-JEPA 2.
 _MEAN = (0.485, 0.456, 0.406)
 _STD = (0.229, 0.224, 0.225)
-
-
-@dataclass(frozen=True)
-class PretrainConfig:
-    """Sizes of stage 1.
-
-    Attributes:
-        batch: clips per step; both kinds of mask are laid on each.
-        frames: frames per clip, whole tubelets. Six is the length of the shortest episodes.
-        ema: of the target encoder. The paper's 0.99925 is for a hundred thousand steps: after a
-            few thousand most of such a target would still be its random start.
-    """
-
-    batch: int = 64
-    frames: int = 6
-    ema: float = 0.996
-
-    def __post_init__(self) -> None:
-        if self.batch < 1 or not 0.0 <= self.ema < 1.0:
-            raise UserError(f"a batch of at least 1 and an ema inside [0, 1) are needed: {self}")
 
 
 def train_pretrain(

@@ -14,7 +14,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any, Literal
 
 import torch
 from safetensors import SafetensorError
@@ -22,6 +22,7 @@ from safetensors.torch import load_file, save_file
 from torch import nn
 
 from worldsim.files import replacing, write_atomically
+from worldsim.layouts import LAYOUTS, Layout
 from worldsim.vjepa2.ac_predictor import ACPredictorConfig
 from worldsim.vjepa2.encoder import EncoderConfig
 from worldsim.vjepa2.hugging_face import from_hugging_face, to_hugging_face
@@ -38,8 +39,6 @@ from worldsim.vjepa2.official import (
 from worldsim.vjepa2.official_file import PUBLISHED_DEPTHS, official_entries, read_official
 from worldsim.vjepa2.predictor import PredictorConfig
 
-Layout = Literal["official", "hugging-face", "worldsim"]
-LAYOUTS: tuple[Layout, ...] = get_args(Layout)
 PUBLISHED = tuple(f"{name}.pt" for name in PUBLISHED_DEPTHS)
 SOURCE = "https://dl.fbaipublicfiles.com/vjepa2/"
 

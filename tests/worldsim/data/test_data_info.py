@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from experiments.data import info as data_info
-from experiments.data.info import ContactSheetConfig, DataInfoConfig
+from experiments.options.data import ContactSheetConfig, DataInfoConfig
 from worldsim.data import DatasetError, TrajectoryDataset, TrajectoryWriter
 
 

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from worldsim.errors import UserError
 from worldsim.planning.energies.energy import Futures, Situation, along
+from worldsim.planning.options import check_norm
 
 
 @dataclass(frozen=True)
@@ -27,8 +27,7 @@ class Latent:
     path: float = 0.5
 
     def __post_init__(self) -> None:
-        if self.norm not in (1, 2):
-            raise UserError(f"norm must be 1 or 2, got {self.norm}")
+        check_norm(self.norm)
 
     def __call__(self, futures: Futures, situation: Situation) -> Tensor:
         """Costs (S,)."""

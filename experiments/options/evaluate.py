@@ -1,0 +1,55 @@
+"""Evaluate one agent on one task over a list of seeds.
+
+    worldsim evaluate --agent world-model --task reach --seeds 201000:201200 --out runs/reach
+
+Episodes run one at a time in each process and never share a generator: an outcome depends on the
+seed and the spec alone, not on the number of workers. Ctrl-C keeps what is finished; the same
+command goes on where it stopped.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class EvaluateConfig:
+    """Options of ``worldsim evaluate``.
+
+    Attributes:
+        agent: world-model, sac-her, expert, random, ...
+        task: reach, grasp, pick-place, push, robosuite/Lift, -PickPlaceCan, -Stack or -Door, or
+            package.module:NAME of an environment of your own.
+        seeds: first:end (end excluded) or a comma list; 201000:201200 are for reported results.
+        out: folder for the results; the same command on the same folder continues.
+        goal: subgoals (the paper's pictures), dense (every stage) or final (one picture).
+        cameras: comma list of left, right, wrist; robosuite's agentview.
+        planner: of the world-model agent: cem (ours), icem, mppi, predictive-sampling, gradient,
+            gradient+cem, lagrangian, vjepa2-ac (the paper's), search (ours without proposals),
+            policy (proposals without search), or package.module:Class.
+        energy: further energies to plan with, package.module:Class, separated by commas.
+        model: folder of the agent's weights; for world-model and servo also a shipped name or
+            V-JEPA 2-AC's released file.
+        advance: arrival or schedule, how a pixel agent moves on to the next picture.
+        execution: receding, half or ensemble, how far octo-like follows a chunk of actions.
+        variation: recipe of appearances.
+        threads: of the numerical libraries; part of the result's specification.
+        workers: processes; outcomes do not depend on it.
+        force: allow training seeds.
+    """
+
+    agent: str
+    task: str
+    seeds: str
+    out: str
+    goal: str = "subgoals"
+    cameras: str = "left,wrist"
+    planner: str | None = None
+    energy: str | None = None
+    model: str | None = None
+    advance: str | None = None
+    execution: str | None = None
+    variation: str = "default"
+    threads: int = 1
+    workers: int = 1
+    force: bool = False
