@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import Enum
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
+from envs.errors import UserError
 from envs.spec import check_choice
 
 if TYPE_CHECKING:
@@ -67,6 +69,77 @@ class Agent(Protocol):
     def act(self, observation: Mapping[str, NDArray[Any]]) -> NDArray[np.float64]:
         """(7,) in [-1, 1]."""
         ...
+
+
+class EpisodeAgent(ABC):
+    """What our agents share: an episode is begun, with a goal they can read, then acted in.
+
+    A subclass writes ``begin`` and ``decide``; these are called where ``reset`` and ``act`` are.
+
+    Args:
+        spec: the environment's interface.
+        views: cameras whose goal pictures are looked at.
+    """
+
+    observation_keys: tuple[str, ...] = ()
+    tier: Tier
+
+    def __init__(self, spec: EnvSpec, views: tuple[str, ...] = ()) -> None:
+        self.spec, self.views, self._begun = spec, views, False
+
+    def reset(self, goal: GoalSequence, rng: np.random.Generator) -> None:
+        """Start an episode, whatever the last one left behind.
+
+        Raises:
+            UserError: the goal's pictures are of other cameras or shapes than the environment's.
+        """
+        self._begun = False
+        _check_goal(goal, self.views, self.spec.image_size)
+        self.begin(goal, rng)
+        self._begun = True
+
+    def act(self, observation: Mapping[str, NDArray[Any]]) -> NDArray[np.float64]:
+        """(A,) in [-1, 1].
+
+        Raises:
+            UserError: there is no episode, or the observation lacks one of ``observation_keys``.
+        """
+        if not self._begun:
+            raise UserError("there is no episode yet: call reset(goal, rng) before act")
+        missing = [key for key in self.observation_keys if key not in observation]
+        if missing:
+            raise UserError(
+                f"an observation of {', '.join(observation) or 'nothing'} given: this agent reads "
+                f"{', '.join(self.observation_keys)}"
+            )
+        return self.decide(observation)
+
+    @abstractmethod
+    def begin(self, goal: GoalSequence, rng: np.random.Generator) -> None:
+        """Forget the last episode and look at the goal of this one."""
+
+    @abstractmethod
+    def decide(self, observation: Mapping[str, NDArray[Any]]) -> NDArray[np.float64]:
+        """(A,) in [-1, 1] for an observation with all of ``observation_keys``."""
+
+
+def _check_goal(goal: GoalSequence, views: tuple[str, ...], size: int) -> None:
+    """Refuse pictures of a goal that an agent with these cameras, and this size, cannot read."""
+    if not set(views) <= set(goal.images):
+        raise UserError(
+            f"goal pictures of {', '.join(goal.images) or 'no camera'} given: this agent needs "
+            f"{', '.join(views)}"
+        )
+    if views and not len(goal.budgets):
+        raise UserError("a goal of no pictures given: at least one is needed")
+    wanted = (len(goal.budgets), size, size, 3)
+    for camera in views:
+        pictures = goal.images[camera]
+        if pictures.shape != wanted or pictures.dtype != np.uint8:
+            raise UserError(
+                f"goal pictures of {camera} have shape {pictures.shape} and type "
+                f"{pictures.dtype}: this agent needs {wanted} uint8, as the environment draws them"
+            )
 
 
 def _factory(module: str, name: str, **fixed: Any) -> Callable[..., Agent]:

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -19,7 +18,6 @@ from agents.checkpoint import load_agent, training_of, weights_digest
 from agents.latent import Array, LatentAgent, find_encoder
 from envs import EnvSpec
 from envs.errors import UserError
-from envs.goals import GoalSequence
 from worldsim.flow import FlowHead, new_flow_head
 
 ALGORITHM = "gc-bc"
@@ -35,6 +33,7 @@ class GcBcAgent(LatentAgent):
         model: folder of weights; default: the shipped ones.
         advance: "arrival" or "schedule".
         guidance: of a flow head: 1 clones, more seeks the goal; default: as its card says.
+        device: to compute on.
 
     Raises:
         ValueError: when there are no such weights, they are of another algorithm or encoder, or
@@ -49,6 +48,7 @@ class GcBcAgent(LatentAgent):
         model: str | Path | None = None,
         advance: str = "arrival",
         guidance: float | None = None,
+        device: str = "cpu",
     ) -> None:
         card, weights = load_agent(ALGORITHM, FILE, model)
         world = find_encoder(card["world_model"], card["encoder"], ALGORITHM)
@@ -60,27 +60,24 @@ class GcBcAgent(LatentAgent):
             head.load_state_dict({k: v.float() for k, v in weights.items()})
         except RuntimeError as error:
             raise UserError(f"{FILE} does not fit its world model: other layers") from error
-        super().__init__(spec, world, advance)
-        self._head = head.eval()
+        super().__init__(spec, world, advance, device=device)
+        self._head = head.to(device).eval()
         self._guidance = float(card["guidance"] if flows and guidance is None else guidance or 0.0)
         used = (world.encoder, world.readout, self._head)
         self.weights_digest = weights_digest(*used)
         self.training = training_of(card, sum(p.numel() for m in used for p in m.parameters()))
 
-    def reset(self, goal: GoalSequence, rng: np.random.Generator) -> None:
-        """Start an episode; a flow head draws its noise from the generator."""
-        self._rng = rng
-        super().reset(goal, rng)
-
     @torch.inference_mode()
     def policy(self, latent: Tensor, goal: Tensor, proprio: Array, target: Array) -> Array:
         """First action of the proposed chunk."""
-        pose = torch.as_tensor(proprio[None], dtype=torch.float32)
-        closedness = torch.as_tensor(target[6:7], dtype=torch.float32)
+        device = self.model.device
+        pose = torch.as_tensor(proprio[None], dtype=torch.float32, device=device)
+        closedness = torch.as_tensor(target[6:7], dtype=torch.float32, device=device)
         now, then = latent[None], goal[None]
         state = self.model.goal_state(now, then, pose, closedness)
         if isinstance(self._head, FlowHead):
             chunk = self._head.sample((now, then, state), self._guidance, FLOW_STEPS, self._rng)
         else:
             chunk, _ = self._head(now, then, state)
-        return np.asarray(chunk[0, 0].double().numpy())
+        action: Array = chunk[0, 0].cpu().double().numpy()
+        return action

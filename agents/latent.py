@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Mapping
 
 import numpy as np
@@ -10,13 +10,14 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from agents.base import Tier
+from agents.base import EpisodeAgent
 from agents.subgoals import SubGoals, arrived
 from agents.threads import one_thread
 from envs import EnvSpec
 from envs.errors import UserError
 from envs.goals import GoalSequence
 from worldsim import load_world_model
+from worldsim.devices import check_device
 from worldsim.encoders import encoder_digest
 from worldsim.planning.cost import read_goal_pose
 from worldsim.world_model import WorldModel
@@ -64,7 +65,7 @@ def shared_views(model: WorldModel, spec: EnvSpec) -> tuple[str, ...]:
     return views
 
 
-class LatentAgent(ABC):
+class LatentAgent(EpisodeAgent):
     """Encodes what it sees with the planner's encoder and asks a policy.
 
     Args:
@@ -72,12 +73,12 @@ class LatentAgent(ABC):
         model: whose encoder and read-out.
         advance: "arrival" (gripper read from the goal picture, as the planner does) or "schedule".
         views: cameras to look through; None: all of the model's.
+        device: to compute on; the model is moved there.
 
     Raises:
-        ValueError: when the environment lacks one of the cameras; for an unknown rule.
+        ValueError: when the environment lacks one of the cameras; for an unknown rule; no such
+            device.
     """
-
-    tier: Tier
 
     def __init__(
         self,
@@ -85,27 +86,30 @@ class LatentAgent(ABC):
         model: WorldModel,
         advance: str = "arrival",
         views: tuple[str, ...] | None = None,
+        device: str = "cpu",
     ) -> None:
+        check_device(device)
         views = views or model.config.cameras
         if not set(views) <= set(spec.cameras):
             raise UserError(
                 f"cameras {','.join(spec.cameras)} given: this agent needs {','.join(views)}"
             )
         self.observation_keys = (*(f"image_{c}" for c in views), "proprio", "target")
-        self.spec, self.model, self._views, self._advance = spec, model.eval(), views, advance
+        super().__init__(spec, views)
+        self.model, self._advance = model.to(device).eval(), advance
         SubGoals(np.ones(1, dtype=np.int64), advance)  # an unknown rule is refused now
 
     @one_thread()
-    def reset(self, goal: GoalSequence, rng: np.random.Generator) -> None:
+    def begin(self, goal: GoalSequence, rng: np.random.Generator) -> None:
         """Start an episode towards a sequence of goal pictures."""
         self._rng = rng
-        self._goals = self._encode({c: goal.images[c] for c in self._views})  # (K, N, D)
+        self._goals = self._encode({c: goal.images[c] for c in self.views})  # (K, N, D)
         self._subgoals = SubGoals(goal.budgets, self._advance)
 
     @one_thread()
-    def act(self, observation: Mapping[str, NDArray[np.generic]]) -> Array:
+    def decide(self, observation: Mapping[str, NDArray[np.generic]]) -> Array:
         """Action (7,) in [-1, 1]."""
-        images = {c: np.asarray(observation[f"image_{c}"])[None] for c in self._views}
+        images = {c: np.asarray(observation[f"image_{c}"])[None] for c in self.views}
         latent = self._encode(images)[0]
         proprio = np.asarray(observation["proprio"], dtype=np.float64)
         target = np.asarray(observation["target"], dtype=np.float64)
@@ -124,7 +128,7 @@ class LatentAgent(ABC):
     def _goal_pose(self, index: int, latent: Tensor, proprio: Array) -> Array:
         """(7,) gripper pose in a goal picture."""
         pose = read_goal_pose(self.model, latent, self._goals[index], proprio)
-        return pose.double().numpy()
+        return pose.cpu().double().numpy()
 
     def _arrived(self, index: int, latent: Tensor, proprio: Array) -> bool:
         """Whether the gripper is where a goal picture shows it."""

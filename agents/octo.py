@@ -16,7 +16,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from agents.base import Tier, Training
+from agents.base import EpisodeAgent, Tier, Training
 from agents.checkpoint import load_agent, training_of, weights_digest
 from agents.octo_model import OctoConfig, OctoModel
 from agents.subgoals import Array, SubGoals, arrived
@@ -26,6 +26,7 @@ from envs.errors import UserError
 from envs.goals import GoalSequence
 from envs.spec import check_choice
 from worldsim.data.frames import shrink
+from worldsim.devices import check_device
 from worldsim.states import decode_state, encode_state
 
 ALGORITHM = "octo-like"
@@ -56,7 +57,7 @@ def load_octo(folder: str | Path | None) -> tuple[OctoModel, Training]:
     return model.eval(), training_of(card, sum(p.numel() for p in model.parameters()))
 
 
-class OctoAgent:
+class OctoAgent(EpisodeAgent):
     """Draws chunks of actions, keeps the most typical one, and acts on it as far as it is told to.
 
     Args:
@@ -68,10 +69,11 @@ class OctoAgent:
             it (arXiv 2304.13705, equal weights as in Octo), closing with not yet closing too.
         draws: chunks drawn at each look. The one nearest to all others is taken: an average of
             "close" and "not yet" would be neither.
+        device: to compute on; the model is moved there.
 
     Raises:
-        ValueError: when the weights are missing or foreign, the frames do not fit them, or
-            nothing would be drawn.
+        ValueError: when the weights are missing or foreign, the frames do not fit them,
+            nothing would be drawn, or there is no such device.
     """
 
     tier = Tier.C
@@ -83,34 +85,38 @@ class OctoAgent:
         advance: str = "arrival",
         execution: str = "receding",
         draws: int = 8,
+        device: str = "cpu",
     ) -> None:
+        check_device(device)
         check_choice("execution", execution, EXECUTIONS)
         if not isinstance(draws, int) or draws < 1:
             raise UserError(f"draws must be a whole number of at least 1, got {draws!r}")
         SubGoals(np.ones(1, dtype=np.int64), advance)  # an unknown rule is refused now
         if isinstance(model, OctoModel):
-            self.model = model.eval()
+            self.model = model
         else:
             self.model, self.training = load_octo(model)
+        self.model.to(device).eval()
         self.weights_digest = weights_digest(self.model)
-        self._views = self.model.config.cameras
-        if not set(self._views) <= set(spec.cameras):
+        super().__init__(spec, self.model.config.cameras)
+        self._device = device
+        if not set(self.views) <= set(spec.cameras):
             raise UserError(
                 f"cameras {','.join(spec.cameras)} given: these weights of {ALGORITHM} need "
-                f"{','.join(self._views)}"
+                f"{','.join(self.views)}"
             )
         if spec.image_size % self.model.config.image_size:
             raise UserError(
                 f"frames of {spec.image_size} px given: these weights of {ALGORITHM} need a "
                 f"multiple of {self.model.config.image_size}"
             )
-        self.observation_keys = (*(f"image_{c}" for c in self._views), "proprio", "target")
+        self.observation_keys = (*(f"image_{c}" for c in self.views), "proprio", "target")
         self._advance, self._execution, self._draws = advance, execution, draws
         chunk = self.model.config.chunk
         self._kept = {"receding": 1, "half": chunk // 2, "ensemble": chunk}[execution]
 
     @one_thread()
-    def reset(self, goal: GoalSequence, rng: np.random.Generator) -> None:
+    def begin(self, goal: GoalSequence, rng: np.random.Generator) -> None:
         """Start an episode towards a sequence of goal pictures."""
         self._rng = rng
         self._goals = self._pictures(goal.images)  # (K, V, S, S, 3)
@@ -122,9 +128,9 @@ class OctoAgent:
         self._chunks: list[Array] = []  # those that still speak about now: row 0 is now
 
     @one_thread()
-    def act(self, observation: Mapping[str, NDArray[np.generic]]) -> Array:
+    def decide(self, observation: Mapping[str, NDArray[np.generic]]) -> Array:
         """Action (7,) in [-1, 1]."""
-        frame = self._pictures({c: observation[f"image_{c}"][None] for c in self._views})[0]
+        frame = self._pictures({c: observation[f"image_{c}"][None] for c in self.views})[0]
         proprio = np.asarray(observation["proprio"], dtype=np.float64)
         self._window.append((frame, proprio, float(observation["target"][6])))
         self._window = self._window[-self.model.config.window :]
@@ -147,24 +153,26 @@ class OctoAgent:
     def _pictures(self, images: Mapping[str, NDArray[np.generic]]) -> Tensor:
         """Frames (K, H, W, 3) uint8 of each camera, as (K, V, S, S, 3) in [0, 1]."""
         size = self.model.config.image_size
-        views = [shrink(np.asarray(images[camera], np.uint8), size) for camera in self._views]
-        return torch.from_numpy(np.stack(views, axis=1)).float() / 255.0
+        views = [shrink(np.asarray(images[camera], np.uint8), size) for camera in self.views]
+        return torch.from_numpy(np.stack(views, axis=1)).to(self._device).float() / 255.0
 
     @torch.inference_mode()
     def _look(self, index: int) -> tuple[Tensor, Array]:
         """Action readout (1, D) now, and the gripper pose (7,) in a goal picture."""
         pad = self.model.config.window - len(self._window)
         steps = [self._window[0]] * pad + self._window
-        proprio = torch.as_tensor(np.stack([p for _, p, _ in steps]), dtype=torch.float32)
+        device = self._device
+        poses = np.stack([p for _, p, _ in steps])
+        proprio = torch.as_tensor(poses, dtype=torch.float32, device=device)
         readouts, change = self.model(
             torch.stack([f for f, _, _ in steps])[None],
             self._goals[index][None],
             proprio[None],
-            torch.tensor([[c for _, _, c in steps]]),
-            torch.tensor([[False] * pad + [True] * len(self._window)]),
+            torch.tensor([[c for _, _, c in steps]], device=device),
+            torch.tensor([[False] * pad + [True] * len(self._window)], device=device),
         )
         pose = decode_state(encode_state(proprio[-1]) + change[0, -1])
-        return readouts[:, -1], pose.double().numpy()
+        return readouts[:, -1], pose.cpu().double().numpy()
 
     @torch.inference_mode()
     def _plan(self, index: int) -> Array:
@@ -172,7 +180,7 @@ class OctoAgent:
         readout = self._look(index)[0].expand(self._draws, -1)
         drawn = self.model.head.sample(readout, self._rng)
         chunks = self.model.denormalise(drawn.unflatten(-1, (self.model.config.chunk, 7)))
-        return most_typical(chunks[:, : self._kept].double().numpy())
+        return most_typical(chunks[:, : self._kept].cpu().double().numpy())
 
 
 def most_typical(chunks: Array) -> Array:

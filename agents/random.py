@@ -7,24 +7,23 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from agents.base import Tier
+from agents.base import EpisodeAgent, Tier
 from envs import EnvSpec
 from envs.goals import GoalSequence
 
 
-class RandomAgent:
+class RandomAgent(EpisodeAgent):
     """Draws every action uniformly from [-1, 1]; looks at nothing."""
 
-    observation_keys: tuple[str, ...] = ()
     tier = Tier.C
 
     def __init__(self, spec: EnvSpec) -> None:
-        self._rng, self._size = np.random.default_rng(0), len(spec.action_scale)
+        super().__init__(spec)
 
-    def reset(self, goal: GoalSequence, rng: np.random.Generator) -> None:
+    def begin(self, goal: GoalSequence, rng: np.random.Generator) -> None:
         """Take over the episode's generator."""
         self._rng = rng
 
-    def act(self, observation: Mapping[str, NDArray[np.generic]]) -> NDArray[np.float64]:
+    def decide(self, observation: Mapping[str, NDArray[np.generic]]) -> NDArray[np.float64]:
         """(A,) uniform in [-1, 1]."""
-        return self._rng.uniform(-1.0, 1.0, self._size)
+        return self._rng.uniform(-1.0, 1.0, len(self.spec.action_scale))

@@ -59,6 +59,7 @@ class SacLatentAgent(LatentAgent):
         spec: the environment's interface.
         model: folder of weights; default: the shipped ones.
         advance: "arrival" or "schedule".
+        device: to compute on.
 
     Raises:
         ValueError: when there are no such weights, or they are of another algorithm, task, encoder
@@ -68,7 +69,11 @@ class SacLatentAgent(LatentAgent):
     tier = Tier.B
 
     def __init__(
-        self, spec: EnvSpec, model: str | Path | None = None, advance: str = "arrival"
+        self,
+        spec: EnvSpec,
+        model: str | Path | None = None,
+        advance: str = "arrival",
+        device: str = "cpu",
     ) -> None:
         card, weights = load_agent(ALGORITHM, FILE, model, spec.task)
         if tuple(card["keys"]) != INPUTS:
@@ -87,8 +92,8 @@ class SacLatentAgent(LatentAgent):
             both.load_state_dict(weights)
         except RuntimeError as error:
             raise UserError(f"{FILE} of {ALGORITHM} does not fit its config.json") from error
-        both.eval()
-        super().__init__(spec, world, advance)
+        super().__init__(spec, world, advance, device=device)
+        both.to(device).eval()
         used = (world.encoder, world.readout, both)
         self.weights_digest = weights_digest(*used)
         self.training = training_of(card, sum(p.numel() for m in used for p in m.parameters()))
@@ -96,8 +101,8 @@ class SacLatentAgent(LatentAgent):
     @torch.inference_mode()
     def policy(self, latent: Tensor, goal: Tensor, proprio: Array, target: Array) -> Array:
         """The actor's mean action; what the task does not need stays at zero."""
-        state = robot_state(proprio, target)
+        state = robot_state(proprio, target).to(self.model.device)
         features = self._features(latent[None].float(), goal[None].float(), state[None])
         action = np.zeros(7)
-        action[self._dims] = torch.tanh(self._actor(features))[0].numpy()
+        action[self._dims] = torch.tanh(self._actor(features))[0].cpu().numpy()
         return action

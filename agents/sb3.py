@@ -15,12 +15,13 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from agents.base import Tier
+from agents.base import EpisodeAgent, Tier
 from agents.checkpoint import load_agent, training_of, weights_digest
 from agents.threads import one_thread
 from envs import EnvSpec
 from envs.errors import UserError
 from envs.goals import GoalSequence
+from worldsim.devices import check_device
 
 FILE = "actor.safetensors"
 # SB3's CombinedExtractor concatenates a Dict observation in the order of its sorted keys.
@@ -35,23 +36,32 @@ def normalise(inputs: Tensor, mean: Tensor, std: Tensor) -> Tensor:
     return ((inputs - mean) / std).clamp(-LARGEST_INPUT, LARGEST_INPUT)
 
 
-class SB3Agent:
+class SB3Agent(EpisodeAgent):
     """A trained actor: deterministic action from the privileged state.
 
     Args:
         spec: the environment's interface.
         algorithm: "sac-her", "tqc-her" or "ppo".
         model: where ``actor.safetensors`` and ``config.json`` are; default: the shipped ones.
+        device: to compute on.
 
     Raises:
         ValueError: when there are no such weights, or they are of another algorithm, task or
-            observation, or lack their normalisation statistics.
+            observation, or lack their normalisation statistics; no such device.
     """
 
     observation_keys = KEYS
     tier = Tier.A
 
-    def __init__(self, spec: EnvSpec, algorithm: str, model: str | Path | None = None) -> None:
+    def __init__(
+        self,
+        spec: EnvSpec,
+        algorithm: str,
+        model: str | Path | None = None,
+        device: str = "cpu",
+    ) -> None:
+        super().__init__(spec)
+        check_device(device)
         card, weights = load_agent(algorithm, FILE, model, spec.task)
         if tuple(card.get("keys", KEYS)) != KEYS:
             raise UserError(
@@ -59,7 +69,7 @@ class SB3Agent:
                 f"{', '.join(KEYS)}"
             )
         self.weights_digest = weights_digest(weights)
-        self._mean, self._std = torch.zeros(1), torch.ones(1)
+        self._mean, self._std = torch.zeros(1, device=device), torch.ones(1, device=device)
         if card.get("normalised"):
             missing = [name for name in _STATISTICS if name not in weights]
             if missing:
@@ -67,7 +77,7 @@ class SB3Agent:
                     f"these weights of {algorithm} lack the normalisation statistics "
                     f"{', '.join(missing)}"
                 )
-            self._mean, self._std = (weights.pop(name) for name in _STATISTICS)
+            self._mean, self._std = (weights.pop(name).to(device) for name in _STATISTICS)
         self._dims = list(card["action_dims"])
         self._squash = card.get("squash", True)
         self._inputs = int(card["inputs"])
@@ -78,24 +88,25 @@ class SB3Agent:
             self._actor.load_state_dict(weights)
         except RuntimeError as error:
             raise UserError(f"{FILE} of {algorithm} does not fit its config.json") from error
-        self._actor.eval()
+        self._actor.to(device).eval()
         self.training = training_of(card, sum(p.numel() for p in self._actor.parameters()))
 
-    def reset(self, goal: GoalSequence, rng: np.random.Generator) -> None:
+    def begin(self, goal: GoalSequence, rng: np.random.Generator) -> None:
         """Nothing to remember: the policy is a function of the observation."""
 
     @one_thread()
     @torch.inference_mode()
-    def act(self, observation: Mapping[str, NDArray[np.generic]]) -> NDArray[np.float64]:
+    def decide(self, observation: Mapping[str, NDArray[np.generic]]) -> NDArray[np.float64]:
         """(7,) in [-1, 1]."""
         vector = np.concatenate([np.asarray(observation[k], dtype=np.float32) for k in KEYS])
         if len(vector) != self._inputs:
             raise UserError(
                 f"an observation of {len(vector)} numbers given: these weights read {self._inputs}"
             )
-        out = self._actor(normalise(torch.from_numpy(vector), self._mean, self._std))
+        inputs = torch.from_numpy(vector).to(self._mean.device)
+        out = self._actor(normalise(inputs, self._mean, self._std))
         action = np.zeros(7)
-        action[self._dims] = (torch.tanh(out) if self._squash else out.clamp(-1, 1)).numpy()
+        action[self._dims] = (torch.tanh(out) if self._squash else out.clamp(-1, 1)).cpu().numpy()
         return action
 
 

@@ -26,6 +26,7 @@ class ServoAgent(LatentAgent):
         spec: the environment's interface.
         model: a world model, or its name or path.
         advance: "arrival" or "schedule".
+        device: to compute on.
 
     Raises:
         ValueError: when the model does not know the environment's cameras, or has no read-out.
@@ -34,14 +35,18 @@ class ServoAgent(LatentAgent):
     tier = Tier.C
 
     def __init__(
-        self, spec: EnvSpec, model: WorldModel | str | Path = "tiny", advance: str = "arrival"
+        self,
+        spec: EnvSpec,
+        model: WorldModel | str | Path = "tiny",
+        advance: str = "arrival",
+        device: str = "cpu",
     ) -> None:
         world = model if isinstance(model, WorldModel) else load_world_model(model)
         if not world.config.heads:
             raise UserError(
                 f"a model of the recipe {world.config.recipe!r} has no read-out to servo by"
             )
-        super().__init__(spec, world, advance, shared_views(world, spec))
+        super().__init__(spec, world, advance, shared_views(world, spec), device)
         self.weights_digest = weights_digest(world)
 
     def policy(self, latent: Tensor, goal: Tensor, proprio: Array, target: Array) -> Array:

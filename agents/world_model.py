@@ -42,10 +42,11 @@ class WorldModelAgent(LatentAgent):
         model: a world model, or its name or path.
         config: options; or else:
         planner, search, cost, energy, advance, surprise: options by name, see ``configure``.
+        device: to compute on; the model is moved there.
 
     Raises:
         ValueError: when the model does not know the environment's cameras, or lacks the heads that
-            the options need; for an unknown setting.
+            the options need; for an unknown setting; no such device.
     """
 
     tier = Tier.C
@@ -61,6 +62,7 @@ class WorldModelAgent(LatentAgent):
         energy: str | None = None,
         advance: str | None = None,
         surprise: float | None = None,
+        device: str = "cpu",
     ) -> None:
         self.config = config or configure(
             planner, search, cost, energy, advance=advance, surprise=surprise
@@ -71,7 +73,7 @@ class WorldModelAgent(LatentAgent):
                 f"a model of the recipe {world.config.recipe!r} has no read-out and no goal "
                 "head: plan with planner vjepa2-ac"
             )
-        super().__init__(spec, world, self.config.advance, shared_views(world, spec))
+        super().__init__(spec, world, self.config.advance, shared_views(world, spec), device)
         self.weights_digest = weights_digest(world)
         self.limits = Limits.of(spec.workspace_low, spec.workspace_high, spec.rotation_limit)
         self._planner = self.config.planner
@@ -81,9 +83,9 @@ class WorldModelAgent(LatentAgent):
         self._surprise = Surprise(world, gain) if gain else None
 
     @one_thread()
-    def reset(self, goal: GoalSequence, rng: np.random.Generator) -> None:
+    def begin(self, goal: GoalSequence, rng: np.random.Generator) -> None:
         """Start an episode towards a sequence of goal pictures."""
-        super().reset(goal, rng)
+        super().begin(goal, rng)
         self._index = 0
         self._mean: Tensor | None = None
         self._latents: list[Tensor] = []
@@ -94,9 +96,9 @@ class WorldModelAgent(LatentAgent):
             self._surprise.reset()
 
     @one_thread()
-    def act(self, observation: Mapping[str, NDArray[np.generic]]) -> Array:
+    def decide(self, observation: Mapping[str, NDArray[np.generic]]) -> Array:
         """Action (7,) in [-1, 1] for an observation."""
-        action = super().act(observation)
+        action = super().decide(observation)
         self._remember_action(action)
         return action
 
@@ -117,8 +119,9 @@ class WorldModelAgent(LatentAgent):
         if not math.isfinite(energy):
             raise UserError("no candidate has a finite energy: the model's latents are not finite")
         self._mean = shift(plan.mean)
-        self._diagnostics |= {"energy": energy, "plan": plan.actions.numpy()}
-        return plan.actions[0].double().numpy()
+        actions = plan.actions.cpu()
+        self._diagnostics |= {"energy": energy, "plan": actions.numpy()}
+        return actions[0].double().numpy()
 
     # -- inside ---------------------------------------------------------------------------------
 
@@ -155,7 +158,7 @@ class WorldModelAgent(LatentAgent):
         if self.model.config.heads:
             read = self._goal_pose(self._index, latent, proprio)
             self._diagnostics["distance_m"] = float(np.linalg.norm(read[:3] - proprio[:3]))
-            pose = torch.as_tensor(read, dtype=torch.float32)
+            pose = self._tensor(read)
         if self.config.propose:
             chunk, steps = self._propose(latent, goal)
             self._diagnostics["steps_to_go"] = steps
@@ -167,11 +170,15 @@ class WorldModelAgent(LatentAgent):
     def _search(self, cost: LatentGoalCost, chunk: Tensor | None) -> Plan:
         """Around the proposal, if there is one; the rest of the last plan is a candidate, too."""
         if chunk is None:
-            nothing = torch.zeros(self._planner.horizon, 7)
+            nothing = torch.zeros(self._planner.horizon, 7, device=self.model.device)
             mean = nothing if self._mean is None else self._mean
             return self._planner.plan(cost, self._rng, mean)
         last = None if self._mean is None else self._mean[None]
         return self._planner.plan(cost, self._rng, chunk, last)
+
+    def _tensor(self, numbers: Array) -> Tensor:
+        """Numbers on the model's device."""
+        return torch.as_tensor(numbers, dtype=torch.float32, device=self.model.device)
 
     @torch.no_grad()
     def _propose(self, latent: Tensor, goal: Tensor) -> tuple[Tensor, float]:
@@ -179,8 +186,8 @@ class WorldModelAgent(LatentAgent):
         actions, steps = self.model.propose(
             latent[None],
             goal[None],
-            torch.as_tensor(self._context.proprio[-1:], dtype=torch.float32),
-            torch.as_tensor(self._context.target[6:7], dtype=torch.float32),
+            self._tensor(self._context.proprio[-1:]),
+            self._tensor(self._context.target[6:7]),
         )
         chunk = actions[0].float()
         horizon = self._planner.horizon

@@ -78,7 +78,8 @@ def open_loop_errors(
         real = recording.latents[row + 1 : row + 1 + horizon]
         imagined.append(distance(imagine(model, recording, row, horizon), real))
         copied.append(distance(recording.latents[row], real))
-    return torch.stack(imagined).mean(0).numpy(), torch.stack(copied).mean(0).numpy()
+    means = [torch.stack(errors).mean(0).cpu().numpy() for errors in (imagined, copied)]
+    return means[0], means[1]
 
 
 def distance(one: Tensor, other: Tensor) -> Tensor:

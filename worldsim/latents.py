@@ -86,7 +86,7 @@ def encode_set(model: WorldModel, frames: Frames, path: Path | None = None) -> T
 
 @torch.no_grad()
 def _encode(model: WorldModel, frames: Frames) -> Tensor:
-    images = torch.as_tensor(np.ascontiguousarray(frames)).to(model.action_scale.device)
+    images = torch.as_tensor(np.ascontiguousarray(frames)).to(model.device)
     with torch.autocast(images.device.type, dtype=torch.bfloat16):
         return model.encode_frames(images).to(torch.bfloat16).cpu()
 

@@ -113,6 +113,11 @@ class WorldModel(nn.Module):
         return GoalHead(self.encoder.width, tokens, extra, cfg.chunk, cfg.max_steps)
 
     @property
+    def device(self) -> torch.device:
+        """Where it computes: what it is given is moved there."""
+        return self.action_scale.device
+
+    @property
     def image_size(self) -> int:
         """Pixels per side that the encoder sees."""
         return self.encoder.size
@@ -152,7 +157,7 @@ class WorldModel(nn.Module):
 
     def encode_frames(self, frames: Tensor) -> Tensor:
         """(B, V, H, W, 3) uint8 -> (B, N, D): each view of each frame is encoded alone."""
-        tokens = self.encoder.encode(frames.flatten(0, 1))  # (B V, P, D)
+        tokens = self.encoder.encode(frames.to(self.device).flatten(0, 1))  # (B V, P, D)
         return self.normalise(tokens.unflatten(0, frames.shape[:2]).flatten(1, 2))
 
     @staticmethod
@@ -194,7 +199,7 @@ class WorldModel(nn.Module):
             latents (S, H, N, D) and states (S, H, 7) after each action.
         """
         horizon = actions.shape[1]
-        device = self.action_scale.device
+        device = self.device
         targets, relative = self.commands(context, actions)
         past = context.latents[:-1].to(device)  # (T - 1, N, D): shared by all candidates
         proprio = torch.as_tensor(context.proprio, dtype=torch.float32, device=device)
@@ -243,7 +248,7 @@ class WorldModel(nn.Module):
         Poses are those the controller will have: kept to its limits, where they are known. Both
         lie on the model's device and are functions of the actions that can be differentiated.
         """
-        device = self.action_scale.device
+        device = self.device
         now, target = (
             torch.as_tensor(pose, dtype=torch.float32, device=device)
             for pose in (context.proprio[-1], context.target)

@@ -14,7 +14,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from envs.errors import UserError
@@ -22,6 +21,7 @@ from experiments.bench.results import show
 from experiments.options.bench_plan import BenchPlanConfig
 from worldsim import load_world_model
 from worldsim.context import Context
+from worldsim.devices import check_device
 from worldsim.planning.cem import CEM
 from worldsim.planning.cost import LatentGoalCost
 from worldsim.planning.energies.energy import Futures, Situation
@@ -49,7 +49,7 @@ class PlainCost(LatentGoalCost):
 
 def plain_rollout(model: WorldModel, context: Context, actions: Tensor) -> tuple[Tensor, Tensor]:
     """Latents (S, H, N, D), states (S, H, 7): every step runs over all that came before it."""
-    device, samples = model.action_scale.device, len(actions)
+    device, samples = model.device, len(actions)
     targets, relative = model.commands(context, actions)
 
     def repeat(values: Any) -> Tensor:
@@ -77,6 +77,7 @@ def main(config: BenchPlanConfig) -> None:
     """Measure, print and write."""
     if config.rounds < 1:
         raise UserError("at least 1 round is needed")
+    check_device(config.device)
     torch.set_num_threads(config.threads)
     started = time.perf_counter()
     model = load(config.model).to(config.device)
@@ -140,15 +141,10 @@ def scene(model: WorldModel) -> tuple[Context, Tensor]:
         {c: rng.integers(0, 255, (1, size, size, 3), dtype=np.uint8) for c in cameras}
         for _ in range(3)
     ]
-    *seen, goal = (model.encode({c: to(model, f) for c, f in one.items()})[0] for one in frames)
+    *seen, goal = (model.encode(one)[0] for one in frames)
     moved = POSE + np.eye(7)[0] * 0.01
     context = Context(torch.stack(seen), (moved - POSE)[None], np.stack([POSE, moved]), moved)
     return context, goal
-
-
-def to(model: WorldModel, frames: NDArray[np.uint8]) -> Tensor:
-    """Frames on the model's device."""
-    return torch.from_numpy(frames).to(model.action_scale.device)
 
 
 def measure(costs: dict[str, LatentGoalCost], search: CEM, rounds: int) -> dict[str, float]:

@@ -21,6 +21,7 @@ from experiments.options.train_world_model import WorldModelTraining
 from experiments.train.encoder import build as build_parts
 from experiments.train.world_model import SIZE
 from experiments.train.world_model import build as build_model
+from worldsim.devices import check_device
 from worldsim.training.batches import Arrays
 from worldsim.training.goal_head import train_goal_head
 from worldsim.training.joint import train_joint
@@ -37,6 +38,7 @@ def main(config: BenchTrainConfig) -> None:
     """Measure, print and write."""
     if config.rounds < 1 or config.steps < 1:
         raise UserError("rounds and steps must be at least 1")
+    check_device(config.device)
     torch.set_num_threads(config.threads)
     parts = arms(config)
     samples: dict[str, list[float]] = {name: [] for name in parts}

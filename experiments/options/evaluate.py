@@ -32,6 +32,7 @@ class EvaluateConfig:
             V-JEPA 2-AC's released file.
         advance: arrival or schedule, how a pixel agent moves on to the next picture.
         execution: receding, half or ensemble, how far octo-like follows a chunk of actions.
+        device: what a learnt agent computes on: cpu (if left out), cuda, cuda:1, mps, ...
         variation: recipe of appearances.
         threads: of the numerical libraries; part of the result's specification.
         workers: processes; outcomes do not depend on it.
@@ -49,6 +50,7 @@ class EvaluateConfig:
     model: str | None = None
     advance: str | None = None
     execution: str | None = None
+    device: str | None = None
     variation: str = "default"
     threads: int = 1
     workers: int = 1

@@ -18,6 +18,7 @@ from experiments.runs.spec import RunSpec
 
 MOST_THREADS = 256
 _ON_PICTURES = ("world-model", "servo", "octo-like", "gc-bc", "sac-latent")
+_LEARNT = (*_ON_PICTURES, "sac-her", "tqc-her", "ppo")
 
 
 @dataclass(frozen=True)
@@ -35,7 +36,8 @@ class Option:
 
 OPTIONS: dict[str, Option] = {
     "planner": Option(str, ("world-model",)),
-    "model": Option(str, (*_ON_PICTURES, "sac-her", "tqc-her", "ppo")),
+    "model": Option(str, _LEARNT),
+    "device": Option(str, _LEARNT),
     "advance": Option(str, _ON_PICTURES),
     "execution": Option(str, ("octo-like",)),
     "draws": Option(int, ("octo-like",)),

@@ -19,6 +19,7 @@ from worldsim.planning.planner import (
     Plan,
     at_least_one,
     box,
+    cheaper,
     normal,
     ranked,
     scored,
@@ -69,11 +70,8 @@ class CEM:
                 candidates[1] = best
             candidates = box(candidates)
             costs = scored(cost, candidates)
-            order = ranked(costs)
-            elite = candidates[order[: self.elites]]
-            better = costs[order[0]] < lowest
-            best = torch.where(better, elite[0], best)
-            lowest = torch.where(better, costs[order[0]], lowest)
+            elite = candidates[ranked(costs)[: self.elites]]
+            best, lowest = cheaper(candidates, costs, best, lowest)
             history.append(lowest)
             mean = self.momentum * mean + (1.0 - self.momentum) * elite.mean(dim=0)
             spread = elite.std(dim=0, correction=0)

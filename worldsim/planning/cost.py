@@ -61,7 +61,7 @@ def read_goal_pose(
         proprio: (7,) achieved pose now.
     """
     here, there = decode_state(model.read_out(torch.stack([now, goal])))
-    pose: Tensor = torch.as_tensor(proprio, dtype=torch.float32) + there - here
+    pose: Tensor = torch.as_tensor(proprio, dtype=torch.float32, device=here.device) + there - here
     # Closedness needs no reference: what matters is open or closed.
     pose[6] = there[6]
     return pose
@@ -117,7 +117,8 @@ class LatentGoalCost:
         return max(1, _NUMBERS_AT_ONCE // self.situation.goal.numel())
 
     def _some(self, actions: Tensor) -> tuple[Tensor, Tensor]:
-        """Costs and violations of as many candidates as fit into memory."""
+        """Costs and violations of as many candidates as fit into memory, on the model's device."""
+        actions = actions.to(self.situation.goal.device)
         # bfloat16 is three to five times faster on processors made for it, and moves costs by less
         # than a thousandth.
         with torch.autocast(actions.device.type, dtype=torch.bfloat16):

@@ -20,8 +20,8 @@ from worldsim.planning.planner import (
     Plan,
     at_least_one,
     box,
+    cheaper,
     normal,
-    ranked,
 )
 
 
@@ -67,9 +67,7 @@ class Gradient:
         best, lowest, history = actions[0].clone(), mean.new_tensor(torch.inf), []
         for step in range(self.steps + 1):
             costs, slopes = cost.gradient(actions)
-            cheapest = ranked(costs)[0]
-            if costs[cheapest] < lowest:
-                best, lowest = actions[cheapest].clone(), costs[cheapest]
+            best, lowest = cheaper(actions, costs, best, lowest)
             history.append(lowest)
             if step < self.steps:
                 actions.grad = torch.where(spread > 0, slopes, 0.0)

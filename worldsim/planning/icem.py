@@ -19,6 +19,7 @@ from worldsim.planning.planner import (
     Plan,
     at_least_one,
     box,
+    cheaper,
     ranked,
     scored,
 )
@@ -78,10 +79,8 @@ class ICEM:
                 tried.insert(0, mean[None])
             candidates = box(torch.cat(tried))
             costs = scored(cost, candidates)
-            order = ranked(costs)
-            elite = candidates[order[: self.elites]]
-            if costs[order[0]] < lowest:
-                best, lowest = elite[0], costs[order[0]]
+            elite = candidates[ranked(costs)[: self.elites]]
+            best, lowest = cheaper(candidates, costs, best, lowest)
             history.append(lowest)
             again = elite[: round(self.kept * self.elites)]
             mean = self.momentum * mean + (1.0 - self.momentum) * elite.mean(dim=0)

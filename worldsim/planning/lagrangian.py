@@ -1,6 +1,7 @@
 """Search under constraints: an augmented Lagrangian (Hestenes 1969, Powell 1969) around CEM.
 
 What must not be is not weighed against what is wanted: multipliers rise until the plan keeps to it.
+Whether it does is asked after every search: one number a round is waited for, which saves the rest.
 """
 
 from __future__ import annotations

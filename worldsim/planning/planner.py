@@ -2,8 +2,9 @@
 
 A planner sees a function from candidate actions (S, H, A) to costs (S,), a centre to search around
 and candidates worth trying, and nothing else. All it evaluates or returns lies in the box [-1, 1].
-Tensors stay on the device of the centre; noise is drawn from the episode's own NumPy generator, so
-that a plan depends neither on the device's generator nor on what ran before.
+Tensors stay on the device of the centre, and no decision in Python waits for one; noise is drawn
+from the episode's own NumPy generator, so that a plan depends neither on the device's generator nor
+on what ran before.
 
 Shapes: S candidates, H horizon in control steps, A numbers an action, P proposals.
 """
@@ -114,6 +115,16 @@ def scored(cost: Cost, candidates: Tensor) -> Tensor:
 def ranked(costs: Tensor) -> Tensor:
     """Indices (S,), cheapest first. Stable, so that ties never depend on the platform."""
     return costs.argsort(stable=True)
+
+
+def cheaper(
+    candidates: Tensor, costs: Tensor, best: Tensor, lowest: Tensor
+) -> tuple[Tensor, Tensor]:
+    """The cheapest of candidates (S, H, A) and its cost, or what was best (H, A) before them."""
+    first = ranked(costs)[:1]  # of one dimension: indexing by a number would wait for the device
+    one, cost = candidates[first][0], costs[first][0]
+    better = cost < lowest
+    return torch.where(better, one, best), torch.where(better, cost, lowest)
 
 
 def at_least_one(**counts: int) -> None:

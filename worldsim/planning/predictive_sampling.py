@@ -14,8 +14,8 @@ from worldsim.planning.planner import (
     Plan,
     at_least_one,
     box,
+    cheaper,
     normal,
-    ranked,
     scored,
 )
 
@@ -45,6 +45,5 @@ class PredictiveSampling:
         tried = [mean[None], mean + mean.new_tensor(self.spread) * noise]
         candidates = box(torch.cat(tried if proposals is None else [*tried, proposals]))
         costs = scored(cost, candidates)
-        cheapest = ranked(costs)[0]
-        best, lowest = candidates[cheapest], costs[cheapest]
+        best, lowest = cheaper(candidates, costs, mean, mean.new_tensor(torch.inf))
         return Plan(best, lowest, best, lowest[None])

@@ -68,7 +68,7 @@ class VJEPA2AC:
             costs = scored(cost, _full(moves, whole))
             order = ranked(costs)
             elite = moves[order[: self.elites]]
-            lowest = torch.minimum(lowest, costs[order[0]])
+            lowest = torch.minimum(lowest, costs[order[:1]][0])
             history.append(lowest)
             centre = (1.0 - keep) * elite.mean(dim=0) + keep * centre
             std = (1.0 - keep_std) * elite.std(dim=0) + keep_std * std

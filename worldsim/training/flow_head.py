@@ -60,7 +60,7 @@ def _set_statistics(
 ) -> None:
     """Mean and deviation of the imitated actions, except the gripper's."""
     here = pairs.imitated
-    first = actions_towards(latents, here, here + 1, 1)[:, 0].to(model.action_scale.device)
+    first = actions_towards(latents, here, here + 1, 1)[:, 0].to(model.device)
     actions = first / model.action_scale
     head.action_mean[:6] = actions.mean(dim=0)[:6]
     head.action_std[:6] = actions.std(dim=0)[:6].clamp(min=_SMALLEST_STD)

@@ -48,8 +48,7 @@ class DemonstratedPairs:
         alone = single_view > 0 and rng.random() < single_view
         tokens = model.tokens(1 if alone else len(config.cameras))
         now, then = (
-            gather_tokens(self.latents, rows, tokens, str(model.action_scale.device))
-            for rows in (here, goals)
+            gather_tokens(self.latents, rows, tokens, str(model.device)) for rows in (here, goals)
         )
         return GoalBatch.of(model, self.latents, self.hindsight, here, goals), now, then
 

@@ -96,7 +96,7 @@ class GoalBatch:
         cls, model: WorldModel, arrays: Arrays, hindsight: Hindsight, here: Index, goals: Index
     ) -> GoalBatch:
         """Gather pairs of rows (B,) and (B,) on the model's device."""
-        device = str(model.action_scale.device)
+        device = str(model.device)
         towards = actions_towards(arrays, here, goals, model.config.chunk)
         counts = _tensor(hindsight.useful[here], device)
         return cls(

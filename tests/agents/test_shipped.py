@@ -1,0 +1,110 @@
+"""What ships acts as it is known to: every agent with weights, and the floors, on every task.
+
+Each case names demo seeds and how many of them the agent solves. Episodes repeat to the bit on one
+machine; another processor rounds otherwise, so one outcome of a case may differ. An agent that
+does nothing solves nothing, and fails every case but those of the floors.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import cache
+from typing import Any
+
+import numpy as np
+import pytest
+
+import envs
+from agents import make_agent
+from agents.checkpoint import SHIPPED
+from envs.goals import GoalSequence, make_goals
+from experiments.runs.episode import run_episode
+from worldsim.checkpoint import shipped
+
+CAMERAS = ("left", "wrist")
+TASKS = ("reach", "grasp", "pick-place")
+FIRST = 190_050
+NO_PICTURES = GoalSequence({}, (), np.zeros(0, dtype=np.int64))
+DIVERSE = {"model": "diverse", "planner": "policy"}
+
+
+@dataclass(frozen=True)
+class Case:
+    """An agent on a task.
+
+    Attributes:
+        starts: seeds, counted from ``FIRST``.
+        solves: how many of them; None: all.
+    """
+
+    agent: str
+    task: str
+    starts: tuple[int, ...] = (0, 1, 2)
+    solves: int | None = None
+    options: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def known(self) -> int:
+        return len(self.starts) if self.solves is None else self.solves
+
+    def __str__(self) -> str:
+        return "-".join([self.agent, self.task, *map(str, self.options.values())])
+
+
+CASES = [
+    Case("world-model", "reach"),
+    Case("world-model", "grasp", (0, 1)),
+    Case("world-model", "pick-place", (0, 1)),
+    Case("world-model", "reach", (1, 2, 3), options=DIVERSE),
+    Case("world-model", "grasp", options=DIVERSE),
+    Case("servo", "reach"),
+    Case("servo", "grasp", solves=0),
+    Case("servo", "pick-place", (16, 17, 18)),
+    *(Case("gc-bc", task) for task in TASKS),
+    *(Case("octo-like", task) for task in TASKS),
+    Case("sac-latent", "reach"),
+    Case("sac-her", "reach"),
+    Case("sac-her", "grasp"),
+    Case("sac-her", "pick-place", (0, 1, 3)),
+    Case("tqc-her", "reach"),
+    Case("tqc-her", "grasp"),
+    Case("tqc-her", "pick-place", (0, 2, 4)),
+    Case("ppo", "reach"),
+    Case("ppo", "grasp", (0, 2, 3)),
+    *(Case("expert", task, (0, 1)) for task in envs.TASKS),
+    *(Case("random", task, (0, 1), solves=0) for task in envs.TASKS),
+]
+
+
+@cache
+def goals_of(task: str, seed: int) -> GoalSequence | None:
+    """The same pictures for every agent."""
+    return make_goals(task, seed, cameras=CAMERAS)
+
+
+@pytest.mark.parametrize("case", CASES, ids=str)
+def test_a_shipped_agent_solves_what_it_is_known_to_solve(case: Case) -> None:
+    spec = envs.make(case.task, cameras=CAMERAS, obs_mode="state").unwrapped.env_spec
+    agent = make_agent(case.agent, spec, **case.options)
+    looks = "proprio" in agent.observation_keys
+    env = envs.make(case.task, cameras=CAMERAS, obs_mode="pixels" if looks else "state")
+    solved = 0
+    for start in case.starts:
+        seed = FIRST + start
+        goals = goals_of(case.task, seed) if looks else NO_PICTURES
+        solved += run_episode(env, agent, seed, goals).row["success"]
+    assert abs(solved - case.known) <= 1
+
+
+def test_all_weights_that_ship_are_tried() -> None:
+    tried = {(case.agent, case.task) for case in CASES}
+    for card in SHIPPED.rglob("config.json"):
+        agent, *task = card.parent.relative_to(SHIPPED).parts
+        assert {(agent, name) for name in task or TASKS} <= tried
+    models = {case.options.get("model", "tiny") for case in CASES if case.agent == "world-model"}
+    assert models == set(shipped())
+
+
+def test_every_case_but_a_floor_would_notice_an_agent_that_does_nothing() -> None:
+    floors = {"servo-grasp"} | {f"random-{task}" for task in envs.TASKS}
+    assert {str(case) for case in CASES if case.known < 2} == floors
