@@ -25,7 +25,6 @@ from tyro.conf import Positional
 
 from envs.errors import UserError
 from experiments.report.publish import publish
-from experiments.runs.arms import USUAL_VARIATION
 from experiments.runs.campaign import (
     all_prepared,
     carry_out,
@@ -33,12 +32,11 @@ from experiments.runs.campaign import (
     check_folder,
     claimed,
     place,
-    plain,
 )
 from experiments.runs.choices import label, output_folder
 from experiments.runs.executors import make_executor
 from experiments.runs.runner import runner
-from experiments.runs.spec import RunSpec
+from experiments.runs.spec import USUAL_VARIATION, RunSpec
 from experiments.runs.store import read_rows
 from experiments.runs.sweep_file import read_plan
 from experiments.runs.trackers import log_summaries
@@ -129,7 +127,7 @@ def describe(specs: Sequence[RunSpec], seeds: tuple[int, ...], folder: Path, wor
     for spec in specs:
         rows = [row for row in read_rows(place(folder, spec)) if row["seed"] in set(seeds)]
         known = [row["seconds"] for row in rows if "seconds" in row]
-        alike = plain(spec)
+        alike = spec.plain
         if not known and alike.key not in probed:
             probed[alike.key] = probed_seconds(alike)
         each = float(np.median(known)) if known else probed[alike.key]

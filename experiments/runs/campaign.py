@@ -19,12 +19,12 @@ from typing import Any
 
 from envs import TASKS
 from envs.errors import UserError
-from experiments.runs.arms import USUAL_VARIATION, Arm
+from experiments.runs.arms import Arm
 from experiments.runs.choices import label
 from experiments.runs.driver import complete
 from experiments.runs.executors import Executor
 from experiments.runs.runner import runner
-from experiments.runs.spec import RunSpec
+from experiments.runs.spec import USUAL_VARIATION, RunSpec
 from experiments.runs.store import RunStore, read_json, read_rows
 from worldsim.files import write_atomically
 
@@ -63,17 +63,12 @@ def all_prepared(specs: Iterable[RunSpec]) -> list[Run]:
     made: dict[str, Run] = {}
     found = []
     for spec in specs:
-        alike = plain(spec) if spec.task in TASKS else spec  # others may not know the variation
+        alike = spec.plain if spec.task in TASKS else spec  # others may not know the variation
         if alike.key not in made:
             made[alike.key] = prepared(spec)
         known = made[alike.key]
         found.append(Run(replace(spec, weights=known.spec.weights), known.facts))
     return found
-
-
-def plain(spec: RunSpec) -> RunSpec:
-    """The same in the usual scene."""
-    return replace(spec, variation=USUAL_VARIATION)
 
 
 def words(spec: RunSpec) -> str:
