@@ -6,8 +6,8 @@ What is simulated is the scene's (``envs/scene.py``), what is asked for the task
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from copy import deepcopy
 from dataclasses import fields, replace
 from typing import Any
@@ -18,6 +18,7 @@ import numpy as np
 from gymnasium import spaces
 from numpy.typing import NDArray
 
+from envs import looks
 from envs.draws import Draws, factors_of
 from envs.errors import PhysicsError, UserError
 from envs.observations import Observer, privileged
@@ -29,7 +30,7 @@ from envs.start import Start
 from envs.task import STAGES
 from envs.tasks import get_task
 from envs.variations import get_variation
-from envs.variations.factor import Altering, settle
+from envs.variations.factor import Factor, settle
 from envs.vectors import VECTORS
 
 Array = NDArray[np.float64]
@@ -73,7 +74,7 @@ class ManipulationEnv(gym.Env[dict[str, Any], NDArray[np.float32]]):
         )
         self._rules = self.task_spec.task()
         self._factors = factors_of(self.variation)
-        self._altering = [f for f in self._factors.values() if isinstance(f, Altering)]
+        self._worn: Mapping[str, Factor] = {}
         vectors = {name: VECTORS[name] for name in chosen.vectors}
         self._observer = Observer(self.task_spec, self.env_spec, chosen.obs_mode, vectors)
         self._scenes: dict[tuple[str, ...], Scene] = {}
@@ -234,11 +235,7 @@ class ManipulationEnv(gym.Env[dict[str, Any], NDArray[np.float32]]):
         }
 
     def set_state(self, state: dict[str, Any]) -> None:
-        """Return to a state that ``get_state`` of an env with the same options gave.
-
-        Raises:
-            ValueError: it is of another task or variation.
-        """
+        """Return to what ``get_state`` of an env with the same options gave; else ValueError."""
         for what, own in (("task", self.task), ("variation", self.variation.name)):
             if state[what] != own:
                 raise UserError(f"a state of {what} {state[what]!r} given: this one is {own!r}")
@@ -284,28 +281,21 @@ class ManipulationEnv(gym.Env[dict[str, Any], NDArray[np.float32]]):
         check_choice("camera", camera, CAMERAS)
         with nullcontext() if state is None else self.showing(state):
             picture = self.scene.picture(camera, size or self.env_spec.image_size)
-        for factor in self._altering:
-            picture = factor.alter(picture, self.start.parameters[factor.name])
-        return picture
+        return looks.altered(picture, self.start, self._worn)
 
     def success(self) -> bool:
         """Whether the task is solved."""
         return self._progress.success
 
-    @contextmanager
-    def goal_look(self) -> Iterator[None]:
+    def goal_look(self) -> AbstractContextManager[None]:
         """The scene as goal pictures show it, then as it was."""
         if "goal-look" not in self._factors:
-            yield
-            return
-        now = self.state()
-        self._dress(self.start, goal_look=True)
-        self.scene.set_physics_state(now)
-        try:
-            yield
-        finally:
-            self._dress(self.start)
-            self.scene.set_physics_state(now)
+            return nullcontext()
+        return self._looking(*looks.of_goals(self.start, self._factors))
+
+    def plain_look(self) -> AbstractContextManager[None]:
+        """The scene with the looks, room and cameras of ``default``, then as it was."""
+        return self._looking(*looks.plain(self.start, self._factors))
 
     def privileged(self) -> dict[str, Array]:
         """``observation``, ``achieved_goal`` and ``desired_goal``, whatever is observed."""
@@ -321,13 +311,24 @@ class ManipulationEnv(gym.Env[dict[str, Any], NDArray[np.float32]]):
             self._scenes[kinds] = Scene(kinds, self.env_spec, self._factors.values())
         return self._scenes[kinds]
 
-    def _dress(self, start: Start, goal_look: bool = False) -> None:
-        """Give a start's scene its sizes and looks."""
+    def _dress(self, start: Start, worn: Mapping[str, Factor] | None = None) -> None:
+        """Give a start's scene its sizes, and looks: its own, or those of the factors ``worn``."""
         self._start = start
+        self._worn = looks.own(start, self._factors) if worn is None else worn
         self.scene = self._scene_of(start.kinds)
-        unworn = {"image"} if goal_look else {"image", "goal-look"}
-        worn = {n: f for n, f in self._factors.items() if n in start.parameters and n not in unworn}
-        self.scene.dress(start, worn)
+        self.scene.dress(start, self._worn)
+
+    @contextmanager
+    def _looking(self, start: Start, worn: Mapping[str, Factor]) -> Iterator[None]:
+        """The present state in another look, then as it was."""
+        before, now = self.start, self.state()
+        self._dress(start, worn)
+        self.scene.set_physics_state(now)
+        try:
+            yield
+        finally:
+            self._dress(before)
+            self.scene.set_physics_state(now)
 
     def _begin(self, start: Start) -> None:
         """Put the scene into a start, settled and at rest."""

@@ -9,7 +9,6 @@ import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import yaml
@@ -19,17 +18,17 @@ from envs.errors import UserError
 from experiments.options.sweep import SweepConfig
 from experiments.report.publish import publish
 from experiments.runs.campaign import (
+    all_prepared,
     carry_out,
     check_distinct,
     check_folder,
     claimed,
     place,
-    prepared,
 )
 from experiments.runs.choices import label, output_folder
 from experiments.runs.executors import make_executor
 from experiments.runs.runner import runner
-from experiments.runs.spec import RunSpec
+from experiments.runs.spec import USUAL_VARIATION, RunSpec
 from experiments.runs.store import read_rows
 from experiments.runs.sweep_file import read_plan
 from experiments.runs.trackers import log_summaries
@@ -57,7 +56,7 @@ def main(config: SweepConfig) -> None:
         config.address,
         {k: yaml.safe_load(v) for k, _, v in (text.partition("=") for text in config.slurm)},
     )
-    runs = [prepared(spec) for spec in tqdm(plan.specs, "agents")]
+    runs = all_prepared(tqdm(plan.specs, "agents"))
     check_distinct(runs)
     check_folder(folder, runs, plan.seeds)
     if config.dry_run:
@@ -68,7 +67,7 @@ def main(config: SweepConfig) -> None:
         arms, missing = carry_out(folder, runs, plan.seeds, executor, Path(config.file).stem)
         log_summaries(
             tracker,
-            ((f"{a.spec.task}/{a.spec.goal}/{label(a.spec)}", a.summary) for a in arms),
+            ((_tracked(arm.spec), arm.summary) for arm in arms),
         )
         command = "worldsim " + " ".join(sys.argv[1:])
         print(publish(folder, arms, missing, command, videos=config.videos))
@@ -76,26 +75,35 @@ def main(config: SweepConfig) -> None:
         raise UserError("not completed: " + "; ".join(missing))
 
 
+def _tracked(spec: RunSpec) -> str:
+    """What a run is called among a tracker's curves."""
+    scene = () if spec.variation == USUAL_VARIATION else (spec.variation,)
+    return "/".join((spec.task, spec.goal, *scene, label(spec)))
+
+
 def describe(specs: Sequence[RunSpec], seeds: tuple[int, ...], folder: Path, workers: int) -> str:
     """What would run, with the time it would take at most by measured rates."""
     lines, total = [], 0.0
+    probed: dict[str, float] = {}  # by run in the usual scene: one is timed for all its variations
     for spec in specs:
         rows = [row for row in read_rows(place(folder, spec)) if row["seed"] in set(seeds)]
-        each, todo = seconds_per_episode(spec, rows), len(seeds) - len(rows)
+        known = [row["seconds"] for row in rows if "seconds" in row]
+        alike = spec.plain
+        if not known and alike.key not in probed:
+            probed[alike.key] = probed_seconds(alike)
+        each = float(np.median(known)) if known else probed[alike.key]
+        todo = len(seeds) - len(rows)
         total += each * todo
-        what = f"{spec.task:11} {spec.goal:9} {label(spec):40}"
+        what = f"{spec.task:11} {spec.goal:9} {spec.variation:21} {label(spec):40}"
         lines.append(f"{what} {todo:6} of {len(seeds)} episodes, {each:6.2f} s each")
     minutes = total / workers / 60
     return "\n".join(
-        [*lines, f"{len(specs)} runs, about {minutes:.1f} minutes with {workers} workers"]
+        [*lines, f"{len(specs)} runs, about {minutes:,.1f} minutes with {workers} workers"]
     )
 
 
-def seconds_per_episode(spec: RunSpec, rows: list[dict[str, Any]]) -> float:
-    """Median of finished episodes; before there are any, a few timed steps times the budget."""
-    known = [row["seconds"] for row in rows if "seconds" in row]
-    if known:
-        return float(np.median(known))
+def probed_seconds(spec: RunSpec) -> float:
+    """An episode's seconds at most: a few timed steps times the budget."""
     ready = runner(spec)
     ready.probe(1)  # the first one compiles, and makes the goal pictures
     start = time.perf_counter()

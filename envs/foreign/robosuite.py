@@ -115,7 +115,8 @@ class RobosuiteEnv(gym.Env[dict[str, Any], NDArray[np.float32]]):
         self._success, self._stage = False, 0
         digest = hashlib.sha256(self.stock.physics().tobytes())
         digest.update(self.task_spec.name.encode())
-        for part in (self.stock.model.body_pos, self.stock.model.geom_size):
+        model = self.stock.model
+        for part in (model.body_pos, model.geom_size, model.cam_pos):
             digest.update(part.tobytes())
         self.initial_state_hash = digest.hexdigest()
         return self._observation(), self._info() | {"initial_state_hash": self.initial_state_hash}

@@ -110,6 +110,7 @@ class Room(Ranged):
         for name in WALLS:
             wall = spec.worldbody.add_geom(name=name, type=mujoco.mjtGeom.mjGEOM_BOX)
             wall.size, wall.contype, wall.conaffinity = _WALL_HALF_M, 0, 0
+            wall.rgba = [0.5, 0.5, 0.5, 0.0]  # not there until it is put somewhere
             # Upright, its normal along x (at the back) or y.
             wall.quat = [0.5, 0.5, 0.5, 0.5] if name == "wall_back" else [np.sqrt(0.5)] * 2 + [0, 0]
 
@@ -157,6 +158,7 @@ class Room(Ranged):
         away = parameters["walls_m"]
         for name, place in zip(WALLS, ((-away, 0), (0, away), (0, -away)), strict=True):
             model.geom(name).pos[:] = [*place, floor.pos[2] + _WALL_HALF_M[1]]
+            model.geom(name).rgba[3] = 1.0
 
 
 def _resize(model: mujoco.MjModel, geom: int, half: list[float]) -> None:

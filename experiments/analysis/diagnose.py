@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,41 +19,27 @@ from torch import Tensor
 from tqdm import tqdm
 
 import envs
-from agents.subgoals import arrived
 from agents.world_model import WorldModelAgent
 from envs.env import ManipulationEnv
-from envs.goals import expert_looks, make_goals
+from envs.goals import GoalSequence, expert_looks, make_goals
 from envs.spec import check_choice
 from envs.task import GOAL_MODES
 from experiments.analysis.failures import failure_mode
-from experiments.options.diagnose import ARMS, DiagnoseConfig
+from experiments.analysis.parts import Truth, compare_parts, parts_table
+from experiments.options.diagnose import ARMS, OF_A_VARIATION, DiagnoseConfig
 from experiments.report.episodes import StoredEpisode
 from experiments.report.frames import Look
 from experiments.report.video import render
 from experiments.runs.arms import Arm
 from experiments.runs.episode import run_episode
 from experiments.runs.seeds import parse_seeds
-from experiments.runs.spec import RunSpec
+from experiments.runs.spec import USUAL_VARIATION, RunSpec
 from experiments.runs.store import RunStore
 from worldsim.context import Context
 from worldsim.files import write_atomically
 from worldsim.world_model import WorldModel
 
 Array = NDArray[np.float64]
-_ARRIVED_OBJECT_M = 0.02
-
-
-@dataclass(frozen=True)
-class Truth:
-    """What the expert's run was like when a goal picture was taken.
-
-    Attributes:
-        pose: (7,) achieved gripper pose.
-        place: (3,) object centre, base frame.
-    """
-
-    pose: Array
-    place: Array
 
 
 class SimulatedImagination:
@@ -60,9 +47,7 @@ class SimulatedImagination:
 
     def __init__(self, live: ManipulationEnv, model: WorldModel, cameras: tuple[str, ...]) -> None:
         self.live, self.model, self.cameras = live, model, cameras
-        twin = envs.make(live.task, cameras=cameras, obs_mode="pixels").unwrapped
-        assert isinstance(twin, ManipulationEnv)
-        self.twin = twin
+        self.twin = _make(live.task, cameras, live.variation.name)
         self.twin.reset(seed=0)
 
     def __call__(self, context: Context, actions: Tensor) -> tuple[Tensor, Tensor]:
@@ -86,12 +71,28 @@ class Patient(WorldModelAgent):
     """The world-model agent with one part exchanged; ``truths`` are set before each episode."""
 
     def __init__(self, arm: str, live: ManipulationEnv, model: str) -> None:
-        super().__init__(live.env_spec, model)
+        planner = "policy" if arm == "proposals" else "cem"
+        super().__init__(live.env_spec, model, planner=planner)
         self.arm, self.live = arm, live
         self.truths: list[Truth] = []
         if arm == "true-dynamics":
             views = tuple(c for c in self.model.config.cameras if c in live.env_spec.cameras)
             self._imagine = SimulatedImagination(live, self.model, views)
+
+    def reset(self, goal: GoalSequence, rng: np.random.Generator) -> None:
+        """Start an episode towards goal pictures, those of the plain look if it sees by that."""
+        if self.arm == "plain-look":
+            images = {c: np.stack([truth.plain[c] for truth in self.truths]) for c in goal.images}
+            goal = replace(goal, images=images)
+        super().reset(goal, rng)
+
+    def act(self, observation: Mapping[str, NDArray[Any]]) -> Array:
+        """Action (7,) in [-1, 1] for an observation, or for the plain look of the same state."""
+        if self.arm == "plain-look":
+            with self.live.plain_look():
+                plain = {f"image_{c}": self.live.picture(c) for c in self.spec.cameras}
+            observation = {**observation, **plain}
+        return super().act(observation)
 
     def _goal_pose(self, index: int, latent: Tensor, proprio: Array) -> Array:
         if self.arm == "privileged-pose":
@@ -101,59 +102,70 @@ class Patient(WorldModelAgent):
     def _arrived(self, index: int, latent: Tensor, proprio: Array) -> bool:
         if self.arm != "oracle-switching":
             return super()._arrived(index, latent, proprio)
-        truth = self.truths[index]
-        moved = float(np.linalg.norm(self.live.scene.object_position() - truth.place))
-        return arrived(truth.pose, proprio) and moved < _ARRIVED_OBJECT_M
+        return self.truths[index].brought_about(proprio, self.live.scene.object_position())
 
 
 def main(config: DiagnoseConfig) -> None:
     """Run every arm, print one line each, write the diagnosis and the videos."""
     check_choice("task", config.task, tuple(envs.TASKS))
     check_choice("goal", config.goal, GOAL_MODES)
-    arms, seeds = config.arms.split(","), parse_seeds(config.seeds)
+    varied = config.variation != USUAL_VARIATION
+    allowed = (*ARMS, *OF_A_VARIATION) if varied else ARMS
+    arms = allowed if config.arms is None else tuple(config.arms.split(","))
     for arm in arms:
-        check_choice("arm", arm, ARMS)
+        check_choice("arm", arm, allowed)
+    seeds, out = parse_seeds(config.seeds), Path(config.out)
     torch.set_num_threads(config.threads)
-    cameras, out = tuple(config.cameras.split(",")), Path(config.out)
-    env = envs.make(config.task, cameras=cameras, obs_mode="pixels")
-    live = env.unwrapped
-    assert isinstance(live, ManipulationEnv)
-    found: dict[str, Any] = {}
-    for arm in arms:
-        patient = Patient(arm, live, config.model)
-        options = {"model": config.model} | ({} if arm == "shipped" else {"oracle": arm})
-        spec = RunSpec(
-            "world-model",
-            config.task,
-            config.goal,
-            cameras,
-            threads=config.threads,
-            options=options,
-            weights=patient.weights_digest,
-        )
-        store = RunStore(out / arm, spec)
-        _run(env, patient, store, seeds)
-        found[arm] = _describe(arm, live, store, seeds)
-    text = json.dumps({"config": vars(config), "arms": found}, indent=1)
-    write_atomically(out / "diagnosis.json", text + "\n")
+    cameras = tuple(config.cameras.split(","))
+    live = _make(config.task, cameras, config.variation)
+    plain = _make(config.task, cameras, USUAL_VARIATION) if varied else live
+    found = {arm: _arm(arm, plain if arm == "plain-scene" else live, config, seeds) for arm in arms}
+    diagnosis: dict[str, Any] = {"config": vars(config), "arms": found}
+    if varied:
+        model = Patient("shipped", live, config.model).model
+        diagnosis["parts"] = compare_parts(model, plain, live, seeds, config.goal)
+        print(parts_table(diagnosis["parts"]))
+    write_atomically(out / "diagnosis.json", json.dumps(diagnosis, indent=1) + "\n")
     print(f"wrote {out / 'diagnosis.json'}")
 
 
-def _run(env: Any, patient: Patient, store: RunStore, seeds: tuple[int, ...]) -> None:
+def _make(task: str, cameras: tuple[str, ...], variation: str) -> ManipulationEnv:
+    env = envs.make(task, cameras=cameras, obs_mode="pixels", variation=variation).unwrapped
+    assert isinstance(env, ManipulationEnv)
+    return env
+
+
+def _arm(
+    arm: str, live: ManipulationEnv, config: DiagnoseConfig, seeds: tuple[int, ...]
+) -> dict[str, Any]:
+    """Run one arm and describe it."""
+    patient = Patient(arm, live, config.model)
+    spec = RunSpec(
+        "world-model",
+        config.task,
+        config.goal,
+        live.env_spec.cameras,
+        variation=live.variation.name,
+        threads=config.threads,
+        options={"model": config.model} | ({} if arm == "shipped" else {"oracle": arm}),
+        weights=patient.weights_digest,
+    )
+    store = RunStore(Path(config.out) / arm, spec)
+    _run(patient, store, seeds)
+    return _describe(arm, live, store, seeds)
+
+
+def _run(patient: Patient, store: RunStore, seeds: tuple[int, ...]) -> None:
     """The episodes that are still missing."""
     live, spec = patient.live, store.spec
     done = {row["seed"] for row in store.rows()}
+    scene = {"cameras": spec.cameras, "variation": spec.variation}
     for seed in tqdm([s for s in seeds if s not in done], desc=patient.arm, unit="episode"):
-        goals = make_goals(spec.task, seed, spec.goal, cameras=spec.cameras)
-        env.reset(seed=seed)
-        truths = expert_looks(live, spec.goal, lambda: _truth(live))
+        goals = make_goals(spec.task, seed, spec.goal, **scene)
+        live.reset(seed=seed)
+        truths = expert_looks(live, spec.goal, lambda: Truth.of(live))
         patient.truths = list((truths or {}).values())
-        store.append(run_episode(env, patient, seed, goals), patient.tier.name)
-
-
-def _truth(env: ManipulationEnv) -> Truth:
-    pose = np.asarray(env.observe()[0]["proprio"], dtype=np.float64)
-    return Truth(pose, env.scene.object_position())
+        store.append(run_episode(live, patient, seed, goals), patient.tier.name)
 
 
 def _describe(

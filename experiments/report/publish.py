@@ -15,7 +15,8 @@ from experiments.report.page import page
 from experiments.report.results import write_tables
 from experiments.report.tables import as_csv, markdown
 from experiments.report.video import render_chosen
-from experiments.runs.arms import Arm, compare_arms, load_arms, named
+from experiments.runs.arms import Arm, compare_arms, load_arms, named, usual
+from experiments.runs.drops import drops
 from experiments.runs.store import read_json
 from worldsim.files import write_atomically
 
@@ -48,20 +49,22 @@ def publish(
     """
     arms = named(arms)
     pairs = compare_arms(arms)
-    table = markdown(arms, pairs, missing)
+    lost = drops(arms)
+    table = markdown(arms, pairs, missing, lost)
     write_atomically(folder / "table.md", table + "\n")
     write_atomically(folder / "table.csv", as_csv(arms))
     results = {
         "command": command,
         "summaries": [arm.summary for arm in arms],
         "paired": [asdict(pair) for pair in pairs],
+        "drops": [asdict(drop) for drop in lost],
         "missing": missing,
     }
     write_atomically(folder / "results.json", json.dumps(results, indent=1) + "\n")
     if not arms:
         return table
     write_tables(arms, folder)
-    write_figures(arms, folder / "figures")
+    write_figures(usual(arms), folder / "figures")
     if videos:
         render_chosen(arms, folder / "videos")
     write_atomically(folder / "index.html", page(arms, pairs, missing, command, folder / "videos"))

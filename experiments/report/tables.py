@@ -10,6 +10,7 @@ from typing import Any
 from experiments.runs.agent_facts import HEADER as FACTS
 from experiments.runs.agent_facts import cells as fact_cells
 from experiments.runs.arms import TIERS, Arm, Comparison
+from experiments.runs.drops import Drop
 from experiments.runs.naming import shared
 from experiments.runs.summaries import odd_failures
 
@@ -26,6 +27,10 @@ HEADER = (
 PAIRED_HEADER = (
     *("task", "conditions", "first", "second", "difference", "95 % interval"),
     *("both / only first / only second / neither", "McNemar p (Holm)"),
+)
+DROPS_HEADER = (
+    *("task", "conditions", "agent", "lost", "95 % interval"),
+    "both / only plain / only here / neither",
 )
 CSV_KEYS = (
     *("task", "conditions", "label", "tier", "n", "successes", "success_rate", "wilson_low"),
@@ -61,8 +66,18 @@ def paired_cells(pair: Comparison) -> tuple[str, ...]:
     )
 
 
-def markdown(arms: list[Arm], pairs: list[Comparison], missing: list[str]) -> str:
-    """Results, what agents took to make, and paired tests as Markdown tables."""
+def drop_cells(drop: Drop) -> tuple[str, ...]:
+    """One row of the table of drops as text."""
+    p = drop.result
+    return (
+        *(drop.task, drop.conditions, drop.label),
+        *(f"{p.difference:+.0%}", f"{p.low:+.0%} to {p.high:+.0%}"),
+        f"{p.both} / {p.first_only} / {p.second_only} / {p.neither}",
+    )
+
+
+def markdown(arms: list[Arm], pairs: list[Comparison], missing: list[str], lost: list[Drop]) -> str:
+    """Results, what agents took to make, paired tests and drops as Markdown tables."""
     blocks = [
         table(HEADER, [cells(arm) for arm in arms]),
         *([f"All runs: {'; '.join(shared([arm.subject for arm in arms]))}."] if arms else []),
@@ -79,6 +94,9 @@ def markdown(arms: list[Arm], pairs: list[Comparison], missing: list[str]) -> st
         blocks.append(table(FACTS, known))
     if pairs:
         blocks.append(table(PAIRED_HEADER, [paired_cells(pair) for pair in pairs]))
+    if lost:
+        blocks.append("Lost against the plain scene, on the same seeds:")
+        blocks.append(table(DROPS_HEADER, [drop_cells(drop) for drop in lost]))
     return "\n\n".join([*blocks, *(f"Not run: {text}" for text in missing)])
 
 

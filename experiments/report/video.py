@@ -21,13 +21,16 @@ from envs.errors import UserError
 from experiments.options.render import RenderConfig
 from experiments.report.episodes import StoredEpisode
 from experiments.report.frames import FPS, Image8, Look, draw
-from experiments.runs.arms import Arm, groups, load_arms
+from experiments.runs.arms import Arm, groups, load_arms, usual
 from experiments.runs.choices import output_folder
 from experiments.runs.seeds import parse_seeds
 from experiments.runs.store import read_json
 from worldsim.files import replacing, write_atomically
 
 GRID = 9
+SMALL = 320
+"""Pixels per side of a scene of which a page may have a thousand."""
+
 LAYOUTS = ("single", "side-by-side", "grid")
 
 
@@ -73,17 +76,25 @@ def _layout(episodes: list[StoredEpisode], layout: str) -> Iterator[list[StoredE
 
 
 def render_chosen(arms: list[Arm], out: Path) -> None:
-    """All runs on the starts that tell most, and a failure of every run that has one."""
-    chosen: list[StoredEpisode] = []
-    for group in groups(arms):
+    """The videos of the page.
+
+    In the usual scene all runs on the starts that tell most, and a failure of every run that has
+    one; in others, of which there may be many, a success and a failure of every run, smaller.
+    """
+    chosen: list[tuple[StoredEpisode, Look]] = []
+    for group in groups(usual(arms)):
         seeds = telling_seeds(group)
         for stored in map(StoredEpisode.all_of, group):
             mine = [episode for episode in stored if episode.row["seed"] in seeds]
             if all(episode.row["success"] for episode in mine):
                 mine += [episode for episode in stored if not episode.row["success"]][:1]
-            chosen += mine
-    for episode in tqdm(chosen, desc="videos", unit="video"):
-        render([episode], out, Look(imagined=True))
+            chosen += [(episode, Look(imagined=True)) for episode in mine]
+    for arm in arms:
+        if arm.spec.variation != usual(arms)[0].spec.variation:
+            ends = {episode.outcome: episode for episode in reversed(StoredEpisode.all_of(arm))}
+            chosen += [(episode, Look(size=SMALL)) for episode in ends.values()]
+    for episode, look in tqdm(chosen, desc="videos", unit="video"):
+        render([episode], out, look)
 
 
 def telling_seeds(arms: list[Arm], count: int = 2) -> list[int]:

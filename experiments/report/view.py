@@ -12,7 +12,7 @@ from envs.task import STAGES
 from experiments.report.palette import colours
 from experiments.runs.agent_facts import HEADER as FACTS
 from experiments.runs.agent_facts import cells as fact_cells
-from experiments.runs.arms import TIERS, USUAL_VARIATION, Arm, Comparison, groups, rank
+from experiments.runs.arms import TIERS, Arm, Comparison, groups, rank, usual
 from experiments.runs.naming import shared
 from experiments.runs.seeds import purpose
 from experiments.runs.summaries import REASONS, odd_failures
@@ -25,7 +25,7 @@ WIDTH, HEIGHT, LEFT, TOP = 270, 160, 32, 8
 
 
 def view(arms: Sequence[Arm], pairs: Sequence[Comparison]) -> View:
-    """Everything but videos and provenance.
+    """Everything but videos, variations and provenance.
 
     Args:
         arms: named, in order.
@@ -33,7 +33,7 @@ def view(arms: Sequence[Arm], pairs: Sequence[Comparison]) -> View:
     """
     ordered = sorted(arms, key=rank)
     colour = colours(arms)
-    shown = _usual(arms)
+    shown = usual(arms)
     panels = groups(shown)
     return {
         "agents": _agents(ordered, colour),
@@ -43,7 +43,6 @@ def view(arms: Sequence[Arm], pairs: Sequence[Comparison]) -> View:
         "times": [_times(group, colour) for group in panels],
         "steps": [_steps(group, colour) for group in panels],
         "funnels": [_funnel(group, colour) for group in panels],
-        "heat": _heat(arms, colour),
         "starts": [_starts(group, colour) for group in groups(arms)],
         "odd": [
             f"{arm.spec.task} ({arm.conditions}), {arm.label}: {clause}"
@@ -64,13 +63,6 @@ def view(arms: Sequence[Arm], pairs: Sequence[Comparison]) -> View:
 def title(group: Sequence[Arm]) -> str:
     """Task and conditions of arms that are compared."""
     return f"{group[0].spec.task}, {group[0].conditions}"
-
-
-def _usual(arms: Sequence[Arm]) -> list[Arm]:
-    """Arms of one variation where there are several: the heat map shows the others."""
-    found = dict.fromkeys(arm.spec.variation for arm in arms)
-    kept = USUAL_VARIATION if USUAL_VARIATION in found else next(iter(found))
-    return [arm for arm in arms if arm.spec.variation == kept]
 
 
 def _agents(arms: Sequence[Arm], colour: dict[str, str]) -> list[View]:
@@ -102,7 +94,7 @@ def _matrix(
         rows.setdefault(arm.label, start | {"cells": [None] * len(panels)})
     for column, panel in enumerate(panels):
         for arm in panel:
-            rows[arm.label]["cells"][column] = _rate(arm)
+            rows[arm.label]["cells"][column] = rate(arm)
     inside = {tier: [row for row in rows.values() if row["tier"] == tier] for tier in names}
     return [
         {"tier": tier, "meaning": names[tier], "rows": found}
@@ -111,7 +103,8 @@ def _matrix(
     ]
 
 
-def _rate(arm: Arm) -> View:
+def rate(arm: Arm) -> View:
+    """How an arm did, for a cell."""
     s = arm.summary
     seconds = s["median_seconds_per_action"]
     return {
@@ -229,26 +222,6 @@ def _funnel(group: Sequence[Arm], colour: dict[str, str]) -> View:
     for row in rows:
         row["shares"] = [row["shares"][index] for index in used]
     return {"title": title(group), "stages": [STAGES[i + 1] for i in used], "rows": rows}
-
-
-def _heat(arms: Sequence[Arm], colour: dict[str, str]) -> list[View]:
-    """Tables of agents by variations, where there are several."""
-    variations = list(dict.fromkeys(arm.spec.variation for arm in arms))
-    if len(variations) < 2:
-        return []
-    tables: dict[Any, View] = {}
-    for arm in arms:
-        spec = arm.spec
-        others = ", ".join(part for part in arm.conditions.split(", ") if "variation" not in part)
-        start = {"title": f"{spec.task}, {others}", "variations": variations, "rows": {}}
-        key = (spec.task, spec.goal, spec.cameras, spec.image_size)
-        rows = tables.setdefault(key, start)["rows"]
-        row = rows.setdefault(
-            arm.label,
-            {"label": arm.label, "colour": colour[arm.label], "cells": [None] * len(variations)},
-        )
-        row["cells"][variations.index(spec.variation)] = _rate(arm)
-    return [table | {"rows": list(table["rows"].values())} for table in tables.values()]
 
 
 def _starts(group: Sequence[Arm], colour: dict[str, str]) -> View:

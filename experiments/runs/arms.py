@@ -14,7 +14,7 @@ from envs.task import GOAL_MODES
 from experiments.runs import naming
 from experiments.runs.archive import ENDING, is_archive, read_archive
 from experiments.runs.naming import Subject
-from experiments.runs.spec import RunSpec
+from experiments.runs.spec import USUAL_VARIATION, RunSpec
 from experiments.runs.statistics import Paired, holm, paired
 from experiments.runs.store import EPISODES, read_json, read_rows
 from experiments.runs.summaries import summarise
@@ -28,9 +28,6 @@ TIERS = {
     "A": "privileged state",
 }
 """In the order in which they are shown. Agents that learnt nothing stand after them all."""
-
-
-USUAL_VARIATION = "default"
 
 
 @dataclass(frozen=True)
@@ -208,6 +205,13 @@ def groups(arms: Sequence[Arm]) -> list[list[Arm]]:
     for arm in arms:
         found.setdefault(naming.conditions(arm.spec), []).append(arm)
     return list(found.values())
+
+
+def usual(arms: Sequence[Arm]) -> list[Arm]:
+    """Arms of one variation where there are several: the usual one, or else the first."""
+    found = dict.fromkeys(arm.spec.variation for arm in arms)
+    kept = USUAL_VARIATION if USUAL_VARIATION in found else next(iter(found), None)
+    return [arm for arm in arms if arm.spec.variation == kept]
 
 
 @dataclass(frozen=True)

@@ -11,19 +11,20 @@ from __future__ import annotations
 import fcntl
 import json
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from envs import TASKS
 from envs.errors import UserError
 from experiments.runs.arms import Arm
 from experiments.runs.choices import label
 from experiments.runs.driver import complete
 from experiments.runs.executors import Executor
 from experiments.runs.runner import runner
-from experiments.runs.spec import RunSpec
+from experiments.runs.spec import USUAL_VARIATION, RunSpec
 from experiments.runs.store import RunStore, read_json, read_rows
 from worldsim.files import write_atomically
 
@@ -53,6 +54,29 @@ def prepared(spec: RunSpec) -> Run:
     return Run(made.spec, {"made_of": made.made_of})
 
 
+def all_prepared(specs: Iterable[RunSpec]) -> list[Run]:
+    """Runs of specs; agents of one of our tasks are made once for all its variations.
+
+    Raises:
+        UserError: when one cannot be made.
+    """
+    made: dict[str, Run] = {}
+    found = []
+    for spec in specs:
+        alike = spec.plain if spec.task in TASKS else spec  # others may not know the variation
+        if alike.key not in made:
+            made[alike.key] = prepared(spec)
+        known = made[alike.key]
+        found.append(Run(replace(spec, weights=known.spec.weights), known.facts))
+    return found
+
+
+def words(spec: RunSpec) -> str:
+    """A run in words."""
+    scene = "" if spec.variation == USUAL_VARIATION else f" ({spec.variation})"
+    return f"{label(spec)} on {spec.task}{scene}"
+
+
 def check_distinct(runs: Sequence[Run]) -> None:
     """Refuse two runs that are the same but for where their weights lie.
 
@@ -64,15 +88,17 @@ def check_distinct(runs: Sequence[Run]) -> None:
         same = seen.setdefault(run.spec.key, run.spec)
         if same is not run.spec:
             raise UserError(
-                f"the same run appears twice: {label(same)} and {label(run.spec)} on "
-                f"{run.spec.task} have equal weights"
+                f"the same run appears twice: {label(same)} and {words(run.spec)} have equal "
+                "weights"
             )
 
 
 def place(folder: Path, spec: RunSpec) -> Path:
     """A run's folder: readable, and its own."""
-    words = re.sub(r"[^A-Za-z0-9.=-]+", "-", f"{spec.task}_{spec.goal}_{label(spec)}")
-    return folder / "runs" / f"{words[:80]}_{spec.key[:8]}"
+    scene = "" if spec.variation == USUAL_VARIATION else f"_{spec.variation}"
+    name = f"{spec.task}_{spec.goal}{scene}_{label(spec)}"
+    name = re.sub(r"[^A-Za-z0-9.=-]+", "-", name)
+    return folder / "runs" / f"{name[:80]}_{spec.key[:8]}"
 
 
 def check_folder(folder: Path, runs: Sequence[Run], seeds: tuple[int, ...]) -> None:
@@ -134,7 +160,4 @@ def carry_out(
         if read_rows(where):
             summary = RunStore(where, run.spec).summarise(seeds, run.facts)
             arms.append(Arm.of(where, seeds, summary))
-    return arms, [
-        f"{label(places[where].spec)} on {places[where].spec.task}: {why}"
-        for where, why in errors.items()
-    ]
+    return arms, [f"{words(places[where].spec)}: {why}" for where, why in errors.items()]

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
 from envs.errors import UserError
+
+USUAL_VARIATION = "default"
 
 
 @dataclass(frozen=True)
@@ -29,7 +31,7 @@ class RunSpec:
     goal: str = "subgoals"
     cameras: tuple[str, ...] = ("left", "wrist")
     image_size: int = 128
-    variation: str = "default"
+    variation: str = USUAL_VARIATION
     threads: int = 1
     options: dict[str, Any] = field(default_factory=dict)
     weights: str | None = None
@@ -47,6 +49,11 @@ class RunSpec:
     def key(self) -> str:
         """SHA-256 of the canonical form; the code's version is recorded, not hashed."""
         return hashlib.sha256(self.canonical().encode()).hexdigest()
+
+    @property
+    def plain(self) -> RunSpec:
+        """The same in the usual scene."""
+        return replace(self, variation=USUAL_VARIATION)
 
     @classmethod
     def of(cls, found: dict[str, Any]) -> RunSpec:

@@ -1,4 +1,4 @@
-"""A sweep's YAML file: agents x tasks x goals x settings on the same seeds.
+"""A sweep's YAML file: agents x tasks x goals x variations x settings on the same seeds.
 
 agents:
 - random
@@ -7,11 +7,14 @@ planner: [cem, policy]            # every list is a choice to go through
 search: {samples: [32, 64]}       # the planner's settings, by its own names
 cost: {trust: 0.5}                # weights of our energies, by CostConfig's names
 energy: my_rules:shelf            # further energies, separated by commas
-tasks: [reach, grasp]
+tasks:
+- grasp
+- task: reach                       # goals, cameras and variation of its own
+  variation: new-lab
 goals: [subgoals]                     # subgoals, dense, final
 seeds: 201000:201050
 cameras: [left, wrist]
-variation: default
+variation: [default, new-lab]
 threads: 1
 """
 
@@ -41,6 +44,9 @@ DEFAULTS: dict[str, Any] = {
     "variation": "default",
     "threads": 1,
 }
+_OF_A_TASK = ("goals", "cameras", "variation")
+"""Keys that a task may have of its own, in place of the file's."""
+
 _NOT_FOR_RESULTS = ("training", "development", "reserved")
 
 
@@ -123,14 +129,30 @@ def _seeds(text: Any, force: bool) -> tuple[int, ...]:
     return seeds
 
 
-def _specs(values: Mapping[str, Any]) -> Iterator[RunSpec]:
-    cameras = tuple(_list(values["cameras"]))
-    for task, goal in itertools.product(_list(values["tasks"]), _list(values["goals"])):
-        for agent in _list(values["agents"]):
-            for name, options in _agents(agent):
-                yield checked_spec(
-                    name, task, goal, cameras, values["variation"], values["threads"], options
-                )
+def _specs(values: dict[str, Any]) -> Iterator[RunSpec]:
+    for entry in _list(values["tasks"]):
+        task, own = _task(entry)
+        scene = values | own
+        cameras = tuple(_list(scene["cameras"]))
+        conditions = itertools.product(_list(scene["goals"]), _list(scene["variation"]))
+        for goal, variation in conditions:
+            for agent in _list(values["agents"]):
+                for name, options in _agents(agent):
+                    yield checked_spec(
+                        name, task, goal, cameras, variation, values["threads"], options
+                    )
+
+
+def _task(entry: Any) -> tuple[str, dict[str, Any]]:
+    """A task's name and the keys that it has of its own."""
+    if isinstance(entry, str):
+        return entry, {}
+    if not isinstance(entry, dict) or not isinstance(entry.get("task"), str):
+        raise UserError(f"task {entry!r}: a name is needed, or 'task: NAME' with its own keys")
+    own = {key: value for key, value in entry.items() if key != "task"}
+    for key in own:
+        check_choice("key of a task", key, _OF_A_TASK)
+    return entry["task"], own
 
 
 def _agents(entry: Any) -> Iterator[tuple[str, dict[str, Any]]]:

@@ -84,7 +84,7 @@ def test_what_all_share_is_said_once(tmp_path, finished):
     said = shared([arm.subject for arm in arms])
     wanted = ("cameras left+wrist", "128 px", "variation default", "1 thread")
     assert said == [*wanted, "seeds 190000:190002", "world-model search.samples=8"]
-    assert "search.samples=8" in markdown(arms, [], [])
+    assert "search.samples=8" in markdown(arms, [], [], [])
 
 
 def test_one_run_on_other_seeds_or_again_is_told_apart(tmp_path, finished):

@@ -4,15 +4,23 @@ from __future__ import annotations
 
 import json
 import sys
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 from envs.errors import UserError
+from envs.variations.factors import FACTORS
 from experiments.cli import run
 from experiments.report.results import write_tables
 from experiments.report.tables import as_csv
+from experiments.runs import campaign
 from experiments.runs.arms import load_arms
+from experiments.runs.campaign import Run
+from experiments.runs.spec import RunSpec
 from experiments.runs.sweep_file import read_plan
+
+SWEEPS = Path(__file__).parents[2] / "sweeps"
 
 GOOD = """
 agents:
@@ -42,6 +50,34 @@ def test_lists_are_gone_through_at_any_depth(tmp_path):
     assert again.seeds == (190_005,)
 
 
+def test_a_task_may_have_conditions_of_its_own(tmp_path):
+    tasks = "[grasp, {task: reach, variation: new-lab, cameras: [left]}]"
+    text = f"agents: [random]\ntasks: {tasks}\nvariation: [default, diverse]\nseeds: 190000\n"
+    specs = read_plan(write(tmp_path, text)).specs
+    assert [(spec.task, spec.variation, spec.cameras) for spec in specs] == [
+        ("grasp", "default", ("left", "wrist")),
+        ("grasp", "diverse", ("left", "wrist")),
+        ("reach", "new-lab", ("left",)),
+    ]
+    (chosen,) = read_plan(write(tmp_path, text), ("tasks=[grasp]", "variation=new-lab")).specs
+    assert (chosen.task, chosen.variation) == ("grasp", "new-lab")
+
+
+def test_the_shipped_sweeps_are_whole():
+    for path in sorted(SWEEPS.glob("*.yaml")):
+        assert read_plan(path, force=True).specs
+    plan = read_plan(SWEEPS / "generalisation.yaml")
+    strengths = {spec.variation for spec in plan.specs if spec.task == "grasp"}
+    assert strengths == {
+        "default",
+        *(
+            f"{name}:{s}"
+            for name in ("new-lab", *map("held-out:{}".format, FACTORS))
+            for s in "123"
+        ),
+    }
+
+
 @pytest.mark.parametrize(
     ("change", "words"),
     [
@@ -57,6 +93,8 @@ def test_lists_are_gone_through_at_any_depth(tmp_path):
         (("tasks:", "threads: two\ntasks:"), "allowed are 1 to 256, got 'two'"),
         (("- random", "- randm"), "unknown agent 'randm' (did you mean random?)"),
         (("[reach, grasp]", "[]"), "nothing to run"),
+        (("[reach, grasp]", "[5]"), "task 5: a name is needed"),
+        (("[reach, grasp]", "[{task: reach, seeds: 1}]"), "unknown key of a task 'seeds'"),
         (("[reach, grasp]", "[reach, reach]"), "the same run appears twice"),
         (("190000:190002", "100000:100002"), "overlap the development seeds"),
         (("190000:190002", "99999:190002"), "overlap the training seeds"),
@@ -84,6 +122,29 @@ def test_no_file_and_odd_overrides_are_refused(tmp_path):
     with pytest.raises(ValueError, match="KEY=VALUE"):
         read_plan(path, ("reach",))
     assert read_plan(path, ("seeds=5:7",), force=True).seeds == (5, 6)
+
+
+def test_an_agent_is_made_once_for_all_variations_of_our_tasks(monkeypatch):
+    made = []
+
+    def prepared(spec):
+        made.append((spec.task, spec.variation))
+        return Run(replace(spec, weights="ab"), {})
+
+    monkeypatch.setattr(campaign, "prepared", prepared)
+    specs = [
+        RunSpec("random", task, variation=variation)
+        for task in ("reach", "robosuite/Lift")
+        for variation in ("default", "new-lab")
+    ]
+    runs = campaign.all_prepared(specs)
+    assert made == [
+        ("reach", "default"),
+        ("robosuite/Lift", "default"),
+        ("robosuite/Lift", "new-lab"),
+    ]
+    assert [run.spec.variation for run in runs] == ["default", "new-lab"] * 2
+    assert {run.spec.weights for run in runs} == {"ab"}
 
 
 SMALL = "agents: [expert, random]\ntasks: [reach]\nseeds: 190050:190053\n"

@@ -1,0 +1,47 @@
+"""Which factors a scene wears: an episode's own, those of its goal pictures, or plain ones."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from envs.start import Start
+from envs.variations.factor import Altering, Factor
+from envs.variations.plain import PLAIN_FACTORS
+
+Factors = Mapping[str, Factor]
+
+
+def own(start: Start, factors: Factors) -> Factors:
+    """What an episode wears."""
+    return {n: f for n, f in factors.items() if n in start.parameters and n != "goal-look"}
+
+
+def of_goals(start: Start, factors: Factors) -> tuple[Start, Factors]:
+    """The same while its goal pictures are taken."""
+    return start, {n: f for n, f in factors.items() if n in start.parameters}
+
+
+def altered(picture: NDArray[np.uint8], start: Start, worn: Factors) -> NDArray[np.uint8]:
+    """A picture (H, W, 3) after what is worn has changed it."""
+    for name, factor in worn.items():
+        if isinstance(factor, Altering):
+            picture = factor.alter(picture, start.parameters[name])
+    return picture
+
+
+def plain(start: Start, factors: Factors) -> tuple[Start, Factors]:
+    """The start in the looks of ``default``; the object keeps its shape and size.
+
+    What a variation draws in place of a plain factor is replaced by one and the same plain draw.
+    """
+    drawn = {
+        factor.name: start.parameters[factor.name]
+        if factors.get(factor.name) is factor
+        else factor.sample(np.random.default_rng(0))
+        for factor in PLAIN_FACTORS
+    }
+    return replace(start, parameters=drawn), {factor.name: factor for factor in PLAIN_FACTORS}
