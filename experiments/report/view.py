@@ -15,7 +15,7 @@ from experiments.runs.agent_facts import cells as fact_cells
 from experiments.runs.arms import TIERS, USUAL_VARIATION, Arm, Comparison, groups, rank
 from experiments.runs.naming import shared
 from experiments.runs.seeds import purpose
-from experiments.runs.summaries import REASONS, odd_failures
+from experiments.runs.summaries import REASONS, credit, odd_failures
 
 View = dict[str, Any]
 PAIR = ("first", "second")
@@ -117,6 +117,7 @@ def _rate(arm: Arm) -> View:
     return {
         **{name: s[name] for name in ("successes", "n")},
         **{"rate": s["success_rate"], "low": s["wilson_low"], "high": s["wilson_high"]},
+        "credit": credit(s),
         "steps": s["median_steps_to_success"],
         "ms": None if seconds is None else 1000 * seconds,
     }
