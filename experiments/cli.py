@@ -60,6 +60,9 @@ COMMANDS: dict[str, Command] = {
     "train gc-bc": Command(
         "experiments.train.gc_bc", "GcBcTraining", "behaviour cloning on frozen latents"
     ),
+    "train value": Command(
+        "experiments.train.value", "ValueOptions", "steps to a goal, from play, on frozen latents"
+    ),
     "train sac-her": Command("experiments.train.rl", "SacHerConfig", "SAC with hindsight goals"),
     "train tqc-her": Command("experiments.train.rl", "TqcHerConfig", "TQC with hindsight goals"),
     "train sac-latent": Command(
