@@ -85,6 +85,9 @@ COMMANDS: dict[str, Command] = {
     "train gc-bc": Command(
         "train_gc_bc:GcBcTraining", "train.gc_bc:main", "behaviour cloning on frozen latents"
     ),
+    "train value": Command(
+        "train_value:ValueOptions", "train.value:main", "steps to a goal, from play"
+    ),
     "train sac-her": Command("train_rl:SacHerConfig", "train.rl:main", "SAC with hindsight goals"),
     "train tqc-her": Command("train_rl:TqcHerConfig", "train.rl:main", "TQC with hindsight goals"),
     "train sac-latent": Command(

@@ -14,7 +14,7 @@ from experiments.runs.runner import runner
 from experiments.runs.seeds import check_purpose, parse_seeds
 from experiments.runs.spec import RunSpec
 from experiments.runs.store import RunStore, check_run_folder
-from experiments.runs.summaries import odd_failures
+from experiments.runs.summaries import credit, odd_failures
 
 AGENT_OPTIONS = ("planner", "energy", "model", "advance", "execution", "device")
 
@@ -46,12 +46,14 @@ def main(config: EvaluateConfig) -> None:
 def describe(summary: dict[str, Any]) -> str:
     """One line for people."""
     seconds = summary["median_seconds_per_action"]
+    part = credit(summary)
+    credited = "" if part is None else f", credit {part:.1%}"
     speed = "" if seconds is None else f", {1000 * seconds:.0f} ms per action"
     odd = "".join(f"; {clause}" for clause in odd_failures(summary))
     return (
         f"{summary['agent']} on {summary['task']} ({summary['goal']}): "
         f"{summary['successes']}/{summary['n']} = {summary['success_rate']:.1%} "
-        f"[{summary['wilson_low']:.1%}, {summary['wilson_high']:.1%}]{speed}{odd}"
+        f"[{summary['wilson_low']:.1%}, {summary['wilson_high']:.1%}]{credited}{speed}{odd}"
     )
 
 

@@ -12,7 +12,7 @@ from experiments.runs.agent_facts import cells as fact_cells
 from experiments.runs.arms import TIERS, Arm, Comparison
 from experiments.runs.drops import Drop
 from experiments.runs.naming import shared
-from experiments.runs.summaries import odd_failures
+from experiments.runs.summaries import credit, odd_failures
 
 HEADER = (
     "task",
@@ -34,7 +34,13 @@ DROPS_HEADER = (
 )
 CSV_KEYS = (
     *("task", "conditions", "label", "tier", "n", "successes", "success_rate", "wilson_low"),
-    *("wilson_high", "median_steps_to_success", "median_seconds_per_action", "run_key"),
+    *(
+        "wilson_high",
+        "mean_credit",
+        "median_steps_to_success",
+        "median_seconds_per_action",
+        "run_key",
+    ),
 )
 
 
@@ -42,12 +48,14 @@ def cells(arm: Arm) -> tuple[str, ...]:
     """One row of the result table as text."""
     summary = arm.summary
     steps, seconds = summary["median_steps_to_success"], summary["median_seconds_per_action"]
+    part = credit(summary)
     return (
         arm.spec.task,
         arm.conditions,
         arm.label,
         summary["tier"],
-        f"{summary['successes']}/{summary['n']} = {summary['success_rate']:.0%}",
+        f"{summary['successes']}/{summary['n']} = {summary['success_rate']:.0%}"
+        + ("" if part is None else f", credit {part:.0%}"),
         f"{summary['wilson_low']:.0%} to {summary['wilson_high']:.0%}",
         "-" if steps is None else f"{steps:.0f}",
         "-" if seconds is None else f"{1000 * seconds:.1f}",

@@ -15,7 +15,7 @@ from experiments.runs.agent_facts import cells as fact_cells
 from experiments.runs.arms import TIERS, Arm, Comparison, groups, rank, usual
 from experiments.runs.naming import shared
 from experiments.runs.seeds import purpose
-from experiments.runs.summaries import REASONS, odd_failures
+from experiments.runs.summaries import REASONS, credit, odd_failures
 
 View = dict[str, Any]
 PAIR = ("first", "second")
@@ -110,6 +110,7 @@ def rate(arm: Arm) -> View:
     return {
         **{name: s[name] for name in ("successes", "n")},
         **{"rate": s["success_rate"], "low": s["wilson_low"], "high": s["wilson_high"]},
+        "credit": credit(s),
         "steps": s["median_steps_to_success"],
         "ms": None if seconds is None else 1000 * seconds,
     }

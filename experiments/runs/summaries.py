@@ -32,6 +32,12 @@ def odd_failures(summary: Mapping[str, Any]) -> list[str]:
     ]
 
 
+def credit(summary: Mapping[str, Any]) -> float | None:
+    """Mean partial credit, where it tells more than the rate of success; else None."""
+    found: float = summary["mean_credit"]
+    return None if found == summary["success_rate"] else found
+
+
 def summarise(spec: RunSpec, rows: list[dict[str, Any]]) -> dict[str, Any]:
     """Rates, interval and medians of one run, as JSON.
 

@@ -9,11 +9,12 @@ from html.parser import HTMLParser
 
 import pytest
 
+from experiments.evaluate import describe
 from experiments.report.figures import write_figures
 from experiments.report.page import page
 from experiments.report.palette import COLOURS, GREYS, colours
 from experiments.report.publish import publish
-from experiments.report.tables import table
+from experiments.report.tables import cells, table
 from experiments.report.view import view
 from experiments.runs.arms import compare_arms, load_arms
 from experiments.runs.spec import RunSpec
@@ -69,6 +70,15 @@ def test_hostile_names_are_text(tmp_path, finished):
 
 def test_a_name_does_not_end_a_tables_cell():
     assert table(("a",), [("one | two\nthree",)]).splitlines()[-1] == "| one \\| two three |"
+
+
+def test_partial_credit_stands_beside_success_where_it_tells_more(tmp_path, finished):
+    half = finished(tmp_path / "half", RunSpec("random", "rearrange-2"), [0, 0], credit=0.5)
+    none = finished(tmp_path / "none", RunSpec("gc-bc", "rearrange-2"), [0, 0], credit=0.0)
+    assert [cells(arm)[4] for arm in (half, none)] == ["0/2 = 0%, credit 50%", "0/2 = 0%"]
+    assert "credit 50%" in describe(half.summary)
+    text = text_of([half, none], tmp_path)
+    assert text.count(", credit ") == 1
 
 
 def test_an_agent_has_one_colour_everywhere(arms, tmp_path):

@@ -1,0 +1,182 @@
+"""A goal-conditioned value by expectile TD, and advantage-weighted chunks, on frozen latents.
+
+The value is HIQL's (arXiv 2307.11949, 4.1), which needs no actions: -1 a step until the goal, and
+of what can follow a frame the better part counts, as an expectile; it is learnt towards a slow copy
+of itself. The policy imitates recorded chunks, each by the exponential of what it gained (AWR,
+arXiv 1910.00177). No demonstration is needed: goals are frames of the data, each its own, a later
+one of the same episode, or any other.
+"""
+
+from __future__ import annotations
+
+import copy
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from worldsim.training.batches import Arrays, gather, gather_tokens
+from worldsim.training.hindsight import Index, actions_towards
+from worldsim.training.loop import LoopConfig, train
+from worldsim.training.run import TrainingRun
+from worldsim.values import GoalValue, ValueHeads
+from worldsim.world_model import WorldModel
+
+Mask = NDArray[np.bool_]
+
+_FITTED_FRAMES = 400
+_LARGEST_WEIGHT = 100.0
+
+
+@dataclass(frozen=True)
+class ValueTraining:
+    """Options of a value's training.
+
+    Attributes:
+        batch: pairs of frame and goal per step.
+        gamma: discount of a control step.
+        expectile: how much more a frame's better futures count, in (0.5, 1).
+        temperature: weights of chunks are exp(temperature * advantage).
+        ema: share of the slow copy that is replaced at each step.
+        own, later: shares of goals that are the frame itself, and later ones of its episode, the
+            nearer the likelier; the others are any frame of the data.
+    """
+
+    batch: int = 384
+    gamma: float = 0.97
+    expectile: float = 0.8
+    temperature: float = 1.5
+    ema: float = 0.005
+    own: float = 0.15
+    later: float = 0.6
+
+
+@dataclass(frozen=True)
+class Transitions:
+    """Frames of a data set that have a next one, and goals for them.
+
+    Attributes:
+        frames: (M,) indices.
+        ends: (F,) last frame of the episode of each frame.
+    """
+
+    frames: Index
+    ends: Index
+
+    @classmethod
+    def of(cls, arrays: Arrays) -> Transitions:
+        """All there are."""
+        ends = np.repeat(arrays.offsets + arrays.lengths - 1, arrays.lengths)
+        return cls(np.flatnonzero(np.arange(len(ends)) < ends), ends)
+
+    def sample(self, config: ValueTraining, rng: np.random.Generator) -> tuple[Index, Index, Index]:
+        """Frames (B,), goals (B,), and where their ways end: at the goal, or with the episode."""
+        here = rng.choice(self.frames, config.batch)
+        last = self.ends[here]
+        later = np.minimum(here + rng.geometric(1.0 - config.gamma, config.batch), last)
+        other = rng.integers(len(self.ends), size=config.batch)
+        kind = rng.random(config.batch)
+        found = np.where(kind < config.own + config.later, later, other)
+        goals = np.where(kind < config.own, here, found)
+        return here, goals, np.where((here <= goals) & (goals <= last), goals, last)
+
+
+def expectile_loss(gap: Tensor, better: Tensor, expectile: float) -> Tensor:
+    """Squares of ``gap`` (..., B), those of what turned out ``better`` (..., B) weighing more."""
+    weight = torch.where(better, expectile, 1.0 - expectile)
+    return (weight * gap.square()).mean()
+
+
+def train_value(
+    model: WorldModel,
+    latents: Arrays,
+    config: ValueTraining,
+    loop: LoopConfig,
+    run: TrainingRun,
+    name: str = "value",
+) -> tuple[GoalValue, dict[str, float]]:
+    """Train a goal value and its policy anew; the model stays as it is.
+
+    Args:
+        model: its encoder made the latents, its read-out tells the gap to the goal.
+        latents: what ``encode_all`` returned.
+        config: options.
+        loop: length, learning rate, device, seed (of the initial weights, too).
+        run: where the checkpoint is kept for resume.
+        name: of the training, and of its checkpoint.
+
+    Returns:
+        The value, and running means of the losses.
+    """
+    # In bfloat16 a value of thirty steps is known to an eighth of a step.
+    loop = replace(loop, precision="float32")
+    torch.manual_seed(loop.seed)
+    model.to(loop.device)
+    learnt = GoalValue.of(model, gamma=config.gamma)
+    _fit(learnt, latents, np.random.default_rng(loop.seed))
+    learnt.to(loop.device).train()
+    slow = copy.deepcopy(learnt.value).requires_grad_(False)
+    data, chunk = Transitions.of(latents), learnt.config.chunk
+
+    def look(rows: Index) -> Tensor:
+        return gather_tokens(latents, rows, learnt.config.tokens, loop.device)
+
+    def losses(rng: np.random.Generator, step: int) -> dict[str, Tensor]:
+        here, goals, stops = data.sample(config, rng)
+        after, ahead = np.minimum(here + 1, stops), np.minimum(here + chunk, stops)
+        seen, wanted = look(here), look(goals)
+        now, goal = learnt.components(seen), learnt.components(wanted)
+        with torch.no_grad():
+            usual = slow(now, goal).mean(dim=0)  # (B,)
+            aims, gained = (
+                _backed_up(slow, learnt.components(look(then)), goal, then - here, then == goals)
+                for then in (after, ahead)
+            )  # (HEADS, B)
+            advantage = gained.mean(dim=0) - usual
+            weights = (config.temperature * advantage).exp().clamp(max=_LARGEST_WEIGHT)
+        better = aims.mean(dim=0) > usual
+        value = expectile_loss(aims - learnt.value(now, goal), better, config.expectile)
+        proprio = gather(latents.proprio, here).to(loop.device)
+        closedness = gather(latents.target, here)[:, 6].to(loop.device)
+        state = model.goal_state(seen, wanted, proprio, closedness)
+        taken = actions_towards(latents, here, stops, chunk).to(loop.device) / model.action_scale
+        error = (learnt.chunk(now, goal, state) - taken).abs().mean(dim=(1, 2))
+        return {"value": value, "policy": (weights * error).sum() / weights.sum()}
+
+    def follow(step: int) -> None:
+        with torch.no_grad():
+            for copied, own in zip(slow.parameters(), learnt.value.parameters(), strict=True):
+                copied.lerp_(own, config.ema)
+
+    modules: dict[str, nn.Module] = {
+        **{name: getattr(learnt, name) for name in ("components", "value", "policy")},
+        "slow": slow,
+    }
+    means = train(name, modules, ("value", "policy"), losses, loop, run, follow)
+    return learnt.eval(), means
+
+
+def _backed_up(slow: ValueHeads, then: Tensor, goal: Tensor, steps: Index, there: Mask) -> Tensor:
+    """Values (HEADS, B) of frames from which ``steps`` (B,), at -1 each, lead to ``then``.
+
+    Args:
+        slow: the values.
+        then: (B, N * components) of the frames that are led to.
+        goal: (B, N * components) of the goals.
+        steps: (B,) between.
+        there: (B,) whether the goal is what is led to: its value is 0.
+    """
+    gamma = slow.gamma
+    discount = torch.from_numpy(gamma**steps).float().to(then.device)
+    value = slow(then, goal).masked_fill(torch.from_numpy(there).to(then.device), 0.0)
+    target: Tensor = -(1.0 - discount) / (1.0 - gamma) + discount * value
+    return target
+
+
+def _fit(learnt: GoalValue, latents: Arrays, rng: np.random.Generator) -> None:
+    """Fit the components to some frames."""
+    some = rng.choice(len(latents.proprio), min(_FITTED_FRAMES, len(latents.proprio)), False)
+    tokens = gather_tokens(latents, np.sort(some), learnt.config.tokens, "cpu")
+    learnt.components.fit(tokens.flatten(0, 1))
