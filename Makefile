@@ -34,7 +34,7 @@ test-core:
 reproduce: setup
 	$(BIN)/worldsim collect --preset default --out data/default
 	$(BIN)/worldsim data info data/default --check experiments/data/manifests/default.txt
-	$(BIN)/worldsim train world-model --data data/default --out runs/tiny
+	$(BIN)/worldsim train world-model --data data/default --out runs/tiny --threads 2
 
 setup:
 	@bash setup/setup.sh

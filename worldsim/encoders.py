@@ -97,8 +97,11 @@ class EncoderReference:
         return encoder
 
 
-def encoder_digest(encoder: FrameEncoder) -> str:
-    """Sixteen hex digits that name an encoder's weights, in whatever precision they are stored."""
+def encoder_digest(encoder: FrameEncoder | nn.Module) -> str:
+    """Sixteen hex digits that name weights, in whatever precision they are stored.
+
+    An encoder's, or those of a whole model.
+    """
     sha = hashlib.sha256()
     for tensor in encoder.state_dict().values():
         sha.update(tensor.float().cpu().contiguous().numpy().tobytes())

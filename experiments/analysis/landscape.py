@@ -9,6 +9,7 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -230,7 +231,7 @@ def slices(
 
 def probes(seen: list[Seen]) -> dict[str, float]:
     """Errors of linear probes on held-out seeds, mm, next to guessing the mean."""
-    found = {}
+    found: dict[str, float] = {}
     for name in ("gripper", "object"):
         features, labels, groups = [], [], list[int]()
         for s in seen:
@@ -242,19 +243,22 @@ def probes(seen: list[Seen]) -> dict[str, float]:
         if labels:
             latents = torch.cat(features).double().numpy()
             errors, floor = probe(latents, np.concatenate(labels), np.array(groups))
-            found |= {f"{name}_mean": errors.mean(), f"{name}_median": np.median(errors)}
-            found[f"{name}_guessing_the_mean"] = floor.mean()
-    return {name: round(1000.0 * float(value), 2) for name, value in found.items()}
+            found[f"{name}_mean"] = float(errors.mean())
+            found[f"{name}_median"] = float(np.median(errors))
+            found[f"{name}_guessing_the_mean"] = float(floor.mean())
+    return {name: round(1000.0 * value, 2) for name, value in found.items()}
 
 
-def rollout(model: WorldModel, seen: list[Seen], count: int) -> tuple[Floats, Floats]:
+def rollout(
+    model: WorldModel, seen: list[Seen], count: int
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Open-loop errors (H,) from so many frames, and those of copying the last frame."""
     starts = stretches(seen)
     chosen = [starts[i] for i in np.random.default_rng(0).permutation(len(starts))[:count]]
     return open_loop_errors(model, [(s.recording, row) for s, row in chosen], HORIZON)
 
 
-def rounded(errors: Floats) -> list[float]:
+def rounded(errors: NDArray[np.floating[Any]]) -> list[float]:
     """For reading."""
     return [round(float(error), 4) for error in errors]
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -12,7 +13,7 @@ from numpy.typing import NDArray
 
 from worldsim.files import write_atomically
 
-Floats = NDArray[np.floating]
+Floats = NDArray[np.floating[Any]]
 Pictures = NDArray[np.uint8]
 
 

@@ -43,7 +43,9 @@ VIDEOS = 12
 
 def bench_env(config: BenchEnvConfig) -> None:
     """Steps per second of ours against stock robosuite Lift at 4 Hz."""
-    arms = {f"worldsim, one {size} px image": partial(_ours, "pixels", size) for size in SIZES}
+    arms: dict[str, Callable[[], Callable[[], float]]] = {
+        f"worldsim, one {size} px image": partial(_ours, "pixels", size) for size in SIZES
+    }
     arms["worldsim, no image"] = partial(_ours, "state", 128)
     arms["worldsim, seconds per reset"] = _our_resets
     for workers in (1, 2):
@@ -101,7 +103,7 @@ def _videos() -> float:
         complete({folder: spec}, seeds, InProcess(), "episodes")
         episodes = StoredEpisode.all_of(Arm.of(folder))
         render(episodes[:1], Path(name) / "first", Look())
-        frames = sum(episode.row["steps"] + 1 for episode in episodes)
+        frames: int = sum(episode.row["steps"] + 1 for episode in episodes)
         start = time.perf_counter()
         for episode in episodes:
             render([episode], Path(name) / "videos", Look())

@@ -35,19 +35,21 @@ def main(config: BenchSweepConfig) -> None:
     if min(config.episodes, config.rounds, config.runs) < 1 or config.rows < ARMS:
         raise UserError(f"at least 1 of everything and {ARMS} rows are needed: {config}")
     rates = workers(config.episodes, config.rounds)
+    against = rates["2"] / rates["1"]
+    each, seconds = scheduling(config.runs), reporting(config.rows)
     results = {
         "episodes_per_second": rates,
-        "two_workers_against_one": rates["2"] / rates["1"],
-        "seconds_per_trivial_run": scheduling(config.runs),
-        "seconds_to_collect_and_report": reporting(config.rows),
+        "two_workers_against_one": against,
+        "seconds_per_trivial_run": each,
+        "seconds_to_collect_and_report": seconds,
         "rows": config.rows,
     }
     text = (
         f"rendering sweep: {rates['1']:.2f} episodes/s with one worker, {rates['2']:.2f} with two: "
-        f"{results['two_workers_against_one']:.2f} times\n"
-        f"scheduling: {1000 * results['seconds_per_trivial_run']:.2f} ms per run "
+        f"{against:.2f} times\n"
+        f"scheduling: {1000 * each:.2f} ms per run "
         f"over {config.runs:,} runs\n"
-        f"{config.rows:,} episodes: {results['seconds_to_collect_and_report']:.1f} s "
+        f"{config.rows:,} episodes: {seconds:.1f} s "
         "to collect and report"
     )
     show(results, text, config.json)

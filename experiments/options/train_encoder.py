@@ -47,7 +47,7 @@ class EncoderTraining:
     predictor_heads: int = 3
     pretrain: PretrainConfig = field(default_factory=PretrainConfig)
     device: str = "cpu"
-    threads: int = 2
+    threads: int = 1
     precision: str = "bfloat16"
     tracker: str = "none"
     seed: int = 0

@@ -49,7 +49,7 @@ class GcBcTraining:
     guidance: float = 1.5
     demonstrators: tuple[str, ...] = ("expert",)
     device: str = "cpu"
-    threads: int = 2
+    threads: int = 1
     precision: str = "bfloat16"
     tracker: str = "none"
     seed: int = 0

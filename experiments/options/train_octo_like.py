@@ -52,7 +52,7 @@ class OctoTraining:
     depth: int = 4
     heads: int = 4
     device: str = "cpu"
-    threads: int = 2
+    threads: int = 1
     precision: str = "bfloat16"
     tracker: str = "none"
     seed: int = 0

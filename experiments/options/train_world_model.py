@@ -74,7 +74,7 @@ class WorldModelTraining:
     posttrain: PosttrainConfig = field(default_factory=PosttrainConfig)
     goal_head: GoalHeadConfig = field(default_factory=GoalHeadConfig)
     device: str = "cpu"
-    threads: int = 2
+    threads: int = 1
     precision: str = "bfloat16"
     tracker: str = "none"
     seed: int = 0

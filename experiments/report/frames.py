@@ -210,7 +210,7 @@ class _Beside:
         if self._imagined:
             future = self._imagined[min(step, len(self._imagined) - 1)][:4]
             names = [f"+{ahead + 1}" for ahead in range(len(future))]
-            found.append(Pictures("imagined (nearest real pictures)", future, names))
+            found.append(Pictures("imagined (nearest real pictures)", list(future), names))
         return found
 
 

@@ -156,7 +156,8 @@ def what_to_hold(env: Any, physics: Array) -> Array:
     points.append(np.asarray(env.start.goal[:3])[None] + BASE_POS)
     middles = np.concatenate(points)
     around = _THICKNESS_M * np.concatenate([np.eye(3), -np.eye(3)])
-    return (middles[:, None] + around).reshape(-1, 3)
+    corners: NDArray[np.float64] = (middles[:, None] + around).reshape(-1, 3)
+    return corners
 
 
 def _body_names(model: mujoco.MjModel) -> list[str]:

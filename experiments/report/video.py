@@ -15,6 +15,7 @@ from typing import Any
 
 import imageio.v2 as imageio
 import numpy as np
+from numpy.typing import ArrayLike
 from tqdm import tqdm
 
 from envs.errors import UserError
@@ -119,10 +120,11 @@ def render(
     note = _note(episodes, look, layout)
     if not _is_there(path, note) or (gif and not path.with_suffix(".gif").exists()):
         out.mkdir(parents=True, exist_ok=True)
-        frames = tile([draw(episode, look) for episode in episodes])
+        frames: Iterable[Image8] = tile([draw(episode, look) for episode in episodes])
         if gif:
             frames = list(frames)
-            imageio.mimwrite(path.with_suffix(".gif"), frames, duration=1000 / FPS, loop=0)
+            pictures: list[ArrayLike] = [*frames]
+            imageio.mimwrite(path.with_suffix(".gif"), pictures, duration=1000 / FPS, loop=0)
         write_video(path, frames)
         write_atomically(path.with_suffix(".json"), json.dumps(note) + "\n")
     return path
@@ -178,18 +180,7 @@ def tile(clips: Sequence[Iterable[Image8]]) -> Iterator[Image8]:
 
 def write_video(path: Path, frames: Iterable[Image8]) -> None:
     """H.264 in yuv420p, which every browser plays; the last frame stays for a second."""
-    with (
-        replacing(path, ".mp4") as temporary,
-        imageio.get_writer(
-            temporary,
-            fps=FPS,
-            codec="libx264",
-            quality=None,  # by -crf instead
-            pixelformat="yuv420p",
-            macro_block_size=2,
-            output_params=["-preset", "veryfast", "-crf", "28"],
-        ) as writer,
-    ):
+    with replacing(path, ".mp4") as temporary, _h264(temporary) as writer:
         frame: Image8 | None = None
         for frame in frames:
             writer.append_data(frame)
@@ -197,3 +188,16 @@ def write_video(path: Path, frames: Iterable[Image8]) -> None:
             raise UserError(f"{path}: a video needs at least one frame")
         for _ in range(FPS):
             writer.append_data(frame)
+
+
+def _h264(path: Path) -> Any:
+    """Imageio's writer of frames, whose type says nothing of them."""
+    return imageio.get_writer(
+        path,
+        fps=FPS,
+        codec="libx264",
+        quality=None,  # by -crf instead
+        pixelformat="yuv420p",
+        macro_block_size=2,
+        output_params=["-preset", "veryfast", "-crf", "28"],
+    )

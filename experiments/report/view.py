@@ -189,7 +189,7 @@ def _steps(group: Sequence[Arm], colour: dict[str, str]) -> View:
     def x(step: float) -> float:
         return round(LEFT + (WIDTH - LEFT - 8) * step / most, 1)
 
-    curves = []
+    curves: list[View] = []
     for arm in group:
         solved = np.array([row["steps"] for row in arm.rows if row["success"]])
         shares = [float((solved <= step).sum()) / len(arm.rows) for step in range(most + 1)]

@@ -55,7 +55,7 @@ def run_episode(env: Any, agent: Agent, seed: int, goals: GoalSequence | None) -
     observation, info = env.reset(seed=seed)
     base = bare(env)
     budget, size = base.env_spec.budget, len(base.env_spec.action_scale)
-    state_hash = info.get("initial_state_hash") or hashlib.sha256(base.state()).hexdigest()
+    state_hash = info.get("initial_state_hash") or _digest(base.state())
     first = {"seed": seed, "initial_state_hash": state_hash}
     if info.get("variation"):
         first["variation_parameters"] = info["variation"]
@@ -145,3 +145,7 @@ def _outcome(
         "seconds_per_action": round(float(np.median(seconds)), 5) if seconds else None,
         "path_length_m": round(float(np.linalg.norm(np.diff(way, axis=0), axis=1).sum()), 4),
     }
+
+
+def _digest(state: NDArray[np.float64]) -> str:
+    return hashlib.sha256(state.tobytes()).hexdigest()

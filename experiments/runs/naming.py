@@ -153,7 +153,11 @@ def _threads(spec: RunSpec) -> str:
 
 def _made_unique(subjects: Sequence[Subject], found: list[Name]) -> list[Name]:
     """Seeds, then folders, beside names that several arms of a task bear."""
-    for more in (lambda s: f"seeds {describe_seeds(s.seeds)}", lambda s: f"({s.folder})"):
+    ways: tuple[Callable[[Subject], str], ...] = (
+        lambda s: f"seeds {describe_seeds(s.seeds)}",
+        lambda s: f"({s.folder})",
+    )
+    for more in ways:
         count = Counter((s.spec.task, name) for s, name in zip(subjects, found, strict=True))
         found = [
             replace(name, label=f"{name.label} {more(s)}") if count[s.spec.task, name] > 1 else name

@@ -74,10 +74,19 @@ def paired(first: Sequence[bool], second: Sequence[bool], confidence: float = 0.
     if len(first) != len(second) or not first:
         raise UserError(f"arms of {len(first)} and {len(second)} episodes cannot be paired")
     a, b = np.asarray(first, dtype=bool), np.asarray(second, dtype=bool)
-    table = [int(x.sum()) for x in (a & b, a & ~b, ~a & b, ~a & ~b)]
-    low, high = newcombe(*table, confidence=confidence)
-    difference = (table[1] - table[2]) / len(a)
-    return Paired(*table, difference, low, high, mcnemar(table[1], table[2]))
+    both, neither = int((a & b).sum()), int((~a & ~b).sum())
+    first_only, second_only = int((a & ~b).sum()), int((~a & b).sum())
+    low, high = newcombe(both, first_only, second_only, neither, confidence)
+    return Paired(
+        both,
+        first_only,
+        second_only,
+        neither,
+        difference=(first_only - second_only) / len(a),
+        low=low,
+        high=high,
+        p_value=mcnemar(first_only, second_only),
+    )
 
 
 def newcombe(
@@ -92,7 +101,7 @@ def newcombe(
     margins = first * (n - first) * second * (n - second)
     phi = 0.0
     if margins > 0:
-        numerator = both * neither - first_only * second_only
+        numerator: float = both * neither - first_only * second_only
         # Newcombe's continuity correction applies to positive association only.
         numerator = max(numerator - n / 2, 0) if numerator > 0 else numerator
         phi = numerator / math.sqrt(margins)

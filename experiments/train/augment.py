@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -31,7 +32,7 @@ def augment(frames: Tensor, rng: np.random.Generator) -> Tensor:
     return _recolour(pictures, rng)
 
 
-def _crops(count: int, rng: np.random.Generator) -> np.ndarray:
+def _crops(count: int, rng: np.random.Generator) -> NDArray[np.float32]:
     """(count, 2, 3) maps onto random parts of a picture."""
     side = np.sqrt(rng.uniform(SMALLEST_AREA, 1.0, (count, 1)))
     stretch = np.sqrt(rng.uniform(1 - RATIO, 1 + RATIO, (count, 1)))

@@ -6,10 +6,12 @@ Options and help: ``experiments.options.train_rl``.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
 
+import gymnasium as gym
 import numpy as np
 import torch
 from gymnasium import spaces
@@ -58,7 +60,7 @@ class Normalised(BaseFeaturesExtractor):
 
 def make_envs(config: RLTraining, env: type[TrainingEnv] = TrainingEnv, **options: Any) -> VecEnv:
     """The environments a run practises in, each with its own share of the training seeds."""
-    makers = [
+    makers: list[Callable[[], gym.Env[Any, Any]]] = [
         partial(env, config.task, config.seed, (i, config.envs), **options)
         for i in range(config.envs)
     ]
@@ -107,7 +109,10 @@ def build(config: RLTraining, steps: int) -> BaseAlgorithm:
         check_hindsight(config.task)
         kind = {"sac-her": SAC, "tqc-her": TQC}[config.algorithm]
         options = her_options(config, steps)
-        return kind("MultiInputPolicy", make_envs(config), policy_kwargs=policy, **options)
+        algorithm: OffPolicyAlgorithm = kind(
+            "MultiInputPolicy", make_envs(config), policy_kwargs=policy, **options
+        )
+        return algorithm
     assert isinstance(config, PpoConfig)
     return PPO(
         "MultiInputPolicy",
@@ -134,17 +139,19 @@ def demonstrate(model: OffPolicyAlgorithm, task: str, episodes: int) -> tuple[in
     assert model.env is not None
     assert model.replay_buffer is not None
     count, dims = model.env.num_envs, list(envs.TASKS[task].action_dims)
-    model._last_obs = model.env.reset()
+    last: Any = model.env.reset()  # observations by key, each (count, ...)
+    model._last_obs = last
     transitions, solved = 0, 0
     for _ in tqdm(range(episodes // count), desc="demonstrations"):
         experts = [envs.TASKS[task].expert() for _ in range(count)]
         done = np.zeros(count, dtype=bool)
         success = np.zeros(count, dtype=bool)
         while not done.all():
-            last: Any = model._last_obs
+            last = model._last_obs
             views = [{key: values[i] for key, values in last.items()} for i in range(count)]
             actions = np.stack([e.act(v)[dims] for e, v in zip(experts, views, strict=True)])
             actions = np.clip(actions, -1.0, 1.0).astype(np.float32)
+            seen: Any
             seen, rewards, done, infos = model.env.step(actions)
             model._store_transition(
                 model.replay_buffer,
@@ -186,9 +193,10 @@ def export(
 ) -> None:
     """Write the actor's mean network and its normalisation."""
     layers = actor_layers(model)
-    extractor: Any = model.policy.features_extractor
+    policy: Any = model.policy
+    extractor = policy.features_extractor
     if extractor is None:  # SAC gives each network its own
-        extractor = model.policy.actor.features_extractor
+        extractor = policy.actor.features_extractor
     tensors = {"mean": extractor.mean, "std": extractor.std}
     for index, layer in enumerate(layers):
         # Index of the layer in agents.sb3.make_actor: an activation stands between any two.

@@ -16,7 +16,7 @@ from worldsim.errors import UserError
 TRAINING_SEEDS = 100_000
 
 
-class TrainingEnv(gym.Env[dict[str, NDArray[np.float32]], NDArray[np.float32]]):
+class TrainingEnv(gym.Env[dict[str, Any], NDArray[np.float32]]):
     """State vectors (``KEYS``) in, the action dimensions a task needs out.
 
     Episodes last their whole budget, success or not: what is reached must be held. Every reset
@@ -52,7 +52,7 @@ class TrainingEnv(gym.Env[dict[str, NDArray[np.float32]], NDArray[np.float32]]):
         """Space of ``observe``."""
         found = self.base.observation_space
         assert isinstance(found, spaces.Dict)
-        boxes = {key: found[key] for key in KEYS}
+        boxes: dict[str, Any] = {key: found[key] for key in KEYS}
         return spaces.Dict(
             {
                 k: spaces.Box(float(b.low.min()), float(b.high.max()), b.shape)

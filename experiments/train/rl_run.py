@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import pickle
 import random
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -123,12 +124,12 @@ class Supervisor(BaseCallback):
 def save(model: BaseAlgorithm, supervisor: Supervisor, path: Path) -> None:
     """Write everything that the rest of the run depends on."""
     assert model.env is not None
-    off_policy = isinstance(model, OffPolicyAlgorithm)
+    buffer = _buffer_of(model)
     state = {
         "parameters": model.get_parameters(),
         "log_ent_coef": getattr(model, "log_ent_coef", None),
         "counters": {name: getattr(model, name) for name in _COUNTERS},
-        "buffer": _filled(model.replay_buffer) if off_policy else None,
+        "buffer": None if buffer is None else _filled(buffer),
         "envs": model.env.env_method("checkpoint"),
         "supervisor": supervisor.state(),
         "rng": {
@@ -140,6 +141,11 @@ def save(model: BaseAlgorithm, supervisor: Supervisor, path: Path) -> None:
     }
     with replacing(path) as temporary:
         torch.save(state, temporary)
+
+
+def _buffer_of(model: BaseAlgorithm) -> ReplayBuffer | None:
+    """The replay buffer, of an algorithm that has one."""
+    return model.replay_buffer if isinstance(model, OffPolicyAlgorithm) else None
 
 
 def _filled(buffer: ReplayBuffer) -> dict[str, Any]:
@@ -166,6 +172,8 @@ def _refill(buffer: ReplayBuffer, held: dict[str, Any]) -> None:
             getattr(buffer, name)[: len(value)] = value
 
 
+_NEVER = sys.maxsize
+"""Iterations between two tables of Stable-Baselines3's own logger."""
 _MARKS = ("pos", "full", "_current_ep_start")
 _BUFFER = (
     *("observations", "next_observations", "actions", "rewards", "dones", "timeouts"),
@@ -189,12 +197,13 @@ def restore(model: BaseAlgorithm, supervisor: Supervisor, path: Path) -> None:
         ) from error
     model.set_parameters(state["parameters"])
     if state["log_ent_coef"] is not None:
-        model.log_ent_coef.data.copy_(state["log_ent_coef"].data)
+        vars(model)["log_ent_coef"].data.copy_(state["log_ent_coef"].data)
     for name, value in state["counters"].items():
         setattr(model, name, value)
     assert model.env is not None
-    if isinstance(model, OffPolicyAlgorithm):
-        _refill(model.replay_buffer, state["buffer"])
+    buffer = _buffer_of(model)
+    if buffer is not None:
+        _refill(buffer, state["buffer"])
     for index, env in enumerate(state["envs"]):
         model.env.env_method("restore", env, indices=index)
     supervisor.set_state(state["supervisor"])
@@ -233,7 +242,7 @@ def train(
     left = steps - model.num_timesteps
     if left > 0:
         with supervisor.interrupts, supervisor.bar:
-            model.learn(left, callback=supervisor, reset_num_timesteps=False, log_interval=None)
+            model.learn(left, callback=supervisor, reset_num_timesteps=False, log_interval=_NEVER)
     run.close()
     # Of equals the last one, as the supervisor chooses.
     best = max(supervisor.curve, key=lambda row: (row["success"], row["steps"]))

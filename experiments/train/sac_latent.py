@@ -115,7 +115,9 @@ class LatentTrainingEnv(TrainingEnv):
     def _picture(self, images: dict[str, Any], coordinates: NDArray[Any]) -> NDArray[np.float16]:
         """(N D + G,) latents of pictures, and the coordinates they stand for."""
         latents = self._model.encode({c: image[None] for c, image in images.items()})
-        return np.concatenate([latents.flatten().numpy(), coordinates]).astype(np.float16)
+        both = np.concatenate([latents.flatten().numpy(), coordinates])
+        found: NDArray[np.float16] = both.astype(np.float16)
+        return found
 
 
 class Features(BaseFeaturesExtractor):
@@ -133,7 +135,8 @@ class Features(BaseFeaturesExtractor):
             observations[key][:, :size].float().unflatten(1, self.shape)
             for key in ("achieved_goal", "desired_goal")
         )
-        return self.inner(now, goal, observations["observation"])
+        features: Tensor = self.inner(now, goal, observations["observation"])
+        return features
 
 
 def build(config: SacLatentConfig, steps: int) -> SAC:
@@ -166,7 +169,8 @@ def export(
 ) -> None:
     """Write features and actor."""
     layers = actor_layers(model)
-    inner = model.policy.actor.features_extractor.inner
+    policy: Any = model.policy
+    inner = policy.actor.features_extractor.inner
     tensors = {f"features.{name}": tensor for name, tensor in inner.state_dict().items()}
     for index, layer in enumerate(layers):
         names = {"weight": layer.weight, "bias": layer.bias}

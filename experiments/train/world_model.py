@@ -82,18 +82,21 @@ def build(
     config: WorldModelTraining, cameras: tuple[str, ...], encoder: FrameEncoder | None = None
 ) -> WorldModel:
     """An untrained model of the configured size, or one around a trained encoder."""
-    sizes: EncoderConfig | EncoderReference = EncoderConfig(
+    ours = EncoderConfig(
         img_size=config.image_size or SIZE,
         embed_dim=config.width,
         depth=config.depth,
         num_heads=config.heads,
         stem=config.stem,
     )
+    sizes: EncoderConfig | EncoderReference = ours
     if config.encoder is not None and encoder is not None:
-        ours = is_ours(config.encoder)
-        sizes = encoder.config if ours else EncoderReference.to(encoder, config.encoder)
+        if isinstance(encoder, Encoder) and is_ours(config.encoder):
+            sizes = encoder.config
+        else:
+            sizes = EncoderReference.to(encoder, config.encoder)
     torch.manual_seed(config.seed)
-    seeing = encoder or Encoder(sizes)
+    seeing = encoder or Encoder(ours)
     rows, columns = seeing.grid
     predictor = ACPredictorConfig(
         grid=(rows * len(cameras), columns),

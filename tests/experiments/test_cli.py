@@ -7,6 +7,7 @@ import inspect
 import json
 import subprocess
 import sys
+from dataclasses import fields
 from importlib import import_module
 from pathlib import Path
 
@@ -149,3 +150,11 @@ def test_deliberate_errors_have_a_class_of_their_own():
         and getattr(node.exc.func, "id", "") == "ValueError"
     ]
     assert plain == []
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_a_command_takes_one_thread_unless_told_otherwise(name):
+    threads = [
+        option.default for option in fields(COMMANDS[name].config()[0]) if option.name == "threads"
+    ]
+    assert threads in ([], [1])
