@@ -36,10 +36,8 @@ CAMERAS = ("left", "wrist")
 TINY = {"image_size": 32, "width": 32, "depth": 1, "heads": 2, "threads": 1}
 
 
-@pytest.fixture(scope="module")
-def place(tmp_path_factory):
-    """A data set of six episodes of 32 px, a world model, and policies trained for two steps."""
-    root = tmp_path_factory.mktemp("offline")
+def data_and_world(root):
+    """A data set of six episodes of 32 px, and a world model."""
     rng = np.random.default_rng(0)
     meta = {"cameras": list(CAMERAS), "image_size": 32, "action_scale": [0.075] * 6 + [1.0]}
     images = {c: rng.integers(0, 256, (6, 32, 32, 3), np.uint8) for c in CAMERAS}
@@ -48,6 +46,13 @@ def place(tmp_path_factory):
             policy = "expert-0" if seed % 2 else "play"
             writer.append_group([episode_of(seed, images=images, policy=policy)])
     save_world_model(small_model(), root / "world")
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory):
+    """Data, a world model, and policies trained for two steps."""
+    root = tmp_path_factory.mktemp("offline")
+    data_and_world(root)
     train_octo.main(octo_options(root, root / "octo"))
     train_gc_bc.main(gc_bc_options(root, root / "gc-bc"))
     return root
