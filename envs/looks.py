@@ -38,10 +38,11 @@ def plain(start: Start, factors: Factors) -> tuple[Start, Factors]:
 
     What a variation draws in place of a plain factor is replaced by one and the same plain draw.
     """
+    worn = {factor.name: factor for factor in PLAIN_FACTORS if factor.name in start.parameters}
     drawn = {
-        factor.name: start.parameters[factor.name]
-        if factors.get(factor.name) is factor
+        name: start.parameters[name]
+        if factors[name] is factor
         else factor.sample(np.random.default_rng(0))
-        for factor in PLAIN_FACTORS
+        for name, factor in worn.items()
     }
-    return replace(start, parameters=drawn), {factor.name: factor for factor in PLAIN_FACTORS}
+    return replace(start, parameters=drawn), worn

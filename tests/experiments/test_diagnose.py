@@ -113,3 +113,27 @@ def test_a_diagnosis_on_disk(tmp_path, capsys):
     assert found["shipped"]["summary"]["n"] == 2
     assert run([*command, "--arms", "wings"]) == 2
     assert "true-dynamics" in capsys.readouterr().err
+
+
+def test_a_variations_look_is_told_from_the_rest(tmp_path, capsys):
+    """Another light changes nothing but pictures: seen plainly, all is as in the plain scene."""
+    command = ["diagnose", "--task", "reach", "--seeds", "100000", "--out", str(tmp_path)]
+    arms = ["--variation", "held-out:light:1", "--arms", "plain-look,plain-scene"]
+    assert run([*command, *arms]) == 0
+    assert "encoder shift" in capsys.readouterr().out
+    parts = json.loads((tmp_path / "diagnosis.json").read_text())["parts"]
+    assert parts["encoder shift, steps"]["as it is"] > 0.1
+    for name, looks in parts.items():
+        if name != "encoder shift, steps":
+            assert looks["plain look"] == pytest.approx(looks["plain scene"], rel=1e-4), name
+    assert parts["read-out, cm"]["as it is"] > parts["read-out, cm"]["plain look"]
+    seen, plain = (
+        np.load(tmp_path / arm / "states" / "100000.npz")["physics"]
+        for arm in ("plain-look", "plain-scene")
+    )
+    np.testing.assert_allclose(seen[:, :10], plain[:, :10])
+
+
+def test_a_part_without_a_variation_is_no_arm(tmp_path, capsys):
+    assert run(["diagnose", "--arms", "plain-look", "--out", str(tmp_path)]) == 2
+    assert "unknown arm 'plain-look'" in capsys.readouterr().err
