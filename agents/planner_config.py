@@ -14,6 +14,7 @@ from worldsim.planning.energies.energy import Energy
 from worldsim.planning.names import PLANNERS, made_of, make_planner
 from worldsim.planning.options import CostConfig
 from worldsim.planning.planner import WIDE, Planner
+from worldsim.planning.tree import Tree
 from worldsim.planning.vjepa2_ac import VJEPA2AC
 
 # Chosen on development seeds, as are CEM's own: a narrow search around the proposal.
@@ -60,6 +61,8 @@ VJEPA2_AC = AgentConfig(VJEPA2AC(), CostConfig(), propose=False, advance="schedu
 # What differs from our planner with another search.
 PRESETS = {
     "vjepa2-ac": VJEPA2_AC,
+    # The value that it needs is all that is searched for.
+    "tree": AgentConfig(Tree(), CostConfig(latent=0.0)),
     "search": AgentConfig(
         CEM(samples=64, elites=8, spread=WIDE), replace(_ENERGY, trust=0.0), propose=False
     ),

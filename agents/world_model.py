@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -26,11 +27,14 @@ from envs.errors import UserError
 from envs.goals import GoalSequence
 from worldsim import load_world_model, poses
 from worldsim.context import Context
+from worldsim.encoders import encoder_digest
 from worldsim.limits import Limits
 from worldsim.planning.cost import Imagine, LatentGoalCost, own_energies
 from worldsim.planning.energies.energy import Situation
+from worldsim.planning.energies.value import Value
 from worldsim.planning.planner import Plan, shift
 from worldsim.surprise import Surprise
+from worldsim.values import GoalValue, load_value
 from worldsim.world_model import WorldModel
 
 
@@ -43,10 +47,14 @@ class WorldModelAgent(LatentAgent):
         config: options; or else:
         planner, search, cost, energy, advance, surprise: options by name, see ``configure``.
         device: to compute on; the model is moved there.
+        value: folder of a goal value learnt on this model's latents (``worldsim train value``). It
+            takes the place of the goal head, its distance is one more energy, and the chunks it
+            recorded are tried by planners that ask for them.
 
     Raises:
         ValueError: when the model does not know the environment's cameras, or lacks the heads that
-            the options need; for an unknown setting; no such device.
+            the options need; for an unknown setting; no such device; when the value is another
+            encoder's.
     """
 
     tier = Tier.C
@@ -63,6 +71,7 @@ class WorldModelAgent(LatentAgent):
         advance: str | None = None,
         surprise: float | None = None,
         device: str = "cpu",
+        value: str | Path | None = None,
     ) -> None:
         self.config = config or configure(
             planner, search, cost, energy, advance=advance, surprise=surprise
@@ -74,10 +83,15 @@ class WorldModelAgent(LatentAgent):
                 "head: plan with planner vjepa2-ac"
             )
         super().__init__(spec, world, self.config.advance, shared_views(world, spec), device)
-        self.weights_digest = weights_digest(world)
+        self._value = None if value is None else _value_of(value, world, self._views)
+        if self._value is None and getattr(self.config.planner, "recorded", 0):
+            raise UserError("this planner chains recorded chunks: give the folder of a value")
+        learnt = [] if self._value is None else [self._value]
+        self.weights_digest = weights_digest(world, *learnt)
         self.limits = Limits.of(spec.workspace_low, spec.workspace_high, spec.rotation_limit)
         self._planner = self.config.planner
-        self._energies = (*own_energies(self.config.cost), *self.config.energies)
+        own = [Value(found) for found in learnt]
+        self._energies = (*own_energies(self.config.cost), *self.config.energies, *own)
         self._imagine: Imagine = world.rollout
         gain = self.config.surprise
         self._surprise = Surprise(world, gain) if gain else None
@@ -173,8 +187,12 @@ class WorldModelAgent(LatentAgent):
             nothing = torch.zeros(self._planner.horizon, 7, device=self.model.device)
             mean = nothing if self._mean is None else self._mean
             return self._planner.plan(cost, self._rng, mean)
-        last = None if self._mean is None else self._mean[None]
-        return self._planner.plan(cost, self._rng, chunk, last)
+        tried = [] if self._mean is None else [self._mean[None]]
+        wanted = getattr(self._planner, "recorded", 0)
+        if self._value is not None and wanted:
+            rows = self._rng.integers(len(self._value.recorded), size=wanted)
+            tried.append(self._fitted(self._value.recorded[torch.from_numpy(rows)]))
+        return self._planner.plan(cost, self._rng, chunk, torch.cat(tried) if tried else None)
 
     def _tensor(self, numbers: Array) -> Tensor:
         """Numbers on the model's device."""
@@ -182,14 +200,36 @@ class WorldModelAgent(LatentAgent):
 
     @torch.no_grad()
     def _propose(self, latent: Tensor, goal: Tensor) -> tuple[Tensor, float]:
-        """The goal head's chunk (H, 7), fitted to the planner's horizon, and steps to go."""
-        actions, steps = self.model.propose(
-            latent[None],
-            goal[None],
-            self._tensor(self._context.proprio[-1:]),
-            self._tensor(self._context.target[6:7]),
-        )
-        chunk = actions[0].float()
+        """A chunk (H, 7), fitted to the planner's horizon, and steps to go."""
+        now, then = latent[None], goal[None]
+        proprio = self._tensor(self._context.proprio[-1:])
+        closedness = self._tensor(self._context.target[6:7])
+        if self._value is None:
+            actions, steps = self.model.propose(now, then, proprio, closedness)
+        else:
+            state = self.model.goal_state(now, then, proprio, closedness)
+            actions, steps = self._value.act(now, then, state), self._value.steps(now, then)
+        return self._fitted(actions.float())[0], float(steps[0])
+
+    def _fitted(self, chunks: Tensor) -> Tensor:
+        """Chunks (S, H, 7) as long as the planner's horizon; their last action goes on."""
         horizon = self._planner.horizon
-        repeat = chunk[-1:].expand(max(0, horizon - len(chunk)), -1)
-        return torch.cat([chunk, repeat])[:horizon], float(steps[0])
+        repeat = chunks[:, -1:].expand(-1, max(0, horizon - chunks.shape[1]), -1)
+        return torch.cat([chunks, repeat], dim=1)[:, :horizon]
+
+
+def _value_of(folder: str | Path, world: WorldModel, views: tuple[str, ...]) -> GoalValue:
+    """The value in a folder, if it was learnt on what the agent sees.
+
+    Raises:
+        ValueError: it was learnt on another encoder's latents, or with further cameras.
+    """
+    value, card = load_value(folder)
+    if card["encoder"] != encoder_digest(world.encoder):
+        raise UserError(
+            f"the value in {folder} was trained on another encoder's latents: train it again with "
+            "'worldsim train value'"
+        )
+    if views != world.config.cameras:
+        raise UserError(f"a value needs the cameras {','.join(world.config.cameras)}")
+    return value.to(world.device)

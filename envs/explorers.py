@@ -23,6 +23,7 @@ Array = NDArray[np.float64]
 CONTACT_RANGE_M = 0.05
 NOISE_LEVELS = (0.0, 0.1, 0.25, 0.5)
 BURST_SHARE = 0.15
+TOGGLED_SHARE = 0.15
 REST_STEPS = 3
 _TILT_NOISE = 0.1
 
@@ -38,6 +39,31 @@ class Explorer(Protocol):
         ...
 
 
+class Bursts:
+    """Smooth noise that comes and goes.
+
+    Args:
+        rng: draws it.
+        level: of the noise, in actions.
+    """
+
+    def __init__(self, rng: np.random.Generator, level: float) -> None:
+        self._rng, self._level = rng, level
+        self._noise = np.zeros(7)
+        self._steps = 0
+
+    def next(self) -> Array:
+        """(7,) while a burst lasts, else nothing."""
+        if self._steps == 0 and self._rng.random() < BURST_SHARE:
+            self._steps = int(self._rng.integers(2, 6))
+            self._noise = np.zeros(7)
+        if self._steps == 0:
+            return np.zeros(7)
+        self._steps -= 1
+        self._noise = 0.5 * self._noise + self._rng.normal(0.0, self._level, 7)
+        return self._noise * [1, 1, 1, 0.3, 0.3, 1, 0.3]
+
+
 class NoisyExpert:
     """The scripted expert under bursts of noise, with random aborts; rests a little when done.
 
@@ -51,8 +77,7 @@ class NoisyExpert:
         self.name = f"expert-{self.level:g}"
         self._expert = get_task(task).expert()
         self._rng = rng
-        self._noise = np.zeros(7)
-        self._burst_steps = 0
+        self._bursts = Bursts(rng, self.level)
         self._abort_steps = 0
         self._can_abort = self.level > 0.0 and rng.random() < 0.4
         self._rest = REST_STEPS
@@ -71,18 +96,7 @@ class NoisyExpert:
             self._abort_steps -= 1
             taken[6] = -taken[6]
             self._expert.reset()
-        return np.clip(taken + self._disturbance(), -1.0, 1.0), intended
-
-    def _disturbance(self) -> Array:
-        """(7,) smooth noise while a burst lasts, else nothing."""
-        if self._burst_steps == 0 and self._rng.random() < BURST_SHARE:
-            self._burst_steps = int(self._rng.integers(2, 6))
-            self._noise = np.zeros(7)
-        if self._burst_steps == 0:
-            return np.zeros(7)
-        self._burst_steps -= 1
-        self._noise = 0.5 * self._noise + self._rng.normal(0.0, self.level, 7)
-        return self._noise * [1, 1, 1, 0.3, 0.3, 1, 0.3]
+        return np.clip(taken + self._bursts.next(), -1.0, 1.0), intended
 
 
 class Play:
@@ -90,6 +104,8 @@ class Play:
 
     name = "play"
     finished = False
+    near_m = (0.03, 0.03, 0.04)
+    """Deviation of the waypoints at the object, m."""
 
     def __init__(self, rng: np.random.Generator) -> None:
         self._rng = rng
@@ -102,7 +118,7 @@ class Play:
         self._left = int(rng.integers(2, 7))
         self._waypoint = rng.uniform(WORKSPACE_LOW, WORKSPACE_HIGH)
         if rng.random() < 0.5:
-            self._waypoint = reading.place + rng.normal(0.0, [0.03, 0.03, 0.04])
+            self._waypoint = reading.place + rng.normal(0.0, self.near_m)
         self._speed = float(rng.uniform(0.3, 1.0))
         self._gripper = float(rng.choice([-1.0, 0.0, 0.0, 1.0]))
         self._yaw = float(rng.uniform(-1.0, 1.0))
@@ -120,6 +136,28 @@ class Play:
         action[:3] += self._rng.normal(0.0, 0.1, 3)
         action = np.clip(action, -1.0, 1.0)
         return action, action
+
+
+class Tinker(Play):
+    """Undirected: waypoints closer to the object, a gripper that is toggled at random."""
+
+    name = "tinker"
+    near_m = (0.012, 0.012, 0.012)
+
+    def __init__(self, rng: np.random.Generator) -> None:
+        super().__init__(rng)
+        self._gripper = -1.0
+
+    def _choose(self, reading: Reading) -> None:
+        grip = self._gripper
+        super()._choose(reading)
+        self._gripper = grip
+
+    def act(self, observation: Mapping[str, Array]) -> tuple[Array, Array]:
+        """Head for the present waypoint."""
+        if self._rng.random() < TOGGLED_SHARE:
+            self._gripper = -self._gripper
+        return super().act(observation)
 
 
 class ContactExplorer:

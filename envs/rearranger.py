@@ -32,7 +32,7 @@ def read(observation: Mapping[str, Any], index: int, place: Array, count: int) -
     return replace(Reading.of(observation, index, place), ceiling=ceiling)
 
 
-def _overhead(reading: Reading) -> float:
+def overhead(reading: Reading) -> float:
     """Height of the tool centre at which the empty fingers pass over everything."""
     return reading.ceiling + FINGERTIP_M + MARGIN_M
 
@@ -45,7 +45,7 @@ def _carried_overhead(reading: Reading) -> float:
 
 def _above(reading: Reading) -> Pose:
     point, yaw = grasp_pose(reading, HOVER_M)
-    return np.array([*point[:2], max(point[2], _overhead(reading))]), yaw
+    return np.array([*point[:2], max(point[2], overhead(reading))]), yaw
 
 
 def _lift(reading: Reading) -> Pose:
@@ -59,7 +59,7 @@ def _near(reading: Reading) -> Pose:
 
 def _clear(reading: Reading) -> Pose:
     point, _ = clear_of_goal(reading)
-    return np.array([*point[:2], max(point[2], _overhead(reading))]), None
+    return np.array([*point[:2], max(point[2], overhead(reading))]), None
 
 
 MOVE = (

@@ -40,6 +40,7 @@ class ValueConfig:
         gamma: discount of a control step.
         components: numbers kept of each token.
         hidden: widths of the perceptrons.
+        recorded: chunks that are kept as they were taken.
     """
 
     dim: int
@@ -48,6 +49,7 @@ class ValueConfig:
     gamma: float = 0.97
     components: int = 24
     hidden: tuple[int, ...] = (512, 512)
+    recorded: int = 2048
 
 
 class Components(nn.Module):
@@ -100,11 +102,16 @@ class ValueHeads(nn.Module):
 
 
 class GoalValue(nn.Module):
-    """Value and policy on the components of latents.
+    """Value and policy on the components of latents, and chunks for a search to try.
 
     Args:
         config: sizes.
+
+    Attributes:
+        recorded: (M, H, 7) chunks that were taken, in [-1, 1].
     """
+
+    recorded: Tensor
 
     def __init__(self, config: ValueConfig) -> None:
         super().__init__()
@@ -113,6 +120,7 @@ class GoalValue(nn.Module):
         self.value = ValueHeads(config)
         inputs = 2 * config.tokens * config.components + 2 * STATE_SIZE + 1
         self.policy = _perceptron(inputs, config.hidden, 7 * config.chunk)
+        self.register_buffer("recorded", torch.zeros(config.recorded, config.chunk, 7))
 
     @classmethod
     def of(cls, model: WorldModel, **sizes: Any) -> GoalValue:

@@ -127,7 +127,7 @@ def episodes(config: LandscapeConfig, cameras: tuple[str, ...]) -> Iterator[Epis
         return
     first = RANGES["development"][0]
     for seed in tqdm(range(first, first + SEEDS), desc="collect", unit="seed"):
-        yield from collect_seed(seed, cameras, 128)
+        yield from collect_seed(seed, "default", cameras, 128)
 
 
 def object_positions(episode: Episode) -> Floats | None:

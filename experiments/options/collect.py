@@ -1,7 +1,7 @@
-"""Collect training data: noisy experts, contact exploration, play, and branched contact.
+"""Collect training data.
 
     worldsim collect --preset default --out data/default
-    worldsim collect --preset diverse --out data/diverse
+    worldsim collect --preset play --out data/play
 
 Every episode is a function of its seed and the recipe alone, so a data set can be rebuilt
 anywhere: ``worldsim data info`` compares one with a manifest. Workers each own one simulator; an
@@ -19,8 +19,12 @@ class CollectConfig:
 
     Attributes:
         out: folder of the data set.
-        preset: "default" (about 240,000 frames), "diverse" (about 157,000, three in four episodes
-            with everything drawn from its training range) or "tiny" (a smoke test).
+        preset: "default" (noisy experts, contact exploration, play and branched contact; about
+            240,000 frames), "diverse" (about 157,000, three in four episodes with everything drawn
+            from its training range), "play" (one thing after another with one to four objects,
+            long episodes of which none composes what is evaluated; about 210,000), "tinker"
+            (undirected, of which no episode places the object; about 148,000) or "tiny" (a smoke
+            test).
         seeds: number of episode seeds, overriding the preset.
         first_seed: where the seeds start; only 0 to 99,999 are for training.
         workers: processes; 0 means one per core.

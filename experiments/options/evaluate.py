@@ -26,8 +26,10 @@ class EvaluateConfig:
         cameras: comma list of left, right, wrist; robosuite's agentview.
         planner: of the world-model agent: cem (ours), icem, mppi, predictive-sampling, gradient,
             gradient+cem, lagrangian, vjepa2-ac (the paper's), search (ours without proposals),
-            policy (proposals without search), or package.module:Class.
+            policy (proposals without search), tree (chains of recorded chunks; needs a value), or
+            package.module:Class.
         energy: further energies to plan with, package.module:Class, separated by commas.
+        value: folder that ``train value`` wrote, for the world-model agent to plan with.
         model: folder of the agent's weights; for world-model and servo also a shipped name or
             V-JEPA 2-AC's released file.
         advance: arrival or schedule, how a pixel agent moves on to the next picture.
@@ -47,6 +49,7 @@ class EvaluateConfig:
     cameras: str = "left,wrist"
     planner: str | None = None
     energy: str | None = None
+    value: str | None = None
     model: str | None = None
     advance: str | None = None
     execution: str | None = None

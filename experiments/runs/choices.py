@@ -44,6 +44,7 @@ OPTIONS: dict[str, Option] = {
     "search": Option(dict, ("world-model",)),
     "cost": Option(dict, ("world-model",)),
     "energy": Option(str, ("world-model",)),
+    "value": Option(str, ("world-model",)),
     "surprise": Option(float, ("world-model",)),
 }
 _WORDS = {

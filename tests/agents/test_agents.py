@@ -12,6 +12,7 @@ import torch
 import envs
 from agents import make_agent
 from agents.base import AGENTS
+from agents.checkpoint import save_agent
 from agents.planner_config import VJEPA2_AC, AgentConfig, configure
 from agents.servo import ServoAgent
 from agents.world_model import WorldModelAgent
@@ -20,9 +21,11 @@ from experiments.runs.episode import run_episode
 from tests.worldsim.test_energies import SHELF
 from tests.worldsim.test_world_model import released_file, small_model
 from worldsim import load_world_model
+from worldsim.encoders import encoder_digest
 from worldsim.planning.cem import CEM
 from worldsim.planning.options import CostConfig
 from worldsim.planning.policy import Policy
+from worldsim.values import FILE, GoalValue, card_sizes
 
 CAMERAS = ("left", "wrist")
 QUICK = CEM(samples=8, iterations=1, elites=2, horizon=2)
@@ -171,3 +174,40 @@ def test_the_search_gives_way_to_the_proposal_where_imagination_errs(usual, foll
         assert np.array_equal(careful, proposed) == (follows and step == 1)
         assert np.array_equal(careful, careless) != (follows and step == 1)
         seen, *_ = env.step(careless.astype(np.float32))
+
+
+def test_a_value_takes_the_goal_heads_place_and_its_chunks_are_tried(tmp_path):
+    env = envs.make("reach", cameras=CAMERAS, image_size=32)
+    spec, model = env.unwrapped.env_spec, small_model()
+    with pytest.raises(ValueError, match="value"):
+        WorldModelAgent(spec, model, planner="tree")
+    value = GoalValue.of(model, hidden=(16,), recorded=6)
+    value.components.fit(torch.randn(100, 24))
+    value.recorded[:] = torch.linspace(-1, 1, 6)[:, None, None]
+    card = {"algorithm": "value", "sizes": card_sizes(value), "encoder": "another"}
+    save_agent(tmp_path, card, value.state_dict(), FILE)
+    with pytest.raises(ValueError, match="another encoder"):
+        WorldModelAgent(spec, model, planner="tree", value=tmp_path)
+    save_agent(
+        tmp_path, card | {"encoder": encoder_digest(model.encoder)}, value.state_dict(), FILE
+    )
+    search = {"refits": 0, "recorded": 20}
+    agent = WorldModelAgent(spec, model, planner="tree", value=tmp_path, search=search)
+    assert agent.weights_digest != WorldModelAgent(spec, model).weights_digest
+    agent.reset(
+        make_goals("reach", 190_011, cameras=CAMERAS, image_size=32), np.random.default_rng(0)
+    )
+    tried, imagine = [], agent._imagine
+
+    def spy(context, actions):
+        tried.append(actions)
+        return imagine(context, actions)
+
+    agent._imagine = spy
+    agent.act(env.reset(seed=190_011)[0])
+    proposed, *recorded = torch.cat(tried)
+    assert len(recorded) == 20
+    assert all((chunk == value.recorded).flatten(1).all(dim=1).any() for chunk in recorded)
+    assert agent.diagnostics()["steps_to_go"] >= 0.0
+    chosen = torch.from_numpy(agent.diagnostics()["plan"])
+    assert any(torch.equal(chosen, chunk) for chunk in (proposed, *recorded))

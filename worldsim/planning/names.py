@@ -15,6 +15,7 @@ from worldsim.planning.mppi import MPPI
 from worldsim.planning.planner import Planner
 from worldsim.planning.policy import Policy
 from worldsim.planning.predictive_sampling import PredictiveSampling
+from worldsim.planning.tree import Tree
 from worldsim.planning.vjepa2_ac import VJEPA2AC
 from worldsim.plugins import load_class
 
@@ -27,6 +28,7 @@ PLANNERS: dict[str, Callable[[], Planner]] = {
     "gradient+cem": GradientCEM,
     "lagrangian": Lagrangian,
     "policy": Policy,
+    "tree": Tree,
     "vjepa2-ac": VJEPA2AC,
 }
 

@@ -115,10 +115,13 @@ def train_value(
     torch.manual_seed(loop.seed)
     model.to(loop.device)
     learnt = GoalValue.of(model, gamma=config.gamma)
-    _fit(learnt, latents, np.random.default_rng(loop.seed))
+    data, chunk = Transitions.of(latents), learnt.config.chunk
+    rng = np.random.default_rng(loop.seed)
+    _fit(learnt, latents, rng)
+    kept = rng.choice(data.frames, learnt.config.recorded)
+    learnt.recorded.copy_(_taken(model, latents, kept, data.ends[kept]))
     learnt.to(loop.device).train()
     slow = copy.deepcopy(learnt.value).requires_grad_(False)
-    data, chunk = Transitions.of(latents), learnt.config.chunk
 
     def look(rows: Index) -> Tensor:
         return gather_tokens(latents, rows, learnt.config.tokens, loop.device)
@@ -141,7 +144,7 @@ def train_value(
         proprio = gather(latents.proprio, here).to(loop.device)
         closedness = gather(latents.target, here)[:, 6].to(loop.device)
         state = model.goal_state(seen, wanted, proprio, closedness)
-        taken = actions_towards(latents, here, stops, chunk).to(loop.device) / model.action_scale
+        taken = _taken(model, latents, here, stops)
         error = (learnt.chunk(now, goal, state) - taken).abs().mean(dim=(1, 2))
         return {"value": value, "policy": (weights * error).sum() / weights.sum()}
 
@@ -173,6 +176,12 @@ def _backed_up(slow: ValueHeads, then: Tensor, goal: Tensor, steps: Index, there
     value = slow(then, goal).masked_fill(torch.from_numpy(there).to(then.device), 0.0)
     target: Tensor = -(1.0 - discount) / (1.0 - gamma) + discount * value
     return target
+
+
+def _taken(model: WorldModel, latents: Arrays, here: Index, stops: Index) -> Tensor:
+    """Chunks (B, H, 7) taken from frames on, in units of the action scale; then standing still."""
+    taken = actions_towards(latents, here, stops, model.config.chunk)
+    return taken.to(model.action_scale.device) / model.action_scale
 
 
 def _fit(learnt: GoalValue, latents: Arrays, rng: np.random.Generator) -> None:
