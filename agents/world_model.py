@@ -83,8 +83,8 @@ class WorldModelAgent(LatentAgent):
                 "head: plan with planner vjepa2-ac"
             )
         super().__init__(spec, world, self.config.advance, shared_views(world, spec), device)
-        self._value = None if value is None else _value_of(value, world, self._views)
-        if self._value is None and getattr(self.config.planner, "recorded", 0):
+        self._value = None if value is None else _value_of(value, world, self.views)
+        if self._value is None and getattr(self.config.planner, "recorded", 0) > 0:
             raise UserError("this planner chains recorded chunks: give the folder of a value")
         learnt = [] if self._value is None else [self._value]
         self.weights_digest = weights_digest(world, *learnt)

@@ -126,8 +126,8 @@ class Scripted(Protocol):
         ...
 
 
-class ScriptedEnv(SimEnv, Protocol):
-    """An environment of such a task."""
+class ScriptedEnv(Protocol):
+    """An environment of such a task, as far as its expert needs it."""
 
     @property
     def task_spec(self) -> Scripted:
@@ -136,6 +136,14 @@ class ScriptedEnv(SimEnv, Protocol):
 
     def privileged(self) -> Mapping[str, Any]:
         """What the expert acts on."""
+        ...
+
+    def step(self, action: NDArray[np.float64]) -> object:
+        """One control step."""
+        ...
+
+    def success(self) -> bool:
+        """Whether the task is solved now."""
         ...
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import multiprocessing
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +31,6 @@ TRAINING_SEEDS = (0, 100_000)
 BRANCH_STEPS = 5
 
 
-@dataclass(frozen=True)
 def resolve(config: CollectConfig) -> CollectConfig:
     """Fill in the preset; a ValueError says what is wrong."""
     if config.preset not in PRESETS:

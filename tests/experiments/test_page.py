@@ -76,7 +76,7 @@ def test_partial_credit_stands_beside_success_where_it_tells_more(tmp_path, fini
     half = finished(tmp_path / "half", RunSpec("random", "rearrange-2"), [0, 0], credit=0.5)
     none = finished(tmp_path / "none", RunSpec("gc-bc", "rearrange-2"), [0, 0], credit=0.0)
     assert [cells(arm)[4] for arm in (half, none)] == ["0/2 = 0%, credit 50%", "0/2 = 0%"]
-    assert "credit 50%" in describe(half.summary)
+    assert "credit 50.0%" in describe(half.summary)
     text = text_of([half, none], tmp_path)
     assert text.count(", credit ") == 1
 

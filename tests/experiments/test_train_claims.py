@@ -27,13 +27,14 @@ PARTS = {
     "goal_head": GoalHeadConfig(batch=2),
 }
 PRACTICE = {"steps": 40, "eval_every": 40, "eval_seeds": 1, "hidden": (8,), "batch": 8, "envs": 2}
-OFFLINE = {"encoder", "world-model", "octo-like", "gc-bc"}
+OFFLINE = {"encoder", "world-model", "octo-like", "gc-bc", "value"}
 # Of every training: options of a short one, and an option that decides its result.
 TRAININGS = {
     "encoder": ({"steps": 1, "pretrain": PretrainConfig(2, 4)} | SIZES | PREDICTOR, "rate"),
     "world-model": (STEPS | PARTS | SIZES | PREDICTOR, "joint_rate"),
     "octo-like": ({"steps": 1, "batch": 2} | SIZES, "learning_rate"),
     "gc-bc": ({"steps": 1, "batch": 2}, "learning_rate"),
+    "value": ({"steps": 1, "batch": 2}, "learning_rate"),
     "sac-her": (PRACTICE, "gamma"),
     "tqc-her": (PRACTICE, "tau"),
     "sac-latent": (PRACTICE, "learning_rate"),

@@ -17,6 +17,7 @@ import envs
 from agents import make_agent
 from agents.checkpoint import training_of
 from agents.sb3 import KEYS
+from envs.goals import GoalSequence
 from envs.state import STATE_SIZE
 from experiments.options.train_rl import PpoConfig, SacHerConfig, TqcHerConfig
 from experiments.train import rl as train_rl
@@ -216,6 +217,7 @@ def test_the_shipped_actor_acts_as_the_trained_one(kind, tmp_path, monkeypatch):
     assert agent.training.environment_steps == 200
     assert agent.training.parameters > 45 * 16
     observation, action = seen[-1]
+    agent.reset(GoalSequence({}, (), np.zeros(0, dtype=np.int64)), np.random.default_rng(0))
     acted = agent.act(observation)
     np.testing.assert_allclose(acted[list(envs.TASKS["pick-place"].action_dims)], action, atol=1e-5)
     assert (acted[[3, 4]] == 0).all()

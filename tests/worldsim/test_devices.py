@@ -13,22 +13,23 @@ import pytest
 import torch
 
 from tests.worldsim.test_world_model import small_model
+from worldsim.context import Context
 from worldsim.devices import check_device
 from worldsim.errors import UserError
 from worldsim.limits import Limits
-from worldsim.planning.cost import CostConfig, LatentGoalCost
+from worldsim.planning.cost import LatentGoalCost, own_energies
 from worldsim.planning.energies.energy import Situation
 from worldsim.planning.energies.height_cap import HeightCap
 from worldsim.planning.energies.keep_out import KeepOut
 from worldsim.planning.energies.slow_zone import SlowZone
 from worldsim.planning.landscape import score
 from worldsim.planning.names import PLANNERS, make_planner
-from worldsim.world_model import Context
+from worldsim.planning.options import CostConfig
 
 POSE = np.array([0.5, 0.0, 0.2, np.pi, 0.0, 0.0, 0.0])
 BOX = ((0.4, -0.1, 0.0), (0.5, 0.1, 0.1))
 ENERGIES = (
-    *CostConfig(pose=0.2, closedness=0.1, steps=0.05, trust=0.5, near=2.0).energies(),
+    *own_energies(CostConfig(pose=0.2, closedness=0.1, steps=0.05, trust=0.5, near=2.0)),
     *(HeightCap(0.3), KeepOut(*BOX), SlowZone(*BOX)),
 )
 
@@ -55,7 +56,7 @@ def test_nothing_in_a_plan_leaves_its_device(name, monkeypatch):
     proposals = torch.zeros(2, planner.horizon, 7, device="meta")
     cost = cost_on("meta")
     if planner.horizon != 4:  # what is proposed is as long as a plan
-        cost = LatentGoalCost(cost.situation, CostConfig().energies())
+        cost = LatentGoalCost(cost.situation, own_energies(CostConfig()))
     plan = planner.plan(cost, np.random.default_rng(0), mean, proposals)
     for tensor in (plan.actions, plan.cost, plan.mean, plan.history):
         assert tensor.device.type == "meta"
