@@ -13,7 +13,16 @@ class GoalReward(gym.Wrapper[Any, Any, Any, Any]):
 
     @property
     def compute_reward(self) -> Callable[..., Any]:
-        """``compute_reward(achieved_goal, desired_goal, info)``, vectorised."""
+        """``compute_reward(achieved_goal, desired_goal, info)``, vectorised.
+
+        Raises:
+            AttributeError: goals are not observed, or the reward is no function of them.
+        """
         env: Any = self.unwrapped
+        if not hasattr(env, "compute_reward"):
+            raise AttributeError(
+                "hindsight takes goals that are observed and a reward of nothing but them: make "
+                'the environment with obs_mode="state" or "all" and reward="sparse"'
+            )
         reward: Callable[..., Any] = env.compute_reward
         return reward

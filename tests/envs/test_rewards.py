@@ -85,7 +85,11 @@ def test_a_dense_reward_offers_no_reward_of_other_goals(task):
     assert not hasattr(env.unwrapped, "compute_reward")
     assert not hasattr(env, "compute_reward")
     assert hasattr(envs.make(task, obs_mode="state"), "compute_reward")
-    assert not hasattr(envs.make(task, obs_mode="pixels").unwrapped, "compute_reward")
+    default = envs.make(task)
+    assert not hasattr(default.unwrapped, "compute_reward")
+    for one in (env, default):
+        with pytest.raises(AttributeError, match='obs_mode="state" or "all" and reward="sparse"'):
+            one.compute_reward  # noqa: B018
 
 
 @pytest.mark.parametrize("task", tuple(envs.TASKS))
