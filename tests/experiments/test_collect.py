@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import mujoco
@@ -16,9 +17,10 @@ from experiments.data.collect import collect_seed, main
 from experiments.options.collect import CollectConfig
 from worldsim.data import TrajectoryDataset, compare, manifest, read_manifest
 
-MANIFEST = Path(collect.__file__).parent / "manifests" / "default.txt"
+MANIFESTS = Path(collect.__file__).parent / "manifests"
+MADE_WITH = (MANIFESTS / "default.txt").read_text().partition("\n")[0]
 same_physics = pytest.mark.skipif(
-    f"mujoco {mujoco.__version__}" not in MANIFEST.read_text().partition("\n")[0],
+    f"mujoco {mujoco.__version__}" not in MADE_WITH,
     reason="physics is the same to the last bit only within one version of MuJoCo",
 )
 
@@ -43,9 +45,11 @@ def test_a_collection_does_not_depend_on_the_workers(tmp_path):
 
 
 @same_physics
-def test_a_rebuilt_part_is_the_same_to_the_last_bit(tmp_path):
-    main(small(tmp_path, seeds=20, workers=2))
-    comparison = compare(manifest(TrajectoryDataset(tmp_path)), read_manifest(MANIFEST))
+@pytest.mark.parametrize(("preset", "seeds"), [("default", 20), ("play", 2), ("tinker", 10)])
+def test_a_rebuilt_part_is_the_same_to_the_last_bit(tmp_path, preset, seeds):
+    main(replace(small(tmp_path, seeds=seeds, workers=2), preset=preset))
+    wanted = read_manifest(MANIFESTS / f"{preset}.txt")
+    comparison = compare(manifest(TrajectoryDataset(tmp_path)), wanted)
     assert comparison.subset, comparison.sentence()
 
 

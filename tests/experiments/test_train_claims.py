@@ -28,6 +28,7 @@ PARTS = {
 }
 PRACTICE = {"steps": 40, "eval_every": 40, "eval_seeds": 1, "hidden": (8,), "batch": 8, "envs": 2}
 OFFLINE = {"encoder", "world-model", "octo-like", "gc-bc", "value"}
+ON_LATENTS = ("gc-bc", "value", "sac-latent")
 # Of every training: options of a short one, and an option that decides its result.
 TRAININGS = {
     "encoder": ({"steps": 1, "pretrain": PretrainConfig(2, 4)} | SIZES | PREDICTOR, "rate"),
@@ -78,7 +79,7 @@ def place(tmp_path_factory):
 def options(root, name, **changes):
     found = TRAININGS[name][0] | {"out": str(root / name), "threads": 1}
     found |= {"data": str(root / "data")} if name in OFFLINE else {}
-    found |= {"model": str(root / "world")} if name in ("gc-bc", "sac-latent") else {}
+    found |= {"model": str(root / "world")} if name in ON_LATENTS else {}
     return found | changes
 
 
@@ -124,7 +125,7 @@ def test_other_data_are_refused_and_the_same_data_elsewhere_are_not(place, tmp_p
 
 
 def test_another_encoder_is_refused_and_the_same_one_elsewhere_is_not(place, tmp_path):
-    for name in ("gc-bc", "sac-latent"):
+    for name in ON_LATENTS:
         config, main = command(name)
         shutil.copytree(place / name, tmp_path / name)
         mine = config(**options(place, name, out=str(tmp_path / name)))
