@@ -316,7 +316,7 @@ class ManipulationEnv(gym.Env[dict[str, Any], NDArray[np.float32]]):
         self._start = start
         self._worn = looks.own(start, self._factors) if worn is None else worn
         self.scene = self._scene_of(start.kinds)
-        self.scene.dress(start, self._worn)
+        self.scene.dress(start, {n: f for n, f in self._worn.items() if n != "image"})
 
     @contextmanager
     def _looking(self, start: Start, worn: Mapping[str, Factor]) -> Iterator[None]:
