@@ -46,6 +46,6 @@ class ValueOptions:
     expectile: float = 0.8
     temperature: float = 1.5
     device: str = "cpu"
-    threads: int = 2
+    threads: int = 1
     tracker: str = "none"
     seed: int = 0
