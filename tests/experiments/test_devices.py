@@ -122,7 +122,7 @@ def test_octo_like_trains_on_cuda(place, tmp_path):
 @needs_cuda
 @pytest.mark.parametrize("kind", [SacHerConfig, TqcHerConfig, PpoConfig])
 def test_agents_of_the_state_train_on_cuda(kind, tmp_path):
-    changes = {"rollout": 20} if kind is PpoConfig else {"gradient_steps": 1}
+    changes = {"rollout": 20, "batch": 20} if kind is PpoConfig else {"gradient_steps": 1}
     config = kind(out=str(tmp_path), envs=2, device=DEVICE, **SMALL_RL | changes)
     train_rl.main(config)
     assert json.loads((tmp_path / "config.json").read_text())["algorithm"] == config.algorithm
