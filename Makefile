@@ -2,6 +2,7 @@
 # make test      set up, then all tests
 # make test-core the core's once more, with NumPy 2 and without robosuite
 # make reproduce set up, then the shipped world model from nothing: data, check, training; resumes
+# make reproduce-diverse  the same for the other one, ``diverse``
 # make setup     .venv, Python packages, headless GL; at once when it is done already
 # make lint      ruff, mypy, import-linter
 # make format    let ruff rewrite the sources
@@ -17,7 +18,7 @@ CORE_TESTS := tests/envs tests/agents/test_agents.py tests/worldsim/data tests/w
 	$(addprefix tests/worldsim/test_,planning.py poses.py world_model.py) \
 	$(addprefix tests/experiments/test_,collect.py runs.py statistics.py)
 
-.PHONY: compare test test-core reproduce setup lint format lock
+.PHONY: compare test test-core reproduce reproduce-diverse setup lint format lock
 
 compare: setup
 	@$(BIN)/worldsim compare
@@ -35,6 +36,15 @@ reproduce: setup
 	$(BIN)/worldsim collect --preset default --out data/default
 	$(BIN)/worldsim data info data/default --check experiments/data/manifests/default.txt
 	$(BIN)/worldsim train world-model --data data/default --out runs/tiny --threads 2
+
+# V-JEPA 2's progressive resolution: most of the way at 64 px, the end at 128.
+reproduce-diverse: setup
+	$(BIN)/worldsim collect --preset diverse --out data/diverse
+	$(BIN)/worldsim train world-model --data data/diverse --out runs/diverse-64 --precision float32 \
+		--joint-steps 4500 --posttrain-steps 1200 --goal-head-steps 5000 --joint.single-view 0.3
+	$(BIN)/worldsim train world-model --start runs/diverse-64 --image-size 128 --data data/diverse \
+		--out runs/diverse --precision float32 --joint-steps 6500 --joint-rate 0.001 \
+		--posttrain-steps 1200 --goal-head-steps 6000 --joint.single-view 0.35
 
 setup:
 	@bash setup/setup.sh
