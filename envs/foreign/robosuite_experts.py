@@ -91,7 +91,8 @@ STACK_STAGES = (*map(_beside, (_ABOVE, _PRE_GRASP, _GRASPED)), _LIFTED, *PLACE_S
 
 CONTACT_M = 0.03
 """From the handle's axis to the tool centre of closed fingers that touch it."""
-PRESS_M = 0.03
+PRESS_M = 0.015
+"""A hand that presses harder slides off while it drags."""
 DRAG_M = 0.05
 TURNED_RAD = 1.3
 

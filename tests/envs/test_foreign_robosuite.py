@@ -47,6 +47,11 @@ def test_the_expert_solves_it_by_robosuites_own_test(env):
     assert env.stock.env._check_success()
 
 
+def test_the_hand_does_not_slide_off_the_handle():
+    door = envs.make("robosuite/Door", cameras=("left",), image_size=48, obs_mode="state")
+    assert solve(bare(door), 100_001) is not None
+
+
 def test_a_start_is_decided_by_its_seed_alone(env):
     first, info = env.reset(seed=SEED)
     state = env.state()
