@@ -10,13 +10,13 @@ import torch
 from agents.base import AGENTS
 from experiments.bench import train as bench_train
 from experiments.cli import run
+from experiments.options.train_rl import PpoConfig, SacHerConfig, TqcHerConfig
+from experiments.options.train_sac_latent import SacLatentConfig
 from experiments.runs.spec import RunSpec
 from experiments.train import gc_bc as train_gc_bc
 from experiments.train import octo as train_octo
 from experiments.train import rl as train_rl
 from experiments.train import sac_latent as train_sac_latent
-from experiments.train.rl import PpoConfig, SacHerConfig, TqcHerConfig
-from experiments.train.sac_latent import SacLatentConfig
 from tests.experiments.test_offline_policies import data_and_world, gc_bc_options, octo_options
 from tests.experiments.test_train import encoder_run, model_run
 from worldsim import load_world_model
@@ -46,6 +46,7 @@ def place(tmp_path_factory):
         ["train", "encoder", "--out", "runs"],
         ["train", "octo-like", "--out", "runs"],
         ["train", "gc-bc", "--out", "runs"],
+        ["train", "value", "--out", "runs"],
         ["train", "sac-her", "--out", "runs"],
         ["train", "tqc-her", "--out", "runs"],
         ["train", "ppo", "--out", "runs"],
