@@ -94,15 +94,18 @@ def cameras(arms: Sequence[Arm]) -> str:
 
 
 def others(arms: Sequence[Arm]) -> str:
-    """Agents of other tiers, and those that learnt nothing: a row an agent, a column a task."""
-    mine = named([arm for arm in arms if not _is_offline(arm)])
+    """Agents of other tiers, and those that learnt nothing: a row an agent, a column a task.
+
+    On the seeds that count: older logs of theirs are of former weights.
+    """
+    mine = named([a for a in arms if not _is_offline(a) and purpose(sorted(a.seeds)) == "reported"])
     tasks = list(dict.fromkeys(arm.spec.task for arm in mine))
     cells: dict[tuple[str, str], dict[str, str]] = {}
     for arm in sorted(mine, key=_rank):
         tier = arm.summary["tier"] if arm.learnt else "-"
         cells.setdefault((arm.label, tier), {})[arm.spec.task] = _rate(arm)
     rows = [(*who, *(found.get(task, "-") for task in tasks)) for who, found in cells.items()]
-    return table(("agent", "tier", *tasks), rows)
+    return _with_seeds(mine, table(("agent", "tier", *tasks), rows))
 
 
 def differences(arms: Sequence[Arm]) -> str:
