@@ -19,6 +19,7 @@ from torch import Tensor
 
 from agents.base import Tier
 from agents.checkpoint import weights_digest
+from agents.goal_value import load_value
 from agents.latent import Array, LatentAgent, shared_views
 from agents.planner_config import AgentConfig, configure
 from agents.threads import one_thread
@@ -34,7 +35,7 @@ from worldsim.planning.energies.energy import Situation
 from worldsim.planning.energies.value import Value
 from worldsim.planning.planner import Plan, shift
 from worldsim.surprise import Surprise
-from worldsim.values import GoalValue, load_value
+from worldsim.values import GoalValue
 from worldsim.world_model import WorldModel
 
 
@@ -84,7 +85,9 @@ class WorldModelAgent(LatentAgent):
             )
         super().__init__(spec, world, self.config.advance, shared_views(world, spec), device)
         self._value = None if value is None else _value_of(value, world, self.views)
-        if self._value is None and getattr(self.config.planner, "recorded", 0) > 0:
+        # How many recorded chunks a planner wants to try, if it asks for any.
+        self._recorded: int = getattr(self.config.planner, "recorded", 0)
+        if self._value is None and self._recorded:
             raise UserError("this planner chains recorded chunks: give the folder of a value")
         learnt = [] if self._value is None else [self._value]
         self.weights_digest = weights_digest(world, *learnt)
@@ -188,9 +191,8 @@ class WorldModelAgent(LatentAgent):
             mean = nothing if self._mean is None else self._mean
             return self._planner.plan(cost, self._rng, mean)
         tried = [] if self._mean is None else [self._mean[None]]
-        wanted = getattr(self._planner, "recorded", 0)
-        if self._value is not None and wanted:
-            rows = self._rng.integers(len(self._value.recorded), size=wanted)
+        if self._value is not None and self._recorded:
+            rows = self._rng.integers(len(self._value.recorded), size=self._recorded)
             tried.append(self._fitted(self._value.recorded[torch.from_numpy(rows)]))
         return self._planner.plan(cost, self._rng, chunk, torch.cat(tried) if tried else None)
 

@@ -31,9 +31,14 @@ def in_place(achieved: Array, desired: Array) -> NDArray[np.bool_]:
     """(..., n) which objects are where (..., 5n) they should be, and left alone."""
     now, then = _split(achieved), _split(desired)
     apart = np.linalg.norm(now[..., :3] - then[..., :3], axis=-1)
-    tolerance = np.where(then[..., 4] > 0.5, TOLERANCE_M, KEPT_TOLERANCE_M)
-    found: NDArray[np.bool_] = (apart < tolerance) & (np.abs(now[..., 3] - then[..., 3]) < 0.5)
+    near = apart < tolerances(moving(desired))
+    found: NDArray[np.bool_] = near & (np.abs(now[..., 3] - then[..., 3]) < 0.5)
     return found
+
+
+def tolerances(moves: NDArray[np.bool_]) -> Array:
+    """(..., n) how far from its place an object may end, m, that moves or does not."""
+    return np.where(moves, TOLERANCE_M, KEPT_TOLERANCE_M)
 
 
 def moving(goal: Array) -> NDArray[np.bool_]:
@@ -75,10 +80,15 @@ class Layout:
     moves: NDArray[np.bool_]
     half: Array
 
+    @classmethod
+    def towards(cls, goal: Array, now: Array, half: Array) -> Layout:
+        """Of a goal (5n,), centres (n, 3) and half sizes (n, 3)."""
+        return cls(now, places_of(goal), moving(goal), half)
+
     def arrived(self, index: int) -> bool:
         """Whether an object is at its place."""
-        tolerance = TOLERANCE_M if self.moves[index] else KEPT_TOLERANCE_M
-        return bool(np.linalg.norm(self.now[index] - self.goal[index]) < tolerance)
+        apart = np.linalg.norm(self.now[index] - self.goal[index])
+        return bool(apart < tolerances(self.moves[index]))
 
     def below(self, index: int) -> list[int]:
         """The objects whose places an object's place is on."""

@@ -27,6 +27,12 @@ CARRY_M = 0.06
 RETREAT_M = 0.07
 
 
+def busy(scene: Scene, index: int = 0) -> bool:
+    """Whether an object is not left alone: a finger touches it, or it moves."""
+    moves = float(np.linalg.norm(scene.object_velocity(index)[:3])) >= STILL_M_PER_S
+    return moves or bool(scene.finger_contacts(index).any())
+
+
 class PickPlace(Task):
     """Goal: (4,) object centre on the platform and 0 for "left alone"."""
 
@@ -44,10 +50,7 @@ class PickPlace(Task):
 
     def achieved_goal(self, scene: Scene) -> Array:
         """(4,) object centre, and whether a finger touches it or it moves."""
-        busy = bool(scene.finger_contacts().any()) or (
-            float(np.linalg.norm(scene.object_velocity()[:3])) >= STILL_M_PER_S
-        )
-        return np.append(scene.object_position(), float(busy))
+        return np.append(scene.object_position(), float(busy(scene)))
 
     def sparse_reward(self, achieved_goal: Array, desired_goal: Array) -> Any:
         """0 where the object is within 4 cm of its place and left alone, -1 elsewhere."""

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from envs.experts import GRASP_STAGES, Pose, Reading, ScriptedExpert, Stage
-from envs.pick_place import above_goal, clear_of_goal, has_let_go, stay
+from envs.pick_place import above_goal, busy, clear_of_goal, has_let_go, stay
 from envs.start import ObjectStart, Start
 from envs.task import Task, TaskSpec
 
@@ -21,7 +21,6 @@ Array = NDArray[np.float64]
 
 TOLERANCE_M = 0.04
 LIFTED_M = 0.01
-STILL_M_PER_S = 0.02
 NEAR_M = 0.06
 MIN_TRAVEL_M = 0.15
 SLIDE_HEIGHT_M = 0.004
@@ -47,10 +46,8 @@ class Push(Task):
 
     def achieved_goal(self, scene: Scene) -> Array:
         """(5,) object centre, whether a finger touches it or it moves, whether it was lifted."""
-        moves = float(np.linalg.norm(scene.object_velocity()[:3])) >= STILL_M_PER_S
-        busy = moves or bool(scene.finger_contacts().any())
         lifted = bool(scene.highest[0] >= LIFTED_M)
-        return np.array([*scene.object_position(), float(busy), float(lifted)])
+        return np.array([*scene.object_position(), float(busy(scene)), float(lifted)])
 
     def sparse_reward(self, achieved_goal: Array, desired_goal: Array) -> Any:
         """0 where the object is within 4 cm of the mark, left alone and never lifted, else -1."""

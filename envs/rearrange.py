@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from envs.arrangement import HIGH, LOW, Layout, in_place, moving, places_of, room
+from envs.arrangement import HIGH, LOW, Layout, in_place, moving, room
 from envs.geometry import PLATFORM_HALF_SIZE, TABLE_Z
 from envs.grasp import grasp_stage
+from envs.pick_place import busy
 from envs.placement import OBJECT_YAW_RAD
 from envs.rearranger import MOVE, Rearranger
 from envs.start import ObjectStart, Start
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
 
 Array = NDArray[np.float64]
 
-STILL_M_PER_S = 0.02
 STEPS_PER_OBJECT = 40
 FLAT = ("cube", "bread", "box")
 """Kinds that others may stand on, where they are low."""
@@ -68,11 +68,8 @@ class Rearrange(Task):
 
     def achieved_goal(self, scene: Scene) -> Array:
         """(5n,) centres, whether a finger touches each or it moves, and 1."""
-        parts = []
-        for i in range(self.objects):
-            moves = float(np.linalg.norm(scene.object_velocity(i)[:3])) >= STILL_M_PER_S
-            busy = moves or bool(scene.finger_contacts(i).any())
-            parts.append([*scene.object_position(i), float(busy), 1.0])
+        each = range(self.objects)
+        parts = [[*scene.object_position(i), float(busy(scene, i)), 1.0] for i in each]
         return np.array(parts).ravel()
 
     def sparse_reward(self, achieved_goal: Array, desired_goal: Array) -> Any:
@@ -121,12 +118,9 @@ class Rearrange(Task):
 
     def _layout(self, scene: Scene, goal: Array) -> Layout:
         """Where everything is, and where it is to be."""
-        return Layout(
-            np.stack([scene.object_position(i) for i in range(self.objects)]),
-            places_of(goal),
-            moving(goal),
-            np.stack([scene.half_size(i) for i in range(self.objects)]),
-        )
+        each = range(self.objects)
+        now = np.stack([scene.object_position(i) for i in each])
+        return Layout.towards(goal, now, np.stack([scene.half_size(i) for i in each]))
 
 
 # -- where things stand -------------------------------------------------------------------------

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from envs.arrangement import Layout, moving, places_of
+from envs.arrangement import Layout
 from envs.experts import GRASP_STAGES, HOVER_M, Pose, Reading, ScriptedExpert, Stage, grasp_pose
 from envs.geometry import PLATFORM_HALF_SIZE, TABLE_Z
 from envs.pick_place import CARRY_M, PLACE_STAGES, above_goal, clear_of_goal
@@ -124,10 +124,6 @@ class Rearranger:
         """Moves that are still to be made."""
         goal = np.asarray(observation["desired_goal"], dtype=np.float64)
         readings = [Reading.of(observation, i) for i in range(self._objects)]
-        layout = Layout(
-            now=np.stack([r.place for r in readings]),
-            goal=places_of(goal),
-            moves=moving(goal),
-            half=np.stack([r.half for r in readings]),
-        )
+        now, half = (np.stack([getattr(r, name) for r in readings]) for name in ("place", "half"))
+        layout = Layout.towards(goal, now, half)
         return layout.way(readings[0].tool)

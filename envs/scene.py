@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
-from envs import slots
+from envs import physics, slots
 from envs.compose import EXTENT_M, load_model, object_name, resize_object
 from envs.controller import CartesianController
 from envs.errors import UserError
@@ -31,7 +31,6 @@ from envs.variations import Factor
 
 Array = NDArray[np.float64]
 
-FULL_STATE = mujoco.mjtState.mjSTATE_INTEGRATION
 LARGEST_VELOCITY = 20.0
 """A knocked object's velocities are clipped to this in the state vector, m/s and rad/s."""
 _PARKED = np.array([0.0, 0.0, PARKED_Z])
@@ -144,9 +143,7 @@ class Scene:
 
     def physics_state(self) -> Array:
         """(n,) MuJoCo's full integration state."""
-        state = np.empty(mujoco.mj_stateSize(self.model, FULL_STATE))
-        mujoco.mj_getState(self.model, self.data, state, FULL_STATE)
-        return state
+        return physics.get_state(self.model, self.data)
 
     def set_physics_state(self, state: Array) -> None:
         """Return to a state that ``physics_state`` gave.
@@ -154,13 +151,10 @@ class Scene:
         Raises:
             ValueError: it is of a scene with other objects.
         """
-        size = mujoco.mj_stateSize(self.model, FULL_STATE)
+        size = physics.state_numbers(self.model)
         if state.shape != (size,):
             raise UserError(f"physics state has shape {state.shape}: this scene has ({size},)")
-        mujoco.mj_setState(self.model, self.data, state, FULL_STATE)
-        mujoco.mj_forward(self.model, self.data)
-        # mj_forward refreshes the warm start; the stored one is part of the state.
-        mujoco.mj_setState(self.model, self.data, state, FULL_STATE)
+        physics.set_state(self.model, self.data, state)
 
     # -- reading --------------------------------------------------------------------------------
 

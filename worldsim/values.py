@@ -10,22 +10,16 @@ Shapes: B batch, N tokens, D latent width, H actions of a chunk.
 
 from __future__ import annotations
 
-import json
 import math
-from dataclasses import asdict, dataclass
-from pathlib import Path
+from dataclasses import dataclass
 from typing import Any
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from worldsim.errors import UserError
 from worldsim.states import STATE_SIZE
 from worldsim.world_model import WorldModel
 
-ALGORITHM, FILE = "value", "model.safetensors"
 HEADS = 2
 
 
@@ -155,32 +149,3 @@ class GoalValue(nn.Module):
         flat: Tensor = self.policy(torch.cat([now, goal, state], dim=1))
         chunks: Tensor = torch.tanh(flat).unflatten(1, (self.config.chunk, 7))
         return chunks
-
-
-def card_sizes(value: GoalValue) -> dict[str, Any]:
-    """What a card says, for ``load_value`` to rebuild it."""
-    return asdict(value.config)
-
-
-def load_value(folder: str | Path) -> tuple[GoalValue, dict[str, Any]]:
-    """A trained goal value and its card.
-
-    Raises:
-        ValueError: there is none, or it is damaged or something else.
-    """
-    root = Path(folder)
-    try:
-        card = json.loads((root / "config.json").read_text())
-        if card["algorithm"] != ALGORITHM:
-            raise UserError(f"{root} holds {card['algorithm']}: {ALGORITHM} is needed")
-        sizes = card["sizes"] | {"hidden": tuple(card["sizes"]["hidden"])}
-        value = GoalValue(ValueConfig(**sizes))
-        value.load_state_dict({k: v.float() for k, v in load_file(root / FILE).items()})
-    except UserError:
-        raise
-    except (OSError, ValueError, KeyError, TypeError, RuntimeError, SafetensorError) as error:
-        raise UserError(
-            f"{root} holds no goal value, or a damaged one ({error}): train one with "
-            "'worldsim train value'"
-        ) from error
-    return value.eval(), card

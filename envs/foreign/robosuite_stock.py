@@ -32,6 +32,7 @@ import mujoco
 import numpy as np
 from numpy.typing import NDArray
 
+from envs import physics
 from envs.divergence import check_finite, warnings_of
 from envs.errors import UserError
 from envs.kinematics import Kinematics
@@ -47,7 +48,6 @@ STEPS, RAMP_STEPS = 5, 4
 SETTLE_STEPS = 2
 STIFFNESS = 1500.0  # 1/s^2, critically damped: a bandwidth of 39 rad/s
 TOOL_SITE = "tool_centre"
-INTEGRATION = mujoco.mjtState.mjSTATE_INTEGRATION
 
 
 class StockRobosuite:
@@ -122,16 +122,11 @@ class StockRobosuite:
 
     def physics(self) -> Array:
         """(n,) MuJoCo's full integration state."""
-        state = np.empty(mujoco.mj_stateSize(self.model, INTEGRATION))
-        mujoco.mj_getState(self.model, self.data, state, INTEGRATION)
-        return state
+        return physics.get_state(self.model, self.data)
 
     def set_physics(self, state: Array) -> None:
         """Return to a state of the present episode."""
-        mujoco.mj_setState(self.model, self.data, state, INTEGRATION)
-        mujoco.mj_forward(self.model, self.data)
-        # mj_forward refreshes the warm start; the stored one is part of the state.
-        mujoco.mj_setState(self.model, self.data, state, INTEGRATION)
+        physics.set_state(self.model, self.data, state)
 
     def get_control(self) -> dict[str, Array]:
         """Everything ``act`` depends on besides the physics."""

@@ -76,8 +76,7 @@ class Patient(WorldModelAgent):
         self.arm, self.live = arm, live
         self.truths: list[Truth] = []
         if arm == "true-dynamics":
-            views = tuple(c for c in self.model.config.cameras if c in live.env_spec.cameras)
-            self._imagine = SimulatedImagination(live, self.model, views)
+            self._imagine = SimulatedImagination(live, self.model, self.views)
 
     def reset(self, goal: GoalSequence, rng: np.random.Generator) -> None:
         """Start an episode towards goal pictures, those of the plain look if it sees by that."""

@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 import envs
-from envs.arrangement import KEPT_TOLERANCE_M, TOLERANCE_M, Layout, moving, places_of
+from envs.arrangement import TOLERANCE_M, Layout, tolerances
 from envs.draws import Draws
 from envs.variations import get_variation
 from experiments.runs.seeds import RANGES
@@ -51,8 +51,8 @@ class Arrangement:
 
     def reached(self, places: Array) -> bool:
         """Whether all objects were in place at once; places (T, n, 3)."""
-        tolerance = np.where(self.moves, TOLERANCE_M, KEPT_TOLERANCE_M)
-        return bool((np.linalg.norm(places - self.goal, axis=2) < tolerance).all(axis=1).any())
+        near = np.linalg.norm(places - self.goal, axis=2) < tolerances(self.moves)
+        return bool(near.all(axis=1).any())
 
     def begun(self, kinds: tuple[str, ...], places: Array) -> bool:
         """Whether two of the objects went their ways in the expert's order; places (T, m, 3)."""
@@ -77,12 +77,9 @@ class Arrangement:
 def arrangement(task: str, seed: int) -> Arrangement:
     """What an episode seed of a task asks for; nothing is simulated."""
     start = envs.TASKS[task].task().sample_start(Draws(seed, get_variation("default")))
-    layout = Layout(
-        np.stack([thing.position for thing in start.objects]),
-        places_of(start.goal),
-        moving(start.goal),
-        np.stack([thing.half_size for thing in start.objects]),
-    )
+    now = np.stack([thing.position for thing in start.objects])
+    half = np.stack([thing.half_size for thing in start.objects])
+    layout = Layout.towards(start.goal, now, half)
     order = tuple(index for index, _ in layout.way(start.tool_position))
     return Arrangement(start.kinds, layout.now, layout.goal, layout.moves, order)
 

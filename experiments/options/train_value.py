@@ -4,7 +4,7 @@
 
 Nothing is demonstrated: any frame is a goal for any other (``worldsim.training.value``). The value
 tells the control steps between two pictures, the policy what to do for a start. The same command
-resumes; ``worldsim.values.load_value`` reads the result.
+resumes; ``agents.goal_value.load_value`` reads the result.
 """
 
 from __future__ import annotations

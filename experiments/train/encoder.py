@@ -10,6 +10,7 @@ from pathlib import Path
 import torch
 
 from experiments.options.train_encoder import EncoderTraining
+from experiments.train.arrays import load_arrays
 from experiments.train.trainings import (
     card_of,
     check_options,
@@ -19,7 +20,6 @@ from experiments.train.trainings import (
     episodes_of,
     write_card,
 )
-from experiments.train.world_model import load_arrays
 from worldsim.data import TrajectoryDataset
 from worldsim.training.loop import LoopConfig
 from worldsim.training.pretrain import train_pretrain
@@ -54,7 +54,7 @@ def main(config: EncoderTraining) -> None:
     episodes = episodes_of(data)
     encoder, predictor = build(config)
     run = claim("encoder", config, out, data_claim(data, episodes))
-    arrays = load_arrays(data, config.image_size, episodes)
+    arrays = load_arrays(data, config.image_size, episodes, out)
     loop = LoopConfig(
         config.steps,
         config.rate,

@@ -12,6 +12,7 @@ from torch import nn
 from agents.checkpoint import save_agent
 from agents.gc_bc import ALGORITHM, FILE
 from experiments.options.train_gc_bc import GcBcTraining
+from experiments.train.arrays import frozen_latents, model_for
 from experiments.train.trainings import (
     card_of,
     check_demonstrators,
@@ -21,17 +22,13 @@ from experiments.train.trainings import (
     data_claim,
     episodes_of,
 )
-from experiments.train.world_model import load_arrays, readable_size
-from worldsim import load_world_model
 from worldsim.data import TrajectoryDataset
 from worldsim.encoders import encoder_digest
-from worldsim.errors import UserError
 from worldsim.training.batches import Arrays
 from worldsim.training.flow_head import train_flow_head
 from worldsim.training.goal_head import train_goal_head
 from worldsim.training.loop import LoopConfig
 from worldsim.training.options import FlowHeadConfig, GoalHeadConfig
-from worldsim.training.posttrain import encode_all
 from worldsim.training.run import TrainingRun
 from worldsim.world_model import WorldModel
 
@@ -40,18 +37,12 @@ def main(config: GcBcTraining) -> None:
     """Encode once, train the policy, write it and its card."""
     check_options(config)
     data, out = TrajectoryDataset(config.data), Path(config.out)
-    model = load_world_model(config.model)
     episodes = episodes_of(data, config.share)
     check_demonstrators(data, episodes, config.demonstrators)
-    if data.cameras != model.config.cameras:
-        raise UserError(
-            f"{config.data} has the cameras {','.join(data.cameras)}: {config.model} needs "
-            f"{','.join(model.config.cameras)}"
-        )
+    model = model_for(data, config.model)
     encoder = encoder_digest(model.encoder)
     run = claim(ALGORITHM, config, out, {"encoder": encoder, **data_claim(data, episodes)})
-    arrays = load_arrays(data, readable_size(data, model.image_size), episodes)
-    latents = encode_all(model.to(config.device), arrays)
+    latents = frozen_latents(model.to(config.device), data, episodes, out)
     loop = LoopConfig(
         config.steps,
         config.learning_rate,

@@ -18,6 +18,7 @@ from agents.checkpoint import save_agent
 from agents.octo import ALGORITHM, FILE, describe
 from agents.octo_model import OctoConfig, OctoModel
 from experiments.options.train_octo_like import OctoTraining
+from experiments.train.arrays import load_arrays
 from experiments.train.augment import augment
 from experiments.train.trainings import (
     card_of,
@@ -28,7 +29,6 @@ from experiments.train.trainings import (
     data_claim,
     episodes_of,
 )
-from experiments.train.world_model import load_arrays
 from worldsim.data import TrajectoryDataset
 from worldsim.errors import UserError
 from worldsim.states import encode_state
@@ -173,7 +173,7 @@ def main(config: OctoTraining) -> None:
     torch.manual_seed(config.seed)
     model = OctoModel(sizes)
     run = claim(ALGORITHM, config, out, data_claim(data, episodes))
-    arrays = load_arrays(data, config.image_size, episodes)
+    arrays = load_arrays(data, config.image_size, episodes, out)
     losses = train(model, arrays, config, torch.tensor(data.meta["action_scale"]), run)
     facts = {**describe(model), **data_card(data, episodes), "losses": losses}
     weights = {name: tensor.half() for name, tensor in model.state_dict().items()}

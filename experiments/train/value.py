@@ -8,7 +8,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from agents.checkpoint import save_agent
+from agents.goal_value import ALGORITHM, FILE, card_sizes
 from experiments.options.train_value import ValueOptions
+from experiments.train.arrays import frozen_latents, model_for
 from experiments.train.trainings import (
     card_of,
     check_options,
@@ -17,15 +19,11 @@ from experiments.train.trainings import (
     data_claim,
     episodes_of,
 )
-from experiments.train.world_model import load_arrays, readable_size
-from worldsim import load_world_model
 from worldsim.data import TrajectoryDataset
 from worldsim.encoders import encoder_digest
 from worldsim.errors import UserError
 from worldsim.training.loop import LoopConfig
-from worldsim.training.posttrain import encode_all
 from worldsim.training.value import ValueTraining, train_value
-from worldsim.values import ALGORITHM, FILE, card_sizes
 
 
 def main(config: ValueOptions) -> None:
@@ -36,17 +34,11 @@ def main(config: ValueOptions) -> None:
     if config.gamma == 1.0:
         raise UserError("gamma 1.0: allowed is less than 1, or no distance is told from another")
     data, out = TrajectoryDataset(config.data), Path(config.out)
-    model = load_world_model(config.model)
-    if data.cameras != model.config.cameras:
-        raise UserError(
-            f"{config.data} has the cameras {','.join(data.cameras)}: {config.model} needs "
-            f"{','.join(model.config.cameras)}"
-        )
+    model = model_for(data, config.model)
     episodes = episodes_of(data, config.share, config.policies)
     encoder = encoder_digest(model.encoder)
     run = claim(ALGORITHM, config, out, {"encoder": encoder, **data_claim(data, episodes)})
-    arrays = load_arrays(data, readable_size(data, model.image_size), episodes)
-    latents = encode_all(model.to(config.device), arrays)
+    latents = frozen_latents(model.to(config.device), data, episodes, out)
     options = ValueTraining(config.batch, config.gamma, config.expectile, config.temperature)
     loop = LoopConfig(
         config.steps,

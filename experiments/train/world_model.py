@@ -8,14 +8,13 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 
 from experiments.options.train_world_model import WorldModelTraining
 from experiments.runs.versions import versions
+from experiments.train.arrays import load_arrays, model_for, readable_size
 from experiments.train.trainings import (
     card_of,
     check_demonstrators,
@@ -26,7 +25,7 @@ from experiments.train.trainings import (
     episodes_of,
     write_card,
 )
-from worldsim.checkpoint import load_world_model, save_world_model
+from worldsim.checkpoint import save_world_model
 from worldsim.data import TrajectoryDataset
 from worldsim.encoders import EncoderReference, FrameEncoder, encoder_digest, open_encoder
 from worldsim.errors import UserError
@@ -44,38 +43,6 @@ from worldsim.world_model import WorldModel, WorldModelConfig
 
 SIZE = 64
 """Pixels per side that an encoder of ours sees unless told otherwise."""
-
-
-def load_arrays(
-    data: TrajectoryDataset,
-    image_size: int | None,
-    episodes: NDArray[np.bool_],
-    cache: Path | None = None,
-) -> Arrays:
-    """The chosen episodes (E,) of a data set as training arrays.
-
-    With a cache folder frames are mapped from there instead of held in memory.
-    """
-    rows = np.repeat(episodes, data.lengths)
-
-    def chosen(array: Any, mask: NDArray[np.bool_] = rows) -> Any:
-        count = int(mask.sum())
-        return array[:count] if mask[:count].all() else array[mask]  # a view, where it can be
-
-    return Arrays(
-        frames=chosen(data.load_frames(data.cameras, image_size, cache=cache)),
-        proprio=chosen(data.load_vectors("proprio")),
-        target=chosen(data.load_vectors("target")),
-        commanded=chosen(data.load_vectors("commanded")),
-        intended=chosen(data.load_vectors("intended")),
-        lengths=data.lengths[episodes],
-        policies=data.column("policy")[episodes],
-    )
-
-
-def readable_size(data: TrajectoryDataset, image_size: int) -> int | None:
-    """At which size to read frames for an encoder; None, as stored, where it has to fit them."""
-    return image_size if int(data.meta["image_size"]) % image_size == 0 else None
 
 
 def build(
@@ -111,19 +78,13 @@ def build(
     return WorldModel(model, seeing)
 
 
-def started(config: WorldModelTraining, cameras: tuple[str, ...]) -> WorldModel:
-    """The model to go on from, with the pictures' size that is asked for.
+def started(config: WorldModelTraining, data: TrajectoryDataset, name: str) -> WorldModel:
+    """The model of a name to go on from, with the pictures' size that is asked for.
 
     Raises:
         UserError: it has other cameras than the data, or cannot see pictures of that size.
     """
-    assert config.start is not None
-    model = load_world_model(config.start)
-    if model.config.cameras != cameras:
-        raise UserError(
-            f"{config.start} sees through {', '.join(model.config.cameras)}, and the data hold "
-            f"{', '.join(cameras)}"
-        )
+    model = model_for(data, name)
     model = sharpened(model, config.image_size or model.image_size, config.seed)
     model.config = replace(model.config, recipe="joint", versions=versions())
     return model.train()
@@ -161,7 +122,7 @@ def main(config: WorldModelTraining) -> None:
         check_demonstrators(data, episodes, config.joint.demonstrators)
     for part in (config.posttrain, config.goal_head):
         check_demonstrators(data, episodes, part.demonstrators)
-    start = None if config.start is None else started(config, data.cameras)
+    start = None if config.start is None else started(config, data, config.start)
     model = start or build(config, data.cameras, encoder)
     recipe = model.config.recipe
     built_on = {
@@ -173,8 +134,7 @@ def main(config: WorldModelTraining) -> None:
     model.to(config.device)
     foreign = isinstance(model.config.encoder, EncoderReference)
     size = model.image_size if encoder is None else readable_size(data, model.image_size)
-    large = foreign or model.image_size > SIZE  # than memory, most likely
-    arrays = load_arrays(data, size, episodes, out if large else None)
+    arrays = load_arrays(data, size, episodes, out, foreign)
     losses = train(model, arrays, config, run, out / "latents.bf16" if foreign else None)
     save_world_model(model, out)
     facts = {"recipe": recipe, **data_card(data, episodes), "losses": losses}

@@ -13,6 +13,7 @@ import envs
 from agents import make_agent
 from agents.base import AGENTS
 from agents.checkpoint import save_agent
+from agents.goal_value import FILE, card_sizes
 from agents.planner_config import VJEPA2_AC, AgentConfig, configure
 from agents.servo import ServoAgent
 from agents.world_model import WorldModelAgent
@@ -25,7 +26,7 @@ from worldsim.encoders import encoder_digest
 from worldsim.planning.cem import CEM
 from worldsim.planning.options import CostConfig
 from worldsim.planning.policy import Policy
-from worldsim.values import FILE, GoalValue, card_sizes
+from worldsim.values import GoalValue
 
 CAMERAS = ("left", "wrist")
 QUICK = CEM(samples=8, iterations=1, elites=2, horizon=2)

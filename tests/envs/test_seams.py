@@ -63,7 +63,7 @@ class Negative:
         return {"top": 255}
 
     def apply(self, model, parameters):
-        pass
+        raise AssertionError("pictures are altered, not models")
 
     def alter(self, image, parameters):
         return np.uint8(parameters["top"]) - image

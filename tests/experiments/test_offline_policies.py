@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import torch
 
+import experiments.train.arrays as train_arrays
 import experiments.train.gc_bc as train_gc_bc
 import experiments.train.octo as train_octo
 import experiments.train.world_model as train_world_model
@@ -79,8 +80,8 @@ def test_all_train_from_the_same_episodes(place, tmp_path, monkeypatch):
         given.append(digest.hexdigest())
         return arrays
 
-    load = train_world_model.load_arrays
-    for module in (train_world_model, train_octo, train_gc_bc):
+    load = train_arrays.load_arrays
+    for module in (train_world_model, train_octo, train_arrays):
         monkeypatch.setattr(module, "load_arrays", spy)
     parts = {
         "joint": JointConfig(batch=4, predicted=4),
@@ -129,7 +130,7 @@ def test_play_alone_can_be_learnt_from(place):
     play = episodes_of(data, policies=("play",))
     assert (play == np.char.startswith(data.column("policy").astype(str), "play")).all()
     assert play.sum() == 3
-    arrays = train_world_model.load_arrays(data, 32, play)
+    arrays = train_arrays.load_arrays(data, 32, play, place / "run")
     assert arrays.frames.shape[0] == len(arrays.proprio) == arrays.lengths.sum() == 18
     with pytest.raises(ValueError, match="allowed are prefixes of play"):
         check_demonstrators(data, play, ("expert",))

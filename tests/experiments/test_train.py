@@ -13,11 +13,12 @@ from safetensors.torch import load_file
 
 from experiments.options.train_encoder import EncoderTraining
 from experiments.options.train_world_model import WorldModelTraining
+from experiments.train import arrays
 from experiments.train.encoder import main as train_encoder
 from experiments.train.world_model import main as train_world_model
 from tests.worldsim.data.conftest import episode_of
 from worldsim import load_world_model
-from worldsim.data import TrajectoryWriter
+from worldsim.data import TrajectoryDataset, TrajectoryWriter
 from worldsim.training import loop
 from worldsim.training.options import GoalHeadConfig, JointConfig, PosttrainConfig, PretrainConfig
 from worldsim.vjepa2 import Encoder, EncoderConfig
@@ -136,6 +137,16 @@ def test_a_training_goes_on_from_a_model_with_finer_pictures(data, tmp_path):
         model_run(data, tmp_path / "fine", **start | {"start": str(tmp_path / "other")})
     with pytest.raises(ValueError, match="either start"):
         model_run(data, tmp_path / "new", tmp_path / "coarse", **start)
+
+
+def test_frames_that_do_not_fit_in_memory_are_mapped(data, tmp_path, monkeypatch):
+    found, chosen = TrajectoryDataset(data), np.ones(6, dtype=bool)
+    held = arrays.load_arrays(found, 32, chosen, tmp_path)
+    assert not list(tmp_path.glob("frames-*"))
+    monkeypatch.setattr(arrays, "MEMORY_SHARE", 0.0)
+    mapped = arrays.load_arrays(found, 32, chosen, tmp_path)
+    assert len(list(tmp_path.glob("frames-*"))) == 1
+    assert np.array_equal(mapped.frames, held.frames)
 
 
 def stop_in(monkeypatch, part, step):

@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 import torch
 
+from agents.goal_value import load_value
 from experiments.options.train_value import ValueOptions
 from experiments.train.value import main
 from tests.worldsim.data.conftest import episode_of
 from tests.worldsim.test_world_model import small_model
 from worldsim.checkpoint import save_world_model
 from worldsim.data import TrajectoryWriter
-from worldsim.values import load_value
 
 CAMERAS = ("left", "wrist")
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-
 import numpy as np
 import pytest
 import torch
@@ -15,7 +13,6 @@ from worldsim.training.loop import LoopConfig
 from worldsim.training.posttrain import encode_all
 from worldsim.training.run import TrainingRun
 from worldsim.training.value import Transitions, ValueTraining, expectile_loss, train_value
-from worldsim.values import FILE, GoalValue, ValueConfig, card_sizes, load_value
 
 PLACES, EPISODES, FRAMES = 9, 300, 6
 CONFIG = ValueTraining(batch=128, gamma=0.95)
@@ -119,17 +116,3 @@ def test_a_resumed_training_equals_an_uninterrupted_one(tmp_path, monkeypatch):
     for name, tensor in whole.state_dict().items():
         assert torch.equal(tensor, resumed.state_dict()[name]), name
     assert all(torch.equal(v, before[k]) for k, v in model.state_dict().items())
-
-
-def test_what_is_no_value_is_refused(tmp_path):
-    with pytest.raises(ValueError, match="train value"):
-        load_value(tmp_path)
-    (tmp_path / "config.json").write_text(json.dumps({"algorithm": "gc-bc"}))
-    with pytest.raises(ValueError, match="gc-bc"):
-        load_value(tmp_path)
-    value = GoalValue(ValueConfig(24, 8, 4, hidden=(16,)))
-    card = {"algorithm": "value", "sizes": card_sizes(value)}
-    (tmp_path / "config.json").write_text(json.dumps(card))
-    (tmp_path / FILE).write_bytes(b"damaged")
-    with pytest.raises(ValueError, match="damaged"):
-        load_value(tmp_path)

@@ -262,9 +262,14 @@ class TrajectoryDataset:
                 raise UserError(f"{self.path} has no {key!r}: allowed are {', '.join(allowed)}")
 
 
+def memory_bytes() -> int:
+    """Of this machine."""
+    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+
+
 def _check_memory(shape: tuple[int, ...]) -> None:
     """A sentence now, and not a killed process later."""
-    needed, memory = math.prod(shape), os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    needed, memory = math.prod(shape), memory_bytes()
     if needed > memory:
         raise UserError(
             f"the frames need {needed / 2**30:.1f} GiB, this machine has {memory / 2**30:.1f}: "

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from worldsim.errors import UserError
+from worldsim.planning.gaussian import Gaussian, check_elites
 from worldsim.planning.planner import (
     NARROW,
     Cost,
@@ -50,20 +50,18 @@ class CEM:
 
     def __post_init__(self) -> None:
         at_least_one(iterations=self.iterations, horizon=self.horizon)
-        if not 1 <= self.elites <= self.samples:
-            raise UserError(f"elites must be between 1 and samples, got {self.elites}")
+        check_elites(self.elites, self.samples)
 
     def plan(
         self, cost: Cost, rng: np.random.Generator, mean: Tensor, proposals: Tensor | None = None
     ) -> Plan:
         """See ``Planner.plan``."""
-        first = mean.new_tensor(self.spread)
-        floor = torch.where(first > 0, self.minimum_std, 0.0)
-        std = first.expand_as(mean)
+        drawn_from = Gaussian.around(mean, self.spread, self.minimum_std)
         best, lowest, history = mean, mean.new_tensor(torch.inf), []
         for iteration in range(self.iterations):
-            candidates = mean + std * normal(rng, (self.samples, *mean.shape), mean)
-            candidates[0] = mean
+            noise = normal(rng, (self.samples, *mean.shape), mean)
+            candidates = drawn_from.mean + drawn_from.std * noise
+            candidates[0] = drawn_from.mean
             if iteration == 0 and proposals is not None:
                 candidates[1 : 1 + len(proposals)] = proposals
             elif iteration > 0:
@@ -73,7 +71,5 @@ class CEM:
             elite = candidates[ranked(costs)[: self.elites]]
             best, lowest = cheaper(candidates, costs, best, lowest)
             history.append(lowest)
-            mean = self.momentum * mean + (1.0 - self.momentum) * elite.mean(dim=0)
-            spread = elite.std(dim=0, correction=0)
-            std = torch.maximum(self.momentum * std + (1.0 - self.momentum) * spread, floor)
-        return Plan(best, lowest, mean, torch.stack(history))
+            drawn_from = drawn_from.refitted(elite, self.momentum)
+        return Plan(best, lowest, drawn_from.mean, torch.stack(history))

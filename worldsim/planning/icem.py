@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from worldsim.errors import UserError
+from worldsim.planning.gaussian import Gaussian, check_elites
 from worldsim.planning.planner import (
     NARROW,
     Cost,
@@ -55,8 +56,7 @@ class ICEM:
 
     def __post_init__(self) -> None:
         at_least_one(iterations=self.iterations, horizon=self.horizon)
-        if not 1 <= self.elites <= self.samples:
-            raise UserError(f"elites must be between 1 and samples, got {self.elites}")
+        check_elites(self.elites, self.samples)
         if self.decay < 1.0 or not 0.0 <= self.kept <= 1.0:
             raise UserError(
                 f"decay must be at least 1 and kept from 0 to 1, got {self.decay}, {self.kept}"
@@ -66,27 +66,23 @@ class ICEM:
         self, cost: Cost, rng: np.random.Generator, mean: Tensor, proposals: Tensor | None = None
     ) -> Plan:
         """See ``Planner.plan``."""
-        first = mean.new_tensor(self.spread)
-        floor = torch.where(first > 0, self.minimum_std, 0.0)
-        std = first.expand_as(mean)
+        drawn_from = Gaussian.around(mean, self.spread, self.minimum_std)
         again = mean[:0] if proposals is None else proposals
         best, lowest, history = mean, mean.new_tensor(torch.inf), []
         for iteration in range(self.iterations):
             count = max(2 * self.elites, int(self.samples / self.decay**iteration))
-            drawn = mean + std * coloured(rng, (count, *mean.shape), self.colour, mean)
-            tried = [again.view(-1, *mean.shape), drawn]
+            noise = coloured(rng, (count, *mean.shape), self.colour, mean)
+            tried = [again.view(-1, *mean.shape), drawn_from.mean + drawn_from.std * noise]
             if iteration in (0, self.iterations - 1):
-                tried.insert(0, mean[None])
+                tried.insert(0, drawn_from.mean[None])
             candidates = box(torch.cat(tried))
             costs = scored(cost, candidates)
             elite = candidates[ranked(costs)[: self.elites]]
             best, lowest = cheaper(candidates, costs, best, lowest)
             history.append(lowest)
             again = elite[: round(self.kept * self.elites)]
-            mean = self.momentum * mean + (1.0 - self.momentum) * elite.mean(dim=0)
-            spread = elite.std(dim=0, correction=0)
-            std = torch.maximum(self.momentum * std + (1.0 - self.momentum) * spread, floor)
-        return Plan(best, lowest, mean, torch.stack(history))
+            drawn_from = drawn_from.refitted(elite, self.momentum)
+        return Plan(best, lowest, drawn_from.mean, torch.stack(history))
 
 
 def coloured(

@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from worldsim.errors import UserError
+from worldsim.planning.gaussian import check_elites
 from worldsim.planning.planner import Cost, Plan, at_least_one, normal, ranked, scored
 
 _SEARCHED = (0, 1, 2, 6)
@@ -48,8 +48,7 @@ class VJEPA2AC:
 
     def __post_init__(self) -> None:
         at_least_one(iterations=self.iterations, horizon=self.horizon)
-        if not 2 <= self.elites <= self.samples:
-            raise UserError(f"elites must be between 2 and samples, got {self.elites}")
+        check_elites(self.elites, self.samples, least=2)
 
     def plan(
         self, cost: Cost, rng: np.random.Generator, mean: Tensor, proposals: Tensor | None = None

@@ -52,6 +52,11 @@ class Arrays:
         """(E,) first frame of each episode."""
         return np.concatenate([[0], np.cumsum(self.lengths)[:-1]])
 
+    @property
+    def ends(self) -> NDArray[np.int64]:
+        """(F,) last frame of the episode each frame belongs to."""
+        return np.repeat(self.offsets + self.lengths - 1, self.lengths)
+
     def relative(self) -> NDArray[np.float32]:
         """(F, 7) relative actions, see ``worldsim.states``."""
         return relative_action(self.target, self.commanded, self.proprio).astype(np.float32)

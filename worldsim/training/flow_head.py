@@ -9,7 +9,7 @@ from torch import Tensor
 from worldsim.flow import FlowHead, new_flow_head
 from worldsim.training.batches import Arrays
 from worldsim.training.goal_head import DemonstratedPairs
-from worldsim.training.hindsight import actions_towards
+from worldsim.training.hindsight import chunks_towards
 from worldsim.training.loop import LoopConfig, train
 from worldsim.training.options import FlowHeadConfig
 from worldsim.training.run import TrainingRun
@@ -60,7 +60,6 @@ def _set_statistics(
 ) -> None:
     """Mean and deviation of the imitated actions, except the gripper's."""
     here = pairs.imitated
-    first = actions_towards(latents, here, here + 1, 1)[:, 0].to(model.device)
-    actions = first / model.action_scale
+    actions = chunks_towards(model, latents, here, here + 1)[:, 0]
     head.action_mean[:6] = actions.mean(dim=0)[:6]
     head.action_std[:6] = actions.std(dim=0)[:6].clamp(min=_SMALLEST_STD)

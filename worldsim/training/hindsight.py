@@ -36,9 +36,8 @@ class Hindsight:
     @classmethod
     def of(cls, arrays: Arrays, demonstrators: tuple[str, ...]) -> Hindsight:
         """Index a data set; ``demonstrators`` are policies (by prefix) to imitate."""
-        ends = np.repeat(arrays.offsets + arrays.lengths - 1, arrays.lengths)
         good = np.array([str(p).startswith(demonstrators) for p in arrays.policies])
-        return cls(ends, np.repeat(good, arrays.lengths))
+        return cls(arrays.ends, np.repeat(good, arrays.lengths))
 
     def demonstrations(self) -> Index:
         """Frames worth imitating that have a later one.
@@ -73,6 +72,12 @@ def actions_towards(arrays: Arrays, here: Index, goals: Index, chunk: int) -> Te
     return before * gather(arrays.intended, np.minimum(future, ends))
 
 
+def chunks_towards(model: WorldModel, arrays: Arrays, here: Index, goals: Index) -> Tensor:
+    """The same as a model's chunks (B, H, 7), in units of its action scale and on its device."""
+    towards = actions_towards(arrays, here, goals, model.config.chunk)
+    return towards.to(model.device) / model.action_scale
+
+
 @dataclass(frozen=True)
 class GoalBatch:
     """B pairs of a present frame and a goal, and what leads from one to the other.
@@ -97,12 +102,11 @@ class GoalBatch:
     ) -> GoalBatch:
         """Gather pairs of rows (B,) and (B,) on the model's device."""
         device = str(model.device)
-        towards = actions_towards(arrays, here, goals, model.config.chunk)
         counts = _tensor(hindsight.useful[here], device)
         return cls(
             gather(arrays.proprio, here).to(device),
             gather(arrays.target, here)[:, 6].to(device),
-            towards.to(device) / model.action_scale,
+            chunks_towards(model, arrays, here, goals),
             _tensor(goals - here, device),
             counts / counts.sum().clamp(min=1),
         )

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from worldsim.training.batches import Arrays, gather, gather_tokens
-from worldsim.training.hindsight import Index, actions_towards
+from worldsim.training.hindsight import Index, chunks_towards
 from worldsim.training.loop import LoopConfig, train
 from worldsim.training.run import TrainingRun
 from worldsim.values import GoalValue, ValueHeads
@@ -68,7 +68,7 @@ class Transitions:
     @classmethod
     def of(cls, arrays: Arrays) -> Transitions:
         """All there are."""
-        ends = np.repeat(arrays.offsets + arrays.lengths - 1, arrays.lengths)
+        ends = arrays.ends
         return cls(np.flatnonzero(np.arange(len(ends)) < ends), ends)
 
     def sample(self, config: ValueTraining, rng: np.random.Generator) -> tuple[Index, Index, Index]:
@@ -119,7 +119,7 @@ def train_value(
     rng = np.random.default_rng(loop.seed)
     _fit(learnt, latents, rng)
     kept = rng.choice(data.frames, learnt.config.recorded)
-    learnt.recorded.copy_(_taken(model, latents, kept, data.ends[kept]))
+    learnt.recorded.copy_(chunks_towards(model, latents, kept, data.ends[kept]))
     learnt.to(loop.device).train()
     slow = copy.deepcopy(learnt.value).requires_grad_(False)
 
@@ -144,7 +144,7 @@ def train_value(
         proprio = gather(latents.proprio, here).to(loop.device)
         closedness = gather(latents.target, here)[:, 6].to(loop.device)
         state = model.goal_state(seen, wanted, proprio, closedness)
-        taken = _taken(model, latents, here, stops)
+        taken = chunks_towards(model, latents, here, stops)
         error = (learnt.chunk(now, goal, state) - taken).abs().mean(dim=(1, 2))
         return {"value": value, "policy": (weights * error).sum() / weights.sum()}
 
@@ -176,12 +176,6 @@ def _backed_up(slow: ValueHeads, then: Tensor, goal: Tensor, steps: Index, there
     value = slow(then, goal).masked_fill(torch.from_numpy(there).to(then.device), 0.0)
     target: Tensor = -(1.0 - discount) / (1.0 - gamma) + discount * value
     return target
-
-
-def _taken(model: WorldModel, latents: Arrays, here: Index, stops: Index) -> Tensor:
-    """Chunks (B, H, 7) taken from frames on, in units of the action scale; then standing still."""
-    taken = actions_towards(latents, here, stops, model.config.chunk)
-    return taken.to(model.action_scale.device) / model.action_scale
 
 
 def _fit(learnt: GoalValue, latents: Arrays, rng: np.random.Generator) -> None:
