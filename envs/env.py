@@ -30,7 +30,7 @@ from envs.start import Start
 from envs.task import STAGES
 from envs.tasks import get_task
 from envs.variations import get_variation
-from envs.variations.factor import Factor, settle
+from envs.variations.factor import Altering, Factor, settle
 from envs.vectors import VECTORS
 
 Array = NDArray[np.float64]
@@ -74,7 +74,7 @@ class ManipulationEnv(gym.Env[dict[str, Any], NDArray[np.float32]]):
         )
         self._rules = self.task_spec.task()
         self._factors = factors_of(self.variation)
-        self._worn: Mapping[str, Factor] = {}
+        self._altering: Mapping[str, Altering] = {}
         vectors = {name: VECTORS[name] for name in chosen.vectors}
         self._observer = Observer(self.task_spec, self.env_spec, chosen.obs_mode, vectors)
         self._scenes: dict[tuple[str, ...], Scene] = {}
@@ -281,7 +281,7 @@ class ManipulationEnv(gym.Env[dict[str, Any], NDArray[np.float32]]):
         check_choice("camera", camera, CAMERAS)
         with nullcontext() if state is None else self.showing(state):
             picture = self.scene.picture(camera, size or self.env_spec.image_size)
-        return looks.altered(picture, self.start, self._worn)
+        return looks.altered(picture, self.start, self._altering)
 
     def success(self) -> bool:
         """Whether the task is solved."""
@@ -314,9 +314,10 @@ class ManipulationEnv(gym.Env[dict[str, Any], NDArray[np.float32]]):
     def _dress(self, start: Start, worn: Mapping[str, Factor] | None = None) -> None:
         """Give a start's scene its sizes, and looks: its own, or those of the factors ``worn``."""
         self._start = start
-        self._worn = looks.own(start, self._factors) if worn is None else worn
+        worn = looks.own(start, self._factors) if worn is None else worn
+        self._altering = looks.altering(worn)
         self.scene = self._scene_of(start.kinds)
-        self.scene.dress(start, {n: f for n, f in self._worn.items() if n != "image"})
+        self.scene.dress(start, {n: f for n, f in worn.items() if n != "image"})
 
     @contextmanager
     def _looking(self, start: Start, worn: Mapping[str, Factor]) -> Iterator[None]:

@@ -25,11 +25,17 @@ def of_goals(start: Start, factors: Factors) -> tuple[Start, Factors]:
     return start, {n: f for n, f in factors.items() if n in start.parameters}
 
 
-def altered(picture: NDArray[np.uint8], start: Start, worn: Factors) -> NDArray[np.uint8]:
-    """A picture (H, W, 3) after what is worn has changed it."""
-    for name, factor in worn.items():
-        if isinstance(factor, Altering):
-            picture = factor.alter(picture, start.parameters[name])
+def altering(worn: Factors) -> dict[str, Altering]:
+    """What of that changes pictures after they are drawn: looked up once, not at every picture."""
+    return {name: factor for name, factor in worn.items() if isinstance(factor, Altering)}
+
+
+def altered(
+    picture: NDArray[np.uint8], start: Start, factors: Mapping[str, Altering]
+) -> NDArray[np.uint8]:
+    """A picture (H, W, 3) after ``altering`` factors have changed it."""
+    for name, factor in factors.items():
+        picture = factor.alter(picture, start.parameters[name])
     return picture
 
 
