@@ -145,9 +145,8 @@ class ManipulationEnv(gym.Env[dict[str, Any], NDArray[np.float32]]):
         self.initial_state_hash = self.start.fingerprint(
             self.state(), varied=self.variation.name != "default"
         )
-        info = self._info()
+        info = self._info() | {"variation": deepcopy(self.start.parameters)}
         info["initial_state_hash"] = self.initial_state_hash
-        info["variation"] = deepcopy(self.start.parameters)
         return self._observation(), info
 
     def step(
