@@ -35,6 +35,8 @@ class AgentConfig:
             the gripper is where it is read from the present picture.
         surprise: how fast trust in the proposal grows where imagination errs more than it did in
             training, see ``worldsim.surprise``; 0: not at all.
+        hops: sub-goals imagined, of which one is worked towards, see ``agents.hops``; needs a
+            value. 0: the picture itself is.
     """
 
     planner: Planner = field(default_factory=CEM)
@@ -43,6 +45,7 @@ class AgentConfig:
     propose: bool = True
     advance: str = "arrival"
     surprise: float = 0.0
+    hops: int = 0
 
     @property
     def needs_heads(self) -> bool:
@@ -53,6 +56,8 @@ class AgentConfig:
 
     def __post_init__(self) -> None:
         check_choice("advance", self.advance, ADVANCE_RULES)
+        if self.hops < 0:
+            raise UserError(f"hops {self.hops}: allowed are 0 and more")
         if self.surprise and not self.cost.trust:
             raise UserError("surprise raises the weight of trust, which must be above 0")
 

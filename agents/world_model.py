@@ -20,6 +20,7 @@ from torch import Tensor
 from agents.base import Tier
 from agents.checkpoint import weights_digest
 from agents.goal_value import load_value
+from agents.hops import Hops
 from agents.latent import Array, LatentAgent, shared_views
 from agents.planner_config import AgentConfig, configure
 from agents.threads import one_thread
@@ -46,7 +47,7 @@ class WorldModelAgent(LatentAgent):
         spec: the environment's interface.
         model: a world model, or its name or path.
         config: options; or else:
-        planner, search, cost, energy, advance, surprise: options by name, see ``configure``.
+        planner, search, cost, energy, advance, surprise, hops: options by name, see ``configure``.
         device: to compute on; the model is moved there.
         value: folder of a goal value learnt on this model's latents (``worldsim train value``). It
             takes the place of the goal head, its distance is one more energy, and the chunks it
@@ -71,11 +72,12 @@ class WorldModelAgent(LatentAgent):
         energy: str | None = None,
         advance: str | None = None,
         surprise: float | None = None,
+        hops: int | None = None,
         device: str = "cpu",
         value: str | Path | None = None,
     ) -> None:
         self.config = config or configure(
-            planner, search, cost, energy, advance=advance, surprise=surprise
+            planner, search, cost, energy, advance=advance, surprise=surprise, hops=hops
         )
         world = load_world_model(model) if isinstance(model, str) else model
         if self.config.needs_heads and not world.config.heads:
@@ -89,6 +91,10 @@ class WorldModelAgent(LatentAgent):
         self._recorded: int = getattr(self.config.planner, "recorded", 0)
         if self._value is None and self._recorded:
             raise UserError("this planner chains recorded chunks: give the folder of a value")
+        if self._value is None and self.config.hops:
+            raise UserError("a value imagines the hops: give its folder")
+        hops = self.config.hops
+        self._hops = Hops(self._value, hops) if self._value is not None and hops else None
         learnt = [] if self._value is None else [self._value]
         self.weights_digest = weights_digest(world, *learnt)
         self.limits = Limits.of(spec.workspace_low, spec.workspace_high, spec.rotation_limit)
@@ -111,6 +117,8 @@ class WorldModelAgent(LatentAgent):
         self._diagnostics: dict[str, float | NDArray[np.float32]] = {}
         if self._surprise is not None:
             self._surprise.reset()
+        if self._hops is not None:
+            self._hops.reset()
 
     @one_thread()
     def decide(self, observation: Mapping[str, NDArray[np.generic]]) -> Array:
@@ -128,6 +136,8 @@ class WorldModelAgent(LatentAgent):
         self._context = self._look(latent, proprio, target)
         if self._index != self._subgoals.index:
             self._index, self._mean = self._subgoals.index, None
+        if self._hops is not None:
+            goal = self._hops.towards(latent, goal, self._rng)
         situation = self._situation(goal)
         plan = self._search(
             LatentGoalCost(situation, self._energies, self._imagine), situation.proposal

@@ -16,7 +16,7 @@ from experiments.runs.spec import RunSpec
 from experiments.runs.store import RunStore, check_run_folder
 from experiments.runs.summaries import credit, odd_failures
 
-AGENT_OPTIONS = ("planner", "energy", "value", "model", "advance", "execution", "device")
+AGENT_OPTIONS = ("planner", "energy", "value", "hops", "model", "advance", "execution", "device")
 
 
 def make_spec(config: EvaluateConfig) -> RunSpec:

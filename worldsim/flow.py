@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from worldsim.heads import TokenReader, mlp
+from worldsim.planning.planner import normal
 from worldsim.states import STATE_SIZE
 from worldsim.world_model import WorldModel
 
@@ -47,6 +48,36 @@ class FlowConfig:
     blocks: int = 3
 
 
+class Residual(nn.Module):
+    """A residual perceptron that knows the time of a flow.
+
+    Args:
+        inputs: numbers read.
+        hidden: width.
+        blocks: of it.
+        outputs: numbers returned.
+    """
+
+    def __init__(self, inputs: int, hidden: int, blocks: int, outputs: int) -> None:
+        super().__init__()
+        self.enter = nn.Linear(inputs + 2 * _FREQUENCIES, hidden)
+        self.blocks = nn.ModuleList(
+            nn.Sequential(nn.LayerNorm(hidden), mlp(hidden, (2 * hidden,), hidden))
+            for _ in range(blocks)
+        )
+        self.leave = nn.Linear(hidden, outputs)
+
+    def forward(self, x: Tensor, time: Tensor) -> Tensor:
+        """(B, inputs) at times (B,) in [0, 1] -> (B, outputs)."""
+        octaves = 2.0 ** torch.arange(_FREQUENCIES, device=time.device) * (math.pi / 64)
+        angle = time[:, None] * octaves
+        x = self.enter(torch.cat([x, angle.cos(), angle.sin()], dim=1))
+        for block in self.blocks:
+            x = x + block(x)
+        out: Tensor = self.leave(F.silu(x))
+        return out
+
+
 class FlowHead(nn.Module):
     """Velocity of noisy action chunks, given latents now and, where it is known, of the goal.
 
@@ -68,15 +99,8 @@ class FlowHead(nn.Module):
             hidden=(512,),
             dropout=0.1,
         )
-        inputs = config.context + 7 * config.chunk + 2 * _FREQUENCIES
-        self.enter = nn.Linear(inputs, config.hidden)
-        self.blocks = nn.ModuleList(
-            nn.Sequential(
-                nn.LayerNorm(config.hidden), mlp(config.hidden, (2 * config.hidden,), config.hidden)
-            )
-            for _ in range(config.blocks)
-        )
-        self.leave = nn.Linear(config.hidden, 7 * config.chunk)
+        size = 7 * config.chunk
+        self.velocity = Residual(config.context + size, config.hidden, config.blocks, size)
         self.register_buffer("action_mean", torch.zeros(7))
         self.register_buffer("action_std", torch.ones(7))
 
@@ -100,13 +124,8 @@ class FlowHead(nn.Module):
 
     def forward(self, context: Tensor, noisy: Tensor, time: Tensor) -> Tensor:
         """Velocity (B, 7 H) of chunks (B, 7 H) at times (B,) in [0, 1], given ``read``'s result."""
-        octaves = 2.0 ** torch.arange(_FREQUENCIES, device=time.device) * (math.pi / 64)
-        angle = time[:, None] * octaves
-        x = self.enter(torch.cat([context, noisy, angle.cos(), angle.sin()], dim=1))
-        for block in self.blocks:
-            x = x + block(x)
-        out: Tensor = self.leave(F.silu(x))
-        return out
+        velocity: Tensor = self.velocity(torch.cat([context, noisy], dim=1), time)
+        return velocity
 
     def loss(
         self,
@@ -126,9 +145,7 @@ class FlowHead(nn.Module):
             rng: of this batch.
         """
         clean = ((actions - self.action_mean) / self.action_std).flatten(1)  # (B, 7 H)
-        noise = _normal(clean.shape, rng).to(clean.device)
-        drawn: NDArray[np.float32] = rng.random(len(clean), dtype=np.float32)
-        time = torch.from_numpy(drawn).to(clean.device)
+        noise, time = drawn(clean, rng)
         known = torch.from_numpy(rng.random(len(clean)) >= goal_free).to(clean.device)
         noisy = torch.lerp(noise, clean, time[:, None])
         velocity = self(self.read(*inputs, known), noisy, time)
@@ -154,7 +171,7 @@ class FlowHead(nn.Module):
         count = len(inputs[0])
         known = torch.ones(count, dtype=torch.bool, device=inputs[0].device)
         seeing, blind = self.read(*inputs, known), self.read(*inputs, ~known)
-        chunk = _normal((count, 7 * self.config.chunk), rng).to(seeing.device)
+        chunk = normal(rng, (count, 7 * self.config.chunk), seeing)
         for step in range(steps):
             time = chunk.new_full((count,), step / steps)
             towards, anyway = self(seeing, chunk, time), self(blind, chunk, time)
@@ -170,6 +187,7 @@ def new_flow_head(model: WorldModel) -> FlowHead:
     return FlowHead(FlowConfig(model.encoder.width, tokens, state_size, model.config.chunk))
 
 
-def _normal(shape: tuple[int, ...], rng: np.random.Generator) -> Tensor:
-    drawn: NDArray[np.float32] = rng.standard_normal(tuple(shape), dtype=np.float32)
-    return torch.from_numpy(drawn)
+def drawn(clean: Tensor, rng: np.random.Generator) -> tuple[Tensor, Tensor]:
+    """Noise (B, M) and times (B,) for what (B, M) noise is to become."""
+    times: NDArray[np.float32] = rng.random(len(clean), dtype=np.float32)
+    return normal(rng, tuple(clean.shape), clean), torch.from_numpy(times).to(clean.device)

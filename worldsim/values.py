@@ -2,8 +2,8 @@
 
 A goal-conditioned value (IQL, arXiv 2110.06169; HIQL, arXiv 2307.11949) counts the control steps
 between two pictures along the best ways that recorded behaviour can be stitched to; a supervised
-distance counts those along the way that was taken. Beside it stands a policy, of chunks of actions
-that turned out better than what was usually done.
+distance counts those along the way that was taken. Beside it stand a policy, of chunks of actions
+that turned out better than what was usually done, and jumps, to where one could be somewhat later.
 
 Shapes: B batch, N tokens, D latent width, H actions of a chunk.
 """
@@ -17,6 +17,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from worldsim.jumps import Jumps
 from worldsim.states import STATE_SIZE
 from worldsim.world_model import WorldModel
 
@@ -32,6 +33,7 @@ class ValueConfig:
         tokens: patch tokens N of an observation.
         chunk: actions of a chunk, H.
         gamma: discount of a control step.
+        jump: control steps to the sub-goals that are imagined.
         components: numbers kept of each token.
         hidden: widths of the perceptrons.
         recorded: chunks that are kept as they were taken.
@@ -41,6 +43,7 @@ class ValueConfig:
     tokens: int
     chunk: int
     gamma: float = 0.97
+    jump: int = 12
     components: int = 24
     hidden: tuple[int, ...] = (512, 512)
     recorded: int = 2048
@@ -70,6 +73,13 @@ class Components(nn.Module):
         """(B, N, D) -> (B, N * components)."""
         return ((latents.float() - self.mean) @ self.basis).flatten(1)
 
+    def latents(self, components: Tensor) -> Tensor:
+        """(B, N * components) -> (B, N, D), whose components they are."""
+        each = components.unflatten(1, (-1, self.basis.shape[1]))
+        # Columns are orthogonal and equally long.
+        latents: Tensor = self.mean + each @ self.basis.T / self.basis[:, 0].square().sum()
+        return latents
+
 
 def _perceptron(inputs: int, hidden: tuple[int, ...], outputs: int) -> nn.Sequential:
     """With layer norms: without them values of unseen pairs run away."""
@@ -96,7 +106,7 @@ class ValueHeads(nn.Module):
 
 
 class GoalValue(nn.Module):
-    """Value and policy on the components of latents, and chunks for a search to try.
+    """Value, policy and jumps on the components of latents, and chunks for a search to try.
 
     Args:
         config: sizes.
@@ -114,6 +124,7 @@ class GoalValue(nn.Module):
         self.value = ValueHeads(config)
         inputs = 2 * config.tokens * config.components + 2 * STATE_SIZE + 1
         self.policy = _perceptron(inputs, config.hidden, 7 * config.chunk)
+        self.jumps = Jumps(config.tokens, config.components)
         self.register_buffer("recorded", torch.zeros(config.recorded, config.chunk, 7))
 
     @classmethod
@@ -123,14 +134,16 @@ class GoalValue(nn.Module):
         return cls(ValueConfig(model.encoder.width, tokens, model.config.chunk, **sizes))
 
     def steps(self, latents: Tensor, goal: Tensor) -> Tensor:
-        """Control steps (B,) from latents (B, N, D) to the goal's (B, N, D) or (N, D).
+        """Control steps (B,) from latents (B, N, D) to the goal's (B, N, D) or (N, D)."""
+        return self.apart(self.components(latents), self.components(goal.expand_as(latents)))
+
+    def apart(self, now: Tensor, goal: Tensor) -> Tensor:
+        """Control steps (B,) between pictures of these components (B, N * components).
 
         The value of d steps at -1 each is -(1 - gamma^d) / (1 - gamma).
         """
-        now = self.components(latents)
-        then = self.components(goal.expand_as(latents))
         gamma = self.config.gamma
-        left = 1.0 + (1.0 - gamma) * self.value(now, then).mean(dim=0)  # gamma^d
+        left = 1.0 + (1.0 - gamma) * self.value(now, goal).mean(dim=0)  # gamma^d
         steps: Tensor = left.clamp(1e-4, 1.0).log() / math.log(gamma)
         return steps
 

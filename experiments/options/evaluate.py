@@ -30,6 +30,7 @@ class EvaluateConfig:
             package.module:Class.
         energy: further energies to plan with, package.module:Class, separated by commas.
         value: folder that ``train value`` wrote, for the world-model agent to plan with.
+        hops: sub-goals that the value imagines, of which the nearest to the goal is worked towards.
         model: folder of the agent's weights; for world-model and servo also a shipped name or
             V-JEPA 2-AC's released file.
         advance: arrival or schedule, how a pixel agent moves on to the next picture.
@@ -50,6 +51,7 @@ class EvaluateConfig:
     planner: str | None = None
     energy: str | None = None
     value: str | None = None
+    hops: int | None = None
     model: str | None = None
     advance: str | None = None
     execution: str | None = None

@@ -3,8 +3,9 @@
     worldsim train value --data data/play --model play --out runs/value
 
 Nothing is demonstrated: any frame is a goal for any other (``worldsim.training.value``). The value
-tells the control steps between two pictures, the policy what to do for a start. The same command
-resumes; ``agents.goal_value.load_value`` reads the result.
+tells the control steps between two pictures, the policy what to do for a start, and jumps where one
+could be somewhat later. The same command resumes; ``agents.goal_value.load_value`` reads the
+result.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ class ValueOptions:
         gamma: discount of a control step.
         expectile: how much more a frame's better futures count, from 0.5 (all alike) to 1.
         temperature: recorded chunks weigh exp(temperature * what they gained, in steps).
+        jump: control steps to the sub-goals that are imagined.
         device: cpu, cuda, ...
         threads: torch threads.
         tracker: none, tensorboard, wandb or trackio: where curves go.
@@ -45,6 +47,7 @@ class ValueOptions:
     gamma: float = 0.97
     expectile: float = 0.8
     temperature: float = 1.5
+    jump: int = 12
     device: str = "cpu"
     threads: int = 1
     tracker: str = "none"

@@ -46,6 +46,7 @@ OPTIONS: dict[str, Option] = {
     "energy": Option(str, ("world-model",)),
     "value": Option(str, ("world-model",)),
     "surprise": Option(float, ("world-model",)),
+    "hops": Option(int, ("world-model",)),
 }
 _WORDS = {
     str: "a word",

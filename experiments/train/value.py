@@ -39,7 +39,9 @@ def main(config: ValueOptions) -> None:
     encoder = encoder_digest(model.encoder)
     run = claim(ALGORITHM, config, out, {"encoder": encoder, **data_claim(data, episodes)})
     latents = frozen_latents(model.to(config.device), data, episodes, out)
-    options = ValueTraining(config.batch, config.gamma, config.expectile, config.temperature)
+    options = ValueTraining(
+        config.batch, config.gamma, config.expectile, config.temperature, config.jump
+    )
     loop = LoopConfig(
         config.steps,
         config.learning_rate,

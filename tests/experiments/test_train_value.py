@@ -42,7 +42,7 @@ def test_what_was_trained_is_read_again_with_its_card(place, tmp_path):
     value, card = load_value(tmp_path)
     assert card["episodes"]["count"] == 2
     assert card["sizes"]["gamma"] == card["training"]["gamma"] == 0.97
-    assert set(card["losses"]) == {"value", "policy"}
+    assert set(card["losses"]) == {"value", "policy", "jumps"}
     latents = torch.randn(3, 8, 24)
     with torch.no_grad():
         assert value.steps(latents, latents[0]).shape == (3,)

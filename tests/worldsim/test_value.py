@@ -13,9 +13,10 @@ from worldsim.training.loop import LoopConfig
 from worldsim.training.posttrain import encode_all
 from worldsim.training.run import TrainingRun
 from worldsim.training.value import Transitions, ValueTraining, expectile_loss, train_value
+from worldsim.values import GoalValue, ValueConfig
 
 PLACES, EPISODES, FRAMES = 9, 300, 6
-CONFIG = ValueTraining(batch=128, gamma=0.95)
+CONFIG = ValueTraining(batch=128, gamma=0.95, jump=2)
 
 
 def chain(model) -> tuple[Arrays, torch.Tensor]:
@@ -73,6 +74,31 @@ def test_the_policy_goes_the_right_way_though_half_of_what_was_done_did_not(lear
         first = value.act(looks[now], looks[goal], state)[:, 0, 0]
     right = (first.sign() == (goal - now).sign())[apart]
     assert right.float().mean() > 0.85
+
+
+def test_jumps_land_on_places_nearer_to_the_goal(learnt):
+    _, value, looks = learnt
+    places = value.components(looks)
+    now = torch.arange(PLACES).repeat_interleave(PLACES)
+    goal = torch.arange(PLACES).repeat(PLACES)
+    with torch.no_grad():
+        landed = value.jumps.sample(places[now], places[goal], np.random.default_rng(0))
+        gaps = torch.cdist(landed, places)
+    nearest = gaps.argmin(dim=1)
+    assert (gaps.min(dim=1).values < 0.5 * torch.pdist(places).min()).float().mean() > 0.8
+    shown = (now - goal).abs().clamp(min=1) < FRAMES
+    before, after = (now - goal).abs()[shown], (nearest - goal).abs()[shown]
+    assert after.float().mean() < 0.5 * before.float().mean()
+    assert ((nearest - now).abs()[shown] <= CONFIG.jump).float().mean() > 0.9
+
+
+def test_latents_are_made_of_their_components():
+    value = GoalValue(ValueConfig(dim=6, tokens=2, chunk=4, components=3, hidden=(8,)))
+    spread = torch.randn(500, 3) @ torch.randn(3, 6) + torch.randn(6)
+    value.components.fit(spread)
+    latents = spread[:8].unflatten(0, (4, 2))
+    made = value.components.latents(value.components(latents))
+    torch.testing.assert_close(made, latents, atol=1e-3, rtol=1e-3)
 
 
 def test_a_goal_of_a_frame_is_itself_later_or_any_and_its_way_ends_there():

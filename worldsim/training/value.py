@@ -3,8 +3,8 @@
 The value is HIQL's (arXiv 2307.11949, 4.1), which needs no actions: -1 a step until the goal, and
 of what can follow a frame the better part counts, as an expectile; it is learnt towards a slow copy
 of itself. The policy imitates recorded chunks, each by the exponential of what it gained (AWR,
-arXiv 1910.00177). No demonstration is needed: goals are frames of the data, each its own, a later
-one of the same episode, or any other.
+arXiv 1910.00177); jumps imitate what followed, each by what that gained. No demonstration is
+needed: goals are frames of the data, each its own, a later one of the same episode, or any other.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ Mask = NDArray[np.bool_]
 
 _FITTED_FRAMES = 400
 _LARGEST_WEIGHT = 100.0
+_LEARNT = ("value", "policy", "jumps")
 
 
 @dataclass(frozen=True)
@@ -38,7 +39,8 @@ class ValueTraining:
         batch: pairs of frame and goal per step.
         gamma: discount of a control step.
         expectile: how much more a frame's better futures count, in (0.5, 1).
-        temperature: weights of chunks are exp(temperature * advantage).
+        temperature: weights of chunks and jumps are exp(temperature * advantage).
+        jump: control steps of a jump.
         ema: share of the slow copy that is replaced at each step.
         own, later: shares of goals that are the frame itself, and later ones of its episode, the
             nearer the likelier; the others are any frame of the data.
@@ -48,6 +50,7 @@ class ValueTraining:
     gamma: float = 0.97
     expectile: float = 0.8
     temperature: float = 1.5
+    jump: int = 12
     ema: float = 0.005
     own: float = 0.15
     later: float = 0.6
@@ -114,7 +117,7 @@ def train_value(
     loop = replace(loop, precision="float32")
     torch.manual_seed(loop.seed)
     model.to(loop.device)
-    learnt = GoalValue.of(model, gamma=config.gamma)
+    learnt = GoalValue.of(model, gamma=config.gamma, jump=config.jump)
     data, chunk = Transitions.of(latents), learnt.config.chunk
     rng = np.random.default_rng(loop.seed)
     _fit(learnt, latents, rng)
@@ -128,17 +131,27 @@ def train_value(
 
     def losses(rng: np.random.Generator, step: int) -> dict[str, Tensor]:
         here, goals, stops = data.sample(config, rng)
-        after, ahead = np.minimum(here + 1, stops), np.minimum(here + chunk, stops)
+        steps = (1, chunk, config.jump)
+        after, ahead, far = (np.minimum(here + step, stops) for step in steps)
         seen, wanted = look(here), look(goals)
         now, goal = learnt.components(seen), learnt.components(wanted)
+        later = learnt.components(look(far))
         with torch.no_grad():
             usual = slow(now, goal).mean(dim=0)  # (B,)
-            aims, gained = (
-                _backed_up(slow, learnt.components(look(then)), goal, then - here, then == goals)
-                for then in (after, ahead)
+            aims, gained, jumped = (
+                _backed_up(slow, components, goal, then - here, then == goals)
+                for then, components in (
+                    (after, learnt.components(look(after))),
+                    (ahead, learnt.components(look(ahead))),
+                    (far, later),
+                )
             )  # (HEADS, B)
-            advantage = gained.mean(dim=0) - usual
-            weights = (config.temperature * advantage).exp().clamp(max=_LARGEST_WEIGHT)
+            taking, jumping = (
+                (config.temperature * (ends.mean(dim=0) - usual)).exp().clamp(max=_LARGEST_WEIGHT)
+                for ends in (gained, jumped)
+            )
+            # From another episode's picture there is nothing to learn about ways to it.
+            jumping = jumping * torch.from_numpy(stops == goals).to(loop.device)
         better = aims.mean(dim=0) > usual
         value = expectile_loss(aims - learnt.value(now, goal), better, config.expectile)
         proprio = gather(latents.proprio, here).to(loop.device)
@@ -146,7 +159,11 @@ def train_value(
         state = model.goal_state(seen, wanted, proprio, closedness)
         taken = chunks_towards(model, latents, here, stops)
         error = (learnt.chunk(now, goal, state) - taken).abs().mean(dim=(1, 2))
-        return {"value": value, "policy": (weights * error).sum() / weights.sum()}
+        return {
+            "value": value,
+            "policy": _weighted(error, taking),
+            "jumps": _weighted(learnt.jumps.errors(now, goal, later, rng), jumping),
+        }
 
     def follow(step: int) -> None:
         with torch.no_grad():
@@ -154,10 +171,10 @@ def train_value(
                 copied.lerp_(own, config.ema)
 
     modules: dict[str, nn.Module] = {
-        **{name: getattr(learnt, name) for name in ("components", "value", "policy")},
+        **{name: getattr(learnt, name) for name in ("components", *_LEARNT)},
         "slow": slow,
     }
-    means = train(name, modules, ("value", "policy"), losses, loop, run, follow)
+    means = train(name, modules, _LEARNT, losses, loop, run, follow)
     return learnt.eval(), means
 
 
@@ -176,6 +193,11 @@ def _backed_up(slow: ValueHeads, then: Tensor, goal: Tensor, steps: Index, there
     value = slow(then, goal).masked_fill(torch.from_numpy(there).to(then.device), 0.0)
     target: Tensor = -(1.0 - discount) / (1.0 - gamma) + discount * value
     return target
+
+
+def _weighted(errors: Tensor, weights: Tensor) -> Tensor:
+    """Mean of errors (B,) by weights (B,), some of them above zero."""
+    return (weights * errors).sum() / weights.sum()
 
 
 def _fit(learnt: GoalValue, latents: Arrays, rng: np.random.Generator) -> None:
