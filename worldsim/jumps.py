@@ -17,7 +17,7 @@ from worldsim.flow import Residual, drawn
 from worldsim.planning.planner import normal
 
 EULER_STEPS = 8
-_HIDDEN, _BLOCKS = 768, 3
+_HIDDEN, _BLOCKS = 512, 3
 
 
 class Jumps(nn.Module):

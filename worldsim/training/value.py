@@ -41,6 +41,7 @@ class ValueTraining:
         expectile: how much more a frame's better futures count, in (0.5, 1).
         temperature: weights of chunks and jumps are exp(temperature * advantage).
         jump: control steps of a jump.
+        jumped: pairs of a batch that jumps are trained on; a flow costs more than the rest.
         ema: share of the slow copy that is replaced at each step.
         own, later: shares of goals that are the frame itself, and later ones of its episode, the
             nearer the likelier; the others are any frame of the data.
@@ -51,6 +52,7 @@ class ValueTraining:
     expectile: float = 0.8
     temperature: float = 1.5
     jump: int = 12
+    jumped: int = 128
     ema: float = 0.005
     own: float = 0.15
     later: float = 0.6
@@ -131,27 +133,21 @@ def train_value(
 
     def losses(rng: np.random.Generator, step: int) -> dict[str, Tensor]:
         here, goals, stops = data.sample(config, rng)
-        steps = (1, chunk, config.jump)
-        after, ahead, far = (np.minimum(here + step, stops) for step in steps)
+        after, ahead = np.minimum(here + 1, stops), np.minimum(here + chunk, stops)
         seen, wanted = look(here), look(goals)
         now, goal = learnt.components(seen), learnt.components(wanted)
-        later = learnt.components(look(far))
+
+        def gained(then: Index, components: Tensor, some: slice = slice(None)) -> Tensor:
+            there = then[some] == goals[some]
+            steps = then[some] - here[some]
+            return _backed_up(slow, components, goal[some], steps, there)  # (HEADS, B)
+
         with torch.no_grad():
             usual = slow(now, goal).mean(dim=0)  # (B,)
-            aims, gained, jumped = (
-                _backed_up(slow, components, goal, then - here, then == goals)
-                for then, components in (
-                    (after, learnt.components(look(after))),
-                    (ahead, learnt.components(look(ahead))),
-                    (far, later),
-                )
-            )  # (HEADS, B)
-            taking, jumping = (
-                (config.temperature * (ends.mean(dim=0) - usual)).exp().clamp(max=_LARGEST_WEIGHT)
-                for ends in (gained, jumped)
+            aims = gained(after, learnt.components(look(after)))
+            taking = _weights(
+                gained(ahead, learnt.components(look(ahead))), usual, config.temperature
             )
-            # From another episode's picture there is nothing to learn about ways to it.
-            jumping = jumping * torch.from_numpy(stops == goals).to(loop.device)
         better = aims.mean(dim=0) > usual
         value = expectile_loss(aims - learnt.value(now, goal), better, config.expectile)
         proprio = gather(latents.proprio, here).to(loop.device)
@@ -159,10 +155,19 @@ def train_value(
         state = model.goal_state(seen, wanted, proprio, closedness)
         taken = chunks_towards(model, latents, here, stops)
         error = (learnt.chunk(now, goal, state) - taken).abs().mean(dim=(1, 2))
+        few, far = slice(config.jumped), np.minimum(here + config.jump, stops)
+        later = learnt.components(look(far[few]))
+        with torch.no_grad():
+            # In as many steps more is gained and lost.
+            sharpness = config.temperature * chunk / config.jump
+            jumping = _weights(gained(far, later, few), usual[few], sharpness)
+            # Of ways to another episode's picture there is nothing to be seen.
+            jumping = jumping * torch.from_numpy(stops == goals)[few].to(loop.device)
+        missed = learnt.jumps.errors(now[few], goal[few], later, rng)
         return {
             "value": value,
-            "policy": _weighted(error, taking),
-            "jumps": _weighted(learnt.jumps.errors(now, goal, later, rng), jumping),
+            "policy": (taking * error).sum() / taking.sum(),
+            "jumps": (jumping * missed).sum() / jumping.sum().clamp(min=1e-6),
         }
 
     def follow(step: int) -> None:
@@ -195,9 +200,10 @@ def _backed_up(slow: ValueHeads, then: Tensor, goal: Tensor, steps: Index, there
     return target
 
 
-def _weighted(errors: Tensor, weights: Tensor) -> Tensor:
-    """Mean of errors (B,) by weights (B,), some of them above zero."""
-    return (weights * errors).sum() / weights.sum()
+def _weights(gained: Tensor, usual: Tensor, temperature: float) -> Tensor:
+    """Weights (B,) of what led to values (HEADS, B), where (B,) is usual."""
+    advantage = gained.mean(dim=0) - usual
+    return (temperature * advantage).exp().clamp(max=_LARGEST_WEIGHT)
 
 
 def _fit(learnt: GoalValue, latents: Arrays, rng: np.random.Generator) -> None:
