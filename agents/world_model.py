@@ -86,16 +86,16 @@ class WorldModelAgent(LatentAgent):
                 "head: plan with planner vjepa2-ac"
             )
         super().__init__(spec, world, self.config.advance, shared_views(world, spec), device)
-        self._value = None if value is None else _value_of(value, world, self.views)
+        self.value = None if value is None else _value_of(value, world, self.views)
         # How many recorded chunks a planner wants to try, if it asks for any.
         self._recorded: int = getattr(self.config.planner, "recorded", 0)
-        if self._value is None and self._recorded:
+        if self.value is None and self._recorded:
             raise UserError("this planner chains recorded chunks: give the folder of a value")
-        if self._value is None and self.config.hops:
+        if self.value is None and self.config.hops:
             raise UserError("a value imagines the hops: give its folder")
         hops = self.config.hops
-        self._hops = Hops(self._value, hops) if self._value is not None and hops else None
-        learnt = [] if self._value is None else [self._value]
+        self._hops = Hops(self.value, hops) if self.value is not None and hops else None
+        learnt = [] if self.value is None else [self.value]
         self.weights_digest = weights_digest(world, *learnt)
         self.limits = Limits.of(spec.workspace_low, spec.workspace_high, spec.rotation_limit)
         self._planner = self.config.planner
@@ -128,7 +128,10 @@ class WorldModelAgent(LatentAgent):
         return action
 
     def diagnostics(self) -> Mapping[str, float | NDArray[np.float32]]:
-        """What the last decision rested on: sub-goal, distance to it (m), energy, plan (H, 7)."""
+        """What the last decision rested on: sub-goal, distance to it (m), energy, plan (H, 7).
+
+        With hops also ``aim`` (N C,): components of the latents that are worked towards.
+        """
         return dict(self._diagnostics)
 
     def policy(self, latent: Tensor, goal: Tensor, proprio: Array, target: Array) -> Array:
@@ -148,6 +151,8 @@ class WorldModelAgent(LatentAgent):
         self._mean = shift(plan.mean)
         actions = plan.actions.cpu()
         self._diagnostics |= {"energy": energy, "plan": actions.numpy()}
+        if self._hops is not None and self.value is not None:
+            self._diagnostics["aim"] = self.value.components(goal[None])[0].cpu().numpy()
         return actions[0].double().numpy()
 
     # -- inside ---------------------------------------------------------------------------------
@@ -201,9 +206,9 @@ class WorldModelAgent(LatentAgent):
             mean = nothing if self._mean is None else self._mean
             return self._planner.plan(cost, self._rng, mean)
         tried = [] if self._mean is None else [self._mean[None]]
-        if self._value is not None and self._recorded:
-            rows = self._rng.integers(len(self._value.recorded), size=self._recorded)
-            tried.append(self._fitted(self._value.recorded[torch.from_numpy(rows)]))
+        if self.value is not None and self._recorded:
+            rows = self._rng.integers(len(self.value.recorded), size=self._recorded)
+            tried.append(self._fitted(self.value.recorded[torch.from_numpy(rows)]))
         return self._planner.plan(cost, self._rng, chunk, torch.cat(tried) if tried else None)
 
     def _tensor(self, numbers: Array) -> Tensor:
@@ -216,11 +221,11 @@ class WorldModelAgent(LatentAgent):
         now, then = latent[None], goal[None]
         proprio = self._tensor(self._context.proprio[-1:])
         closedness = self._tensor(self._context.target[6:7])
-        if self._value is None:
+        if self.value is None:
             actions, steps = self.model.propose(now, then, proprio, closedness)
         else:
             state = self.model.goal_state(now, then, proprio, closedness)
-            actions, steps = self._value.act(now, then, state), self._value.steps(now, then)
+            actions, steps = self.value.act(now, then, state), self.value.steps(now, then)
         return self._fitted(actions.float())[0], float(steps[0])
 
     def _fitted(self, chunks: Tensor) -> Tensor:

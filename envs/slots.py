@@ -166,6 +166,9 @@ def add_slots(body: Any, name: str) -> None:
         geom = body.add_geom(name=name if slot == 1 else f"{name}{slot}")
         geom.type, geom.size = TYPES["box"], [0.01, 0.01, 0.01]
         geom.contype, geom.conaffinity = 1, 3
+    if hasattr(body, "simple"):
+        # MuJoCo 4 would take the frame of what is empty yet for one that never moves.
+        body.simple = 0
 
 
 def install(

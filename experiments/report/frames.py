@@ -24,7 +24,7 @@ from envs.sim_env import SimEnv
 from envs.spec import check_choice
 from envs.task import STAGES
 from experiments.report.episodes import StoredEpisode
-from experiments.report.imagined import imagined
+from experiments.report.imagined import Imagined, imagined
 from experiments.report.panel import AMBER, DIM, Curve, Pictures, caption, panel
 from experiments.report.studio import Studio, between
 from experiments.runs.summaries import REASONS
@@ -132,7 +132,7 @@ class _Beside:
         self._last = len(stored["physics"]) - 1
         wanted = look.beside
         self._goals: GoalSequence | None = episode.goals() if wanted else None
-        self._imagined: list[Image8] = []
+        self._imagined = Imagined([], [])
         if look.imagined and wanted and self._goals is not None:
             self._imagined = imagined(episode, env, stored, self._goals)
         self._step, self._canvas = -1, Image.new("RGB", (2, 2))
@@ -207,8 +207,11 @@ class _Beside:
                 now = scale * _at(values, step, 0.0)
                 extra = {} if colour is None else {"colour": colour}
                 found.append(Curve(heading.format(now), values, step, **extra))
-        if self._imagined:
-            future = self._imagined[min(step, len(self._imagined) - 1)][:4]
+        if aims := self._imagined.aims:
+            aim = aims[min(step, len(aims) - 1)]
+            found.append(Pictures("sub-goal (nearest real picture)", [aim], views[:1]))
+        if plans := self._imagined.plans:
+            future = plans[min(step, len(plans) - 1)][:4]
             names = [f"+{ahead + 1}" for ahead in range(len(future))]
             found.append(Pictures("imagined (nearest real pictures)", list(future), names))
         return found

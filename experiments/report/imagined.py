@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from envs.goals import GoalSequence
 from experiments.report.episodes import StoredEpisode
@@ -18,14 +19,27 @@ from worldsim.states import relative_action
 Image8 = NDArray[np.uint8]
 
 
+@dataclass(frozen=True)
+class Imagined:
+    """The nearest real pictures to what was imagined at each decision.
+
+    Attributes:
+        plans: (H, S, S, 3) each, 1 to H steps ahead; none of an agent that plans nothing.
+        aims: (S, S, 3) each, the sub-goal that was worked towards; none where none was imagined.
+    """
+
+    plans: list[Image8]
+    aims: list[Image8]
+
+
 @torch.inference_mode()
 def imagined(
     episode: StoredEpisode, env: Any, stored: dict[str, NDArray[Any]], goals: GoalSequence
-) -> list[Image8]:
-    """For every decision the frames (H, S, S, 3) nearest to what was imagined H steps ahead.
+) -> Imagined:
+    """What a world model imagined, as pictures.
 
     Latents cannot be shown; of all frames of the episode and its goal pictures each imagined one is
-    shown as the nearest, by mean absolute distance. Empty for an agent that plans nothing.
+    shown as the nearest, by mean absolute distance.
 
     Args:
         episode: what was run.
@@ -37,7 +51,7 @@ def imagined(
         UserError: when the weights are not those of the run any more.
     """
     if "agent_plan" not in stored:
-        return []
+        return Imagined([], [])
     agent = runner(episode.spec).agent
     model = agent.model
     views = [k.removeprefix("image_") for k in agent.observation_keys if k.startswith("image_")]
@@ -49,15 +63,24 @@ def imagined(
         for view in views
     }
     library = model.encode(frames)  # (T + K, N, D)
+
+    def nearest(futures: Tensor, known: Tensor) -> Image8:
+        """Frames for the futures (H, ...), whose like the known ones (T + K, ...) are."""
+        apart = (futures[:, None].float() - known[None].float()).abs().flatten(2).mean(dim=2)
+        found: Image8 = frames[views[0]][apart.argmin(dim=1).cpu().numpy()]
+        return found
+
     steps, scale = len(stored["physics"]), np.asarray(env.env_spec.action_scale)
     proprio, target = (stored[key].astype(np.float64) for key in ("proprio", "target"))
     relative = relative_action(target[:-1], stored["action"] * scale, proprio[:-1])
     recording = Recording(library[:steps], proprio, target, stored["action"], relative)
-    found = []
+    plans, aims = [], []
     for step, plan in enumerate(stored["agent_plan"]):
         seen = recording.context(step, model.config.context_frames)
         context = replace(seen, limits=agent.limits)
         futures, _ = model.rollout(context, torch.as_tensor(plan, dtype=torch.float32)[None])
-        distance = (futures[0][:, None].float() - library[None].float()).abs().mean((-1, -2))
-        found.append(frames[views[0]][distance.argmin(1).cpu().numpy()])
-    return found
+        plans.append(nearest(futures[0], library))
+    if "agent_aim" in stored:
+        known = agent.value.components(library)
+        aims = list(nearest(torch.as_tensor(stored["agent_aim"], device=known.device), known))
+    return Imagined(plans, aims)

@@ -216,7 +216,7 @@ def test_looks_change_the_picture_and_nothing_else(factor):
     plain = made("pick-place", "default", **options)
     other = made("pick-place", f"held-out:{factor}", **options)
     # On a table of another size contacts differ in their last bits, and soon in more.
-    steps, atol = (1, 1e-3) if factor == "room" else (3, 0.0)
+    steps, atol = (1, 2e-3) if factor == "room" else (3, 0.0)
     for seed in (190_000, 190_001):
         before, usual = plain.reset(seed=seed)
         after, info = other.reset(seed=seed)
