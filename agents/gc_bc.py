@@ -18,11 +18,10 @@ from agents.checkpoint import load_agent, training_of, weights_digest
 from agents.latent import Array, LatentAgent, find_encoder
 from envs import EnvSpec
 from envs.errors import UserError
-from worldsim.flow import FlowHead, new_flow_head
+from worldsim.flow import FlowHead
 
 ALGORITHM = "gc-bc"
 FILE = "model.safetensors"
-FLOW_STEPS = 10
 
 
 class GcBcAgent(LatentAgent):
@@ -55,7 +54,7 @@ class GcBcAgent(LatentAgent):
         flows = card.get("head", "mlp") == "flow"
         if guidance is not None and not flows:
             raise UserError("guidance is for a flow head: these weights are a perceptron's")
-        head = new_flow_head(world) if flows else world.new_goal_head()
+        head = world.new_flow_head() if flows else world.new_goal_head()
         try:
             head.load_state_dict({k: v.float() for k, v in weights.items()})
         except RuntimeError as error:
@@ -76,7 +75,7 @@ class GcBcAgent(LatentAgent):
         now, then = latent[None], goal[None]
         state = self.model.goal_state(now, then, pose, closedness)
         if isinstance(self._head, FlowHead):
-            chunk = self._head.sample((now, then, state), self._guidance, FLOW_STEPS, self._rng)
+            chunk = self._head.sample((now, then, state), self._rng, self._guidance)
         else:
             chunk, _ = self._head(now, then, state)
         action: Array = chunk[0, 0].cpu().double().numpy()

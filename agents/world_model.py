@@ -221,11 +221,13 @@ class WorldModelAgent(LatentAgent):
         now, then = latent[None], goal[None]
         proprio = self._tensor(self._context.proprio[-1:])
         closedness = self._tensor(self._context.target[6:7])
-        if self.value is None:
-            actions, steps = self.model.propose(now, then, proprio, closedness)
-        else:
-            state = self.model.goal_state(now, then, proprio, closedness)
+        state = self.model.goal_state(now, then, proprio, closedness)
+        if self.value is not None:
             actions, steps = self.value.act(now, then, state), self.value.steps(now, then)
+        else:
+            actions, steps = self.model.goal_head(now, then, state)
+        if self.value is None and self.model.config.flow:
+            actions = self.model.flow_head.sample((now, then, state), self._rng)
         return self._fitted(actions.float())[0], float(steps[0])
 
     def _fitted(self, chunks: Tensor) -> Tensor:

@@ -20,8 +20,9 @@ from torch.nn import functional as F
 from worldsim.heads import TokenReader, mlp
 from worldsim.planning.planner import normal
 from worldsim.states import STATE_SIZE
-from worldsim.world_model import WorldModel
 
+GUIDANCE, EULER_STEPS = 1.5, 10
+"""How much more than a clone an acting flow seeks the goal, and in how many steps it is solved."""
 _FREQUENCIES = 16
 
 
@@ -156,35 +157,26 @@ class FlowHead(nn.Module):
     def sample(
         self,
         inputs: tuple[Tensor, Tensor, Tensor],
-        guidance: float,
-        steps: int,
         rng: np.random.Generator,
+        guidance: float = GUIDANCE,
     ) -> Tensor:
         """Chunks of actions (B, H, 7), in units of the action scale.
 
         Args:
             inputs: latents now, of the goal, and state, see ``read``.
-            guidance: 0 ignores the goal, 1 clones, more seeks the goal.
-            steps: of Euler's method.
             rng: of the episode.
+            guidance: 0 ignores the goal, 1 clones, more seeks the goal.
         """
         count = len(inputs[0])
         known = torch.ones(count, dtype=torch.bool, device=inputs[0].device)
         seeing, blind = self.read(*inputs, known), self.read(*inputs, ~known)
         chunk = normal(rng, (count, 7 * self.config.chunk), seeing)
-        for step in range(steps):
-            time = chunk.new_full((count,), step / steps)
+        for step in range(EULER_STEPS):
+            time = chunk.new_full((count,), step / EULER_STEPS)
             towards, anyway = self(seeing, chunk, time), self(blind, chunk, time)
-            chunk = chunk + (anyway + guidance * (towards - anyway)) / steps
+            chunk = chunk + (anyway + guidance * (towards - anyway)) / EULER_STEPS
         actions: Tensor = chunk.unflatten(1, (-1, 7))
         return actions * self.action_std + self.action_mean
-
-
-def new_flow_head(model: WorldModel) -> FlowHead:
-    """An untrained flow head for a model's latents."""
-    tokens = model.tokens(len(model.config.cameras))
-    state_size = 2 * STATE_SIZE + 1
-    return FlowHead(FlowConfig(model.encoder.width, tokens, state_size, model.config.chunk))
 
 
 def drawn(clean: Tensor, rng: np.random.Generator) -> tuple[Tensor, Tensor]:

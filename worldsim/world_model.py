@@ -24,6 +24,7 @@ from worldsim import poses
 from worldsim.context import Context
 from worldsim.encoders import EncoderReference, FrameEncoder
 from worldsim.errors import UserError
+from worldsim.flow import FlowConfig, FlowHead
 from worldsim.heads import GoalHead, TokenReader
 from worldsim.states import STATE_SIZE, encode_state
 from worldsim.vjepa2 import ACPredictor, ACPredictorConfig, EncoderConfig
@@ -47,6 +48,7 @@ class WorldModelConfig:
         chunk: actions the goal head proposes.
         max_steps: temporal distances are capped here.
         heads: whether there are a read-out and a goal head; released models have neither.
+        flow: whether there is a flow head, too, whose proposals take the place of the goal head's.
         one_step_error: mean absolute error of a latent predicted one step ahead, in training.
     """
 
@@ -59,6 +61,7 @@ class WorldModelConfig:
     chunk: int = 4
     max_steps: int = 40
     heads: bool = True
+    flow: bool = False
     one_step_error: float | None = None
     versions: dict[str, str] = field(default_factory=dict)
 
@@ -92,6 +95,8 @@ class WorldModel(nn.Module):
             tokens = self.tokens(len(config.cameras))
             self.readout = TokenReader(encoder.width, tokens, STATE_SIZE)
             self.goal_head = self.new_goal_head()
+        if config.flow:
+            self.flow_head = self.new_flow_head()
         self.register_buffer("action_scale", torch.tensor(config.action_scale), persistent=False)
         if isinstance(config.encoder, EncoderReference):
             self.register_state_dict_post_hook(_leave_out_encoder)  # type: ignore[no-untyped-call]
@@ -111,6 +116,12 @@ class WorldModel(nn.Module):
         cfg = self.config
         tokens, extra = self.tokens(len(cfg.cameras)), 2 * STATE_SIZE + 1
         return GoalHead(self.encoder.width, tokens, extra, cfg.chunk, cfg.max_steps)
+
+    def new_flow_head(self) -> FlowHead:
+        """An untrained flow head for this model's latents."""
+        tokens = self.tokens(len(self.config.cameras))
+        sizes = FlowConfig(self.encoder.width, tokens, 2 * STATE_SIZE + 1, self.config.chunk)
+        return FlowHead(sizes)
 
     @property
     def device(self) -> torch.device:

@@ -20,7 +20,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from worldsim.training.options import GoalHeadConfig, JointConfig, PosttrainConfig
+from worldsim.training.options import (
+    FlowHeadConfig,
+    GoalHeadConfig,
+    JointConfig,
+    PosttrainConfig,
+)
 
 
 @dataclass(frozen=True)
@@ -36,12 +41,14 @@ class WorldModelTraining:
             part is then left out, and the sizes of the encoder are its own.
         start: shipped name or folder of a world model to go on from; all sizes are then its own.
         joint_steps, posttrain_steps, goal_head_steps: length of the three parts.
-        joint_rate, posttrain_rate, goal_head_rate: their peak learning rates.
+        flow_head_steps: of a fourth part, a guided flow that proposes in the goal head's place
+           ; 0: none.
+        joint_rate, posttrain_rate, goal_head_rate, flow_head_rate: their peak learning rates.
         image_size: pixels the encoder sees per side; by default 64, or what the encoder or model
             built on was trained on. Stored frames of any size are fitted to it.
         width, depth, heads, stem: of the encoder.
         predictor_width, predictor_depth, predictor_heads: of the predictor.
-        joint, posttrain, goal_head: weights and batch sizes.
+        joint, posttrain, goal_head, flow_head: weights and batch sizes.
         device: cpu, cuda, ...
         threads: torch threads.
         tracker: none, tensorboard, wandb or trackio: where curves go.
@@ -59,9 +66,11 @@ class WorldModelTraining:
     joint_steps: int = 7000
     posttrain_steps: int = 2000
     goal_head_steps: int = 6000
+    flow_head_steps: int = 0
     joint_rate: float = 1.5e-3
     posttrain_rate: float = 1e-3
     goal_head_rate: float = 1e-3
+    flow_head_rate: float = 1e-3
     image_size: int | None = None
     width: int = 128
     depth: int = 6
@@ -73,6 +82,7 @@ class WorldModelTraining:
     joint: JointConfig = field(default_factory=JointConfig)
     posttrain: PosttrainConfig = field(default_factory=PosttrainConfig)
     goal_head: GoalHeadConfig = field(default_factory=GoalHeadConfig)
+    flow_head: FlowHeadConfig = field(default_factory=FlowHeadConfig)
     device: str = "cpu"
     threads: int = 1
     precision: str = "bfloat16"

@@ -31,6 +31,7 @@ from worldsim.encoders import EncoderReference, FrameEncoder, encoder_digest, op
 from worldsim.errors import UserError
 from worldsim.latents import estimate
 from worldsim.training.batches import Arrays
+from worldsim.training.flow_head import train_flow_head
 from worldsim.training.goal_head import train_goal_head
 from worldsim.training.joint import train_joint
 from worldsim.training.loop import LoopConfig
@@ -86,7 +87,9 @@ def started(config: WorldModelTraining, data: TrajectoryDataset, name: str) -> W
     """
     model = model_for(data, name)
     model = sharpened(model, config.image_size or model.image_size, config.seed)
-    model.config = replace(model.config, recipe="joint", versions=versions())
+    if model.config.flow:
+        del model.flow_head  # of other latents than those to come
+    model.config = replace(model.config, recipe="joint", flow=False, versions=versions())
     return model.train()
 
 
@@ -120,7 +123,7 @@ def main(config: WorldModelTraining) -> None:
         encoder = open_encoder(config.encoder, config.image_size)
     else:
         check_demonstrators(data, episodes, config.joint.demonstrators)
-    for part in (config.posttrain, config.goal_head):
+    for part in (config.posttrain, config.goal_head, config.flow_head):
         check_demonstrators(data, episodes, part.demonstrators)
     start = None if config.start is None else started(config, data, config.start)
     model = start or build(config, data.cameras, encoder)
@@ -186,4 +189,9 @@ def train(
     losses["posttrain"] = train_posttrain(model, latents, config.posttrain, second, run)
     model.config = replace(model.config, one_step_error=losses["posttrain"]["predict"])
     losses["goal_head"] = train_goal_head(model, latents, config.goal_head, third, run)
+    if config.flow_head_steps:
+        fourth = loop(config.flow_head_steps, config.flow_head_rate)
+        flow = train_flow_head(model, latents, config.flow_head, fourth, run)
+        model.flow_head, losses["flow_head"] = flow
+        model.config = replace(model.config, flow=True)
     return losses

@@ -22,11 +22,13 @@ from experiments.runs.episode import run_episode
 from tests.worldsim.test_energies import SHELF
 from tests.worldsim.test_world_model import released_file, small_model
 from worldsim import load_world_model
+from worldsim.checkpoint import save_world_model
 from worldsim.encoders import encoder_digest
 from worldsim.planning.cem import CEM
 from worldsim.planning.options import CostConfig
 from worldsim.planning.policy import Policy
 from worldsim.values import GoalValue
+from worldsim.world_model import WorldModel
 
 CAMERAS = ("left", "wrist")
 QUICK = CEM(samples=8, iterations=1, elites=2, horizon=2)
@@ -175,6 +177,33 @@ def test_the_search_gives_way_to_the_proposal_where_imagination_errs(usual, foll
         assert np.array_equal(careful, proposed) == (follows and step == 1)
         assert np.array_equal(careful, careless) != (follows and step == 1)
         seen, *_ = env.step(careless.astype(np.float32))
+
+
+def test_a_flow_head_proposes_in_the_goal_heads_place(tmp_path):
+    env = envs.make("reach", cameras=CAMERAS, image_size=32)
+    spec, plain = env.unwrapped.env_spec, small_model()
+    torch.manual_seed(1)
+    flowing = WorldModel(replace(plain.config, flow=True)).eval()
+    flowing.load_state_dict(plain.state_dict(), strict=False)
+    save_world_model(flowing, tmp_path)
+    assert load_world_model(tmp_path).config.flow
+    goals = make_goals("reach", 190_011, cameras=CAMERAS, image_size=32)
+    seen, _ = env.reset(seed=190_011)
+    actions = {}
+    for name, model, seed in (
+        ("plain", plain, 0),
+        ("plain again", plain, 1),
+        ("flow", flowing, 0),
+        ("flow again", flowing, 0),
+        ("other noise", flowing, 1),
+    ):
+        agent = WorldModelAgent(spec, model, planner="policy")
+        agent.reset(goals, np.random.default_rng(seed))
+        actions[name] = agent.act(seen)
+    assert np.array_equal(actions["plain"], actions["plain again"])
+    assert np.array_equal(actions["flow"], actions["flow again"])
+    assert not np.allclose(actions["flow"], actions["plain"])
+    assert not np.allclose(actions["flow"], actions["other noise"])
 
 
 def test_a_value_takes_the_goal_heads_place_and_its_chunks_are_tried(tmp_path):

@@ -20,7 +20,13 @@ from tests.worldsim.data.conftest import episode_of
 from worldsim import load_world_model
 from worldsim.data import TrajectoryDataset, TrajectoryWriter
 from worldsim.training import loop
-from worldsim.training.options import GoalHeadConfig, JointConfig, PosttrainConfig, PretrainConfig
+from worldsim.training.options import (
+    FlowHeadConfig,
+    GoalHeadConfig,
+    JointConfig,
+    PosttrainConfig,
+    PretrainConfig,
+)
 from worldsim.vjepa2 import Encoder, EncoderConfig
 from worldsim.vjepa2.checkpoints import Checkpoint, read, write
 
@@ -51,6 +57,7 @@ def model_run(data, out, encoder=None, **changes):
         "joint": JointConfig(batch=4, predicted=4),
         "posttrain": PosttrainConfig(batch=4, frames=3, goals=4),
         "goal_head": GoalHeadConfig(batch=4),
+        "flow_head": FlowHeadConfig(batch=4),
     }
     steps = {"joint_steps": 1, "posttrain_steps": 2, "goal_head_steps": 1}
     options = {"data": data, "out": str(out), **steps}
@@ -164,10 +171,11 @@ def stop_in(monkeypatch, part, step):
 
 
 def test_a_rebuilt_model_and_a_resumed_one_have_the_same_bytes(data, tmp_path, monkeypatch):
-    steps = {"joint_steps": 3, "posttrain_steps": 3, "goal_head_steps": 3}
+    parts = ("joint", "posttrain", "goal-head", "flow-head")
+    steps = {f"{part.replace('-', '_')}_steps": 3 for part in parts}
     for name in ("first", "again"):
         model_run(data, tmp_path / name, **steps)
-    for part in ("joint", "posttrain", "goal-head"):  # one training, interrupted three times
+    for part in parts:  # one training, interrupted in each of its parts
         with monkeypatch.context() as patched:
             stop_in(patched, part, 2)
             with pytest.raises(SystemExit):

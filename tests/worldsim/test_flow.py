@@ -8,7 +8,7 @@ import torch
 
 from tests.worldsim.test_training import toy_arrays
 from tests.worldsim.test_world_model import small_model
-from worldsim.flow import FlowConfig, FlowHead, new_flow_head
+from worldsim.flow import FlowConfig, FlowHead
 from worldsim.states import STATE_SIZE
 from worldsim.training.flow_head import train_flow_head
 from worldsim.training.loop import LoopConfig
@@ -48,7 +48,7 @@ def learnt():
 def shares(head, guidance):
     """How often it moves towards the goal, and how often both ways are near what was shown."""
     inputs, _, sign = two_ways(1000, np.random.default_rng(1))
-    moves = head.sample(inputs, guidance, 10, np.random.default_rng(2))[:, 0, 0].numpy()
+    moves = head.sample(inputs, np.random.default_rng(2), guidance)[:, 0, 0].numpy()
     return np.mean(np.sign(moves) == sign), np.mean(np.abs(np.abs(moves) - 0.6) < 0.25)
 
 
@@ -73,7 +73,7 @@ def test_a_hidden_goal_is_not_seen(learnt):
 def test_the_same_generator_gives_the_same_actions(learnt):
     inputs, _, _ = two_ways(4, np.random.default_rng(0))
     first, again, other = (
-        learnt.sample(inputs, 2.0, 5, np.random.default_rng(seed)) for seed in (0, 0, 1)
+        learnt.sample(inputs, np.random.default_rng(seed), 2.0) for seed in (0, 0, 1)
     )
     assert torch.equal(first, again)
     assert not torch.equal(first, other)
@@ -91,5 +91,5 @@ def test_training_on_latents_learns_resumes_and_leaves_the_model(tmp_path):
     assert last["flow"] < 0.9 * first["flow"]
     assert whole.action_std.min() >= 0.05
     assert all(torch.equal(v, before[k]) for k, v in model.state_dict().items())
-    shapes = {k: v.shape for k, v in new_flow_head(model).state_dict().items()}
+    shapes = {k: v.shape for k, v in model.new_flow_head().state_dict().items()}
     assert {k: v.shape for k, v in whole.state_dict().items()} == shapes

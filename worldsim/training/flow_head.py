@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from worldsim.flow import FlowHead, new_flow_head
+from worldsim.flow import FlowHead
 from worldsim.training.batches import Arrays
 from worldsim.training.goal_head import DemonstratedPairs
 from worldsim.training.hindsight import chunks_towards
@@ -40,13 +40,13 @@ def train_flow_head(
         The head, and running means of the losses.
     """
     torch.manual_seed(loop.seed)
-    head = new_flow_head(model).to(loop.device).train()
+    head = model.new_flow_head().to(loop.device).train()
     model.to(loop.device)
     pairs = DemonstratedPairs.of(model, latents, config.demonstrators)
     _set_statistics(head, model, pairs, latents)
 
     def losses(rng: np.random.Generator, step: int) -> dict[str, Tensor]:
-        batch, now, then = pairs.sample(config.batch, 0.0, rng)
+        batch, now, then = pairs.sample(config.batch, config.single_view, rng)
         state = model.goal_state(now, then, batch.proprio, batch.closedness)
         inputs = (now, then, state)
         return {"flow": head.loss(inputs, batch.actions, batch.weights, config.goal_free, rng)}

@@ -107,9 +107,11 @@ class FlowHeadConfig:
     Attributes:
         batch: pairs of frame and goal per step.
         goal_free: share of them whose goal is hidden, for guidance.
+        single_view: share of batches with the first camera alone.
         demonstrators: policies (by prefix) whose actions are imitated.
     """
 
     batch: int = 256
     goal_free: float = 0.1
+    single_view: float = 0.3
     demonstrators: tuple[str, ...] = ("expert",)
