@@ -44,7 +44,7 @@ reproduce-diverse: setup
 		--joint-steps 4500 --posttrain-steps 1200 --goal-head-steps 5000 --joint.single-view 0.3
 	$(BIN)/worldsim train world-model --start runs/diverse-64 --image-size 128 --data data/diverse \
 		--out runs/diverse --precision float32 --joint-steps 6500 --joint-rate 0.001 \
-		--posttrain-steps 1200 --goal-head-steps 6000 --joint.single-view 0.35
+		--posttrain-steps 1200 --goal-head-steps 6000 --flow-head-steps 12000 --joint.single-view 0.35
 
 setup:
 	@bash setup/setup.sh
