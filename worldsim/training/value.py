@@ -120,54 +120,23 @@ def train_value(
     torch.manual_seed(loop.seed)
     model.to(loop.device)
     learnt = GoalValue.of(model, gamma=config.gamma, jump=config.jump)
-    data, chunk = Transitions.of(latents), learnt.config.chunk
+    data = Transitions.of(latents)
     rng = np.random.default_rng(loop.seed)
     _fit(learnt, latents, rng)
     kept = rng.choice(data.frames, learnt.config.recorded)
     learnt.recorded.copy_(chunks_towards(model, latents, kept, data.ends[kept]))
     learnt.to(loop.device).train()
     slow = copy.deepcopy(learnt.value).requires_grad_(False)
-
-    def look(rows: Index) -> Tensor:
-        return gather_tokens(latents, rows, learnt.config.tokens, loop.device)
+    teacher = _Teacher(model, latents, learnt, slow, config)
 
     def losses(rng: np.random.Generator, step: int) -> dict[str, Tensor]:
-        here, goals, stops = data.sample(config, rng)
-        after, ahead = np.minimum(here + 1, stops), np.minimum(here + chunk, stops)
-        seen, wanted = look(here), look(goals)
-        now, goal = learnt.components(seen), learnt.components(wanted)
-
-        def gained(then: Index, components: Tensor, some: slice = slice(None)) -> Tensor:
-            there = then[some] == goals[some]
-            steps = then[some] - here[some]
-            return _backed_up(slow, components, goal[some], steps, there)  # (HEADS, B)
-
+        pairs = teacher.look(*data.sample(config, rng))
         with torch.no_grad():
-            usual = slow(now, goal).mean(dim=0)  # (B,)
-            aims = gained(after, learnt.components(look(after)))
-            taking = _weights(
-                gained(ahead, learnt.components(look(ahead))), usual, config.temperature
-            )
-        better = aims.mean(dim=0) > usual
-        value = expectile_loss(aims - learnt.value(now, goal), better, config.expectile)
-        proprio = gather(latents.proprio, here).to(loop.device)
-        closedness = gather(latents.target, here)[:, 6].to(loop.device)
-        state = model.goal_state(seen, wanted, proprio, closedness)
-        taken = chunks_towards(model, latents, here, stops)
-        error = (learnt.chunk(now, goal, state) - taken).abs().mean(dim=(1, 2))
-        few, far = slice(config.jumped), np.minimum(here + config.jump, stops)
-        later = learnt.components(look(far[few]))
-        with torch.no_grad():
-            # In as many steps more is gained and lost.
-            sharpness = config.temperature * chunk / config.jump
-            jumping = _weights(gained(far, later, few), usual[few], sharpness)
-            # Of ways to another episode's picture there is nothing to be seen.
-            jumping = jumping * torch.from_numpy(stops == goals)[few].to(loop.device)
-        missed = learnt.jumps.errors(now[few], goal[few], later, rng)
+            usual = slow(pairs.now, pairs.goal).mean(dim=0)  # (B,)
         return {
-            "value": value,
-            "policy": (taking * error).sum() / taking.sum(),
-            "jumps": (jumping * missed).sum() / jumping.sum().clamp(min=1e-6),
+            "value": teacher.value(pairs, usual),
+            "policy": teacher.policy(pairs, usual),
+            "jumps": teacher.jumps(pairs.first(config.jumped), usual[: config.jumped], rng),
         }
 
     def follow(step: int) -> None:
@@ -181,6 +150,89 @@ def train_value(
     }
     means = train(name, modules, _LEARNT, losses, loop, run, follow)
     return learnt.eval(), means
+
+
+@dataclass(frozen=True)
+class _Pairs:
+    """Rows (B,) of frames, goals and where ways end; components (B, N C) of the first two."""
+
+    here: Index
+    goals: Index
+    stops: Index
+    now: Tensor
+    goal: Tensor
+
+    def first(self, count: int) -> _Pairs:
+        """The first of them."""
+        parts = (self.here, self.goals, self.stops, self.now, self.goal)
+        return _Pairs(*(part[:count] for part in parts))  # type: ignore[arg-type]
+
+
+@dataclass(frozen=True)
+class _Teacher:
+    """Losses of what is learnt, by a slow copy of its values."""
+
+    model: WorldModel
+    latents: Arrays
+    learnt: GoalValue
+    slow: ValueHeads
+    config: ValueTraining
+
+    def look(self, here: Index, goals: Index, stops: Index) -> _Pairs:
+        """Pairs of frames and goals, seen."""
+        return _Pairs(here, goals, stops, self._components(here), self._components(goals))
+
+    def value(self, pairs: _Pairs, usual: Tensor) -> Tensor:
+        """Values one step on, backed up; those above what is usual (B,) weigh more."""
+        after = np.minimum(pairs.here + 1, pairs.stops)
+        with torch.no_grad():
+            aims = self._gained(pairs, after, self._components(after))
+        better = aims.mean(dim=0) > usual
+        guessed = self.learnt.value(pairs.now, pairs.goal)
+        return expectile_loss(aims - guessed, better, self.config.expectile)
+
+    def policy(self, pairs: _Pairs, usual: Tensor) -> Tensor:
+        """Error of chunks, weighed by what those that were taken gained over what is usual (B,)."""
+        here, device = pairs.here, self.model.device
+        ahead = np.minimum(here + self.learnt.config.chunk, pairs.stops)
+        with torch.no_grad():
+            gained = self._gained(pairs, ahead, self._components(ahead))
+            weights = _weights(gained, usual, self.config.temperature)
+        state = self.model.goal_state(
+            self._tokens(here),
+            self._tokens(pairs.goals),
+            gather(self.latents.proprio, here).to(device),
+            gather(self.latents.target, here)[:, 6].to(device),
+        )
+        taken = chunks_towards(self.model, self.latents, here, pairs.stops)
+        error = (self.learnt.chunk(pairs.now, pairs.goal, state) - taken).abs().mean(dim=(1, 2))
+        return (weights * error).sum() / weights.sum()
+
+    def jumps(self, pairs: _Pairs, usual: Tensor, rng: np.random.Generator) -> Tensor:
+        """Error of guesses at where one was some steps on, weighed alike."""
+        far = np.minimum(pairs.here + self.config.jump, pairs.stops)
+        later = self._components(far)
+        # In as many steps more is gained and lost.
+        sharpness = self.config.temperature * self.learnt.config.chunk / self.config.jump
+        with torch.no_grad():
+            weights = _weights(self._gained(pairs, far, later), usual, sharpness)
+            # Of ways to another episode's picture there is nothing to be seen.
+            weights = weights * torch.from_numpy(pairs.stops == pairs.goals).to(weights.device)
+        error = self.learnt.jumps.errors(pairs.now, pairs.goal, later, rng)
+        return (weights * error).sum() / weights.sum().clamp(min=1e-6)
+
+    def _gained(self, pairs: _Pairs, then: Index, components: Tensor) -> Tensor:
+        """Values (HEADS, B) of going on as recorded to the frames ``then`` (B,)."""
+        there = then == pairs.goals
+        return _backed_up(self.slow, components, pairs.goal, then - pairs.here, there)
+
+    def _tokens(self, rows: Index) -> Tensor:
+        device = str(self.model.device)
+        return gather_tokens(self.latents, rows, self.learnt.config.tokens, device)
+
+    def _components(self, rows: Index) -> Tensor:
+        components: Tensor = self.learnt.components(self._tokens(rows))
+        return components
 
 
 def _backed_up(slow: ValueHeads, then: Tensor, goal: Tensor, steps: Index, there: Mask) -> Tensor:
