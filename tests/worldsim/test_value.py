@@ -16,7 +16,7 @@ from worldsim.training.value import Transitions, ValueTraining, expectile_loss, 
 from worldsim.values import GoalValue, ValueConfig
 
 PLACES, EPISODES, FRAMES = 9, 300, 6
-CONFIG = ValueTraining(batch=128, gamma=0.95, jump=2)
+CONFIG = ValueTraining(batch=128, gamma=0.95, jump=2, later=0.6, again=0.0)
 
 
 def chain(model) -> tuple[Arrays, torch.Tensor]:
@@ -112,6 +112,21 @@ def test_a_goal_of_a_frame_is_itself_later_or_any_and_its_way_ends_there():
     assert (stops[same & (goals >= here)] == goals[same & (goals >= here)]).all()
     assert (stops[~same] % FRAMES == FRAMES - 1).all()
     assert (here % FRAMES < FRAMES - 1).all()
+
+
+def test_goals_are_at_times_later_frames_with_the_gripper_as_it_is():
+    arrays, _ = chain(small_model())
+    rng = np.random.default_rng(0)
+    arrays.proprio[:, 0] = rng.choice([0.4, 0.6], len(arrays.proprio))
+    config = ValueTraining(batch=4000, own=0.0, later=0.0, again=1.0)
+    here, goals, stops = Transitions.of(arrays).sample(config, rng)
+    assert (goals > here).all()
+    assert (stops == goals).all()
+    ends = arrays.ends[here]
+    rows = [range(h + 1, e + 1) for h, e in zip(here, ends, strict=True)]
+    place = arrays.proprio[:, 0]
+    possible = np.array([(place[row] == place[h]).any() for h, row in zip(here, rows, strict=True)])
+    assert (place[goals] == place[here])[possible].mean() > 0.99
 
 
 def test_an_expectile_is_above_the_mean():

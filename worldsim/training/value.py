@@ -27,6 +27,7 @@ from worldsim.world_model import WorldModel
 Mask = NDArray[np.bool_]
 
 _FITTED_FRAMES = 400
+_TRIES = 64
 _LARGEST_WEIGHT = 100.0
 _LEARNT = ("value", "policy", "jumps")
 
@@ -43,8 +44,10 @@ class ValueTraining:
         jump: control steps of a jump.
         jumped: pairs of a batch that jumps are trained on; a flow costs more than the rest.
         ema: share of the slow copy that is replaced at each step.
-        own, later: shares of goals that are the frame itself, and later ones of its episode, the
-            nearer the likelier; the others are any frame of the data.
+        own, later, again: shares of goals that are the frame itself, later ones of its episode, the
+            nearer the likelier, and later ones in which the gripper is where it is now; the others
+            are any frame of the data. Without ``again`` a gripper that is where the goal has it
+            counts as nearly there, wherever the objects are.
     """
 
     batch: int = 384
@@ -55,7 +58,8 @@ class ValueTraining:
     jumped: int = 128
     ema: float = 0.005
     own: float = 0.15
-    later: float = 0.6
+    later: float = 0.35
+    again: float = 0.25
 
 
 @dataclass(frozen=True)
@@ -65,16 +69,19 @@ class Transitions:
     Attributes:
         frames: (M,) indices.
         ends: (F,) last frame of the episode of each frame.
+        grippers: (F, 4) place and closedness, in units of 10 cm and 1.
     """
 
     frames: Index
     ends: Index
+    grippers: NDArray[np.float32]
 
     @classmethod
     def of(cls, arrays: Arrays) -> Transitions:
         """All there are."""
         ends = arrays.ends
-        return cls(np.flatnonzero(np.arange(len(ends)) < ends), ends)
+        grippers = arrays.proprio[:, [0, 1, 2, 6]] / np.array([0.1, 0.1, 0.1, 1.0], np.float32)
+        return cls(np.flatnonzero(np.arange(len(ends)) < ends), ends, grippers)
 
     def sample(self, config: ValueTraining, rng: np.random.Generator) -> tuple[Index, Index, Index]:
         """Frames (B,), goals (B,), and where their ways end: at the goal, or with the episode."""
@@ -82,10 +89,17 @@ class Transitions:
         last = self.ends[here]
         later = np.minimum(here + rng.geometric(1.0 - config.gamma, config.batch), last)
         other = rng.integers(len(self.ends), size=config.batch)
-        kind = rng.random(config.batch)
-        found = np.where(kind < config.own + config.later, later, other)
-        goals = np.where(kind < config.own, here, found)
+        shares = np.cumsum([config.own, config.later, config.again])
+        kind = np.searchsorted(shares, rng.random(config.batch), side="right")
+        goals = np.choose(kind, (here, later, self._again(here, last, rng), other))
         return here, goals, np.where((here <= goals) & (goals <= last), goals, last)
+
+    def _again(self, here: Index, last: Index, rng: np.random.Generator) -> Index:
+        """Of some frames after ``here`` (B,) the one in which the gripper is the most as it is."""
+        tries = rng.integers(here + 1, last + 1, size=(_TRIES, len(here)))
+        apart = np.linalg.norm(self.grippers[tries] - self.grippers[here], axis=2)
+        found: Index = tries[apart.argmin(axis=0), np.arange(len(here))]
+        return found
 
 
 def expectile_loss(gap: Tensor, better: Tensor, expectile: float) -> Tensor:
