@@ -86,7 +86,7 @@ def test_jumps_land_on_places_nearer_to_the_goal(learnt):
         gaps = torch.cdist(landed, places)
     nearest = gaps.argmin(dim=1)
     assert (gaps.min(dim=1).values < 0.5 * torch.pdist(places).min()).float().mean() > 0.8
-    shown = (now - goal).abs().clamp(min=1) < FRAMES
+    shown = (now - goal).abs() < FRAMES - 1  # walks that went farther straight on are rare
     before, after = (now - goal).abs()[shown], (nearest - goal).abs()[shown]
     assert after.float().mean() < 0.5 * before.float().mean()
     assert ((nearest - now).abs()[shown] <= CONFIG.jump).float().mean() > 0.9
