@@ -10,22 +10,26 @@ from tests.worldsim.pages import module_of
 from tests.worldsim.test_world_model import context, small_model
 from worldsim.context import Context
 from worldsim.planning.cost import LatentGoalCost, own_energies
-from worldsim.planning.energies.energy import Futures, Situation
+from worldsim.planning.energies.energy import Futures, Situation, along, is_constraint
 from worldsim.planning.energies.height_cap import HeightCap
 from worldsim.planning.energies.keep_out import KeepOut
+from worldsim.planning.energies.latent import Latent
+from worldsim.planning.energies.pose import Pose
 from worldsim.planning.energies.slow_zone import SlowZone
 from worldsim.planning.options import CostConfig
 
 SHELF = KeepOut((0.4, -0.1, 0.0), (0.5, 0.1, 0.3))
+ZONE = SlowZone((0.25, -0.1, 0.0), (0.5, 0.1, 0.3), limit=0.02)
 HERE = np.array([0.3, 0.0, 0.1, np.pi, 0.0, 0.0, 0.0])
+BEFORE = HERE - [0.2, 0.1, 0.05, 0.0, 0.0, 0.0, 0.0]
 
 
 def costs_of(energy, *ways):
-    """Costs of ways of the gripper, lists of places, from HERE."""
+    """Costs of ways of the gripper, lists of places, from HERE, where it came from BEFORE."""
     states = torch.zeros(len(ways), len(ways[0]), 7)
     states[..., :3] = torch.tensor(ways)
     nothing = torch.zeros(1, 8, 24)
-    start = Context(nothing, np.zeros((0, 7)), HERE[None], HERE)
+    start = Context(nothing.expand(2, -1, -1), np.zeros((1, 7)), np.stack([BEFORE, HERE]), HERE)
     futures = Futures(torch.zeros_like(states), nothing[None], states)
     return energy(futures, Situation(small_model(), start, nothing[0])).tolist()
 
@@ -47,13 +51,37 @@ def test_a_height_cap_costs_centimetres_above_it():
 
 
 def test_a_slow_zone_costs_speed_inside_it():
-    zone = SlowZone((0.25, -0.1, 0.0), (0.5, 0.1, 0.3), limit=0.02)
     slow, fast, elsewhere = costs_of(
-        zone, [[0.32, 0.0, 0.1]], [[0.36, 0.0, 0.1]], [[0.3, 0.0, 0.9]]
+        ZONE, [[0.32, 0.0, 0.1]], [[0.36, 0.0, 0.1]], [[0.3, 0.0, 0.9]]
     )
     assert slow == pytest.approx(0.0, abs=1e-4)
     assert fast == pytest.approx(4 * 4.0, rel=1e-3)  # 4 cm a step too fast, at four points
     assert elsewhere == pytest.approx(78.0, rel=1e-2)  # the one point before it is out
+
+
+def test_what_must_not_be_is_told_from_what_had_better_not_be():
+    assert all(is_constraint(bound) for bound in (SHELF, HeightCap(0.2), ZONE))
+    assert not any(is_constraint(wish) for wish in (Latent(), Pose()))
+
+
+def test_a_pose_costs_5_cm_like_half_a_turn_and_its_closedness_apart():
+    goal = torch.tensor([0.4, 0.0, 0.1, np.pi, 0.0, 0.3, 0.5])
+    states = goal.repeat(5, 1, 1)  # one step each
+    states[1, 0, :3] += torch.tensor([0.03, 0.0, -0.04])
+    states[2, 0, 5] -= np.pi
+    states[3, 0, 5] += np.pi / 3
+    states[4, 0, 6] -= 0.5
+    model = small_model()
+    situation = Situation(model, context(model, 1), torch.zeros(8, 24), goal)
+    costs = Pose(weight=0.2, closedness=0.1)(Futures(states, states, states), situation)
+    torch.testing.assert_close(costs, torch.tensor([0.0, 0.2, 0.2, 0.1, 0.05]))
+
+
+def test_a_path_counts_earlier_steps_by_their_share():
+    states = torch.zeros(1, 3, 7)
+    for path, weights in ((0.0, [0, 0, 1]), (0.5, [0.25, 0.25, 0.5]), (1.0, [1 / 3] * 3)):
+        found = along(path, Futures(states, states, states))
+        torch.testing.assert_close(found, torch.tensor(weights, dtype=torch.float32))
 
 
 def everything():

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 import torch
 
 from tests.worldsim.pages import module_of
 from worldsim.planning.cem import CEM
+from worldsim.planning.gaussian import Gaussian
 from worldsim.planning.gradient import Gradient
+from worldsim.planning.gradient_cem import GradientCEM
 from worldsim.planning.icem import ICEM, coloured
 from worldsim.planning.lagrangian import Lagrangian
 from worldsim.planning.mppi import MPPI
 from worldsim.planning.names import PLANNERS, make_planner
-from worldsim.planning.planner import WIDE
+from worldsim.planning.planner import WIDE, Plan
 from worldsim.planning.policy import Policy
 
 GOAL = torch.tensor([0.3, -0.5, 0.2, 0.0, 0.0, 0.1, 0.6])
@@ -94,6 +98,30 @@ def test_the_policy_does_what_is_proposed():
     assert float(found.cost) == pytest.approx(float(Bowl()(mean[None])))
 
 
+def test_what_was_best_is_tried_again():
+    cost = Bowl()
+    plan(CEM(iterations=3), cost)
+    for before, after in pairwise(cost.seen):
+        assert torch.equal(after[1], before[Bowl()(before).argmin()])
+
+
+def test_a_search_narrows_down_to_its_floor_and_wakes_no_frozen_number():
+    drawn_from = Gaussian.around(torch.zeros(4, 7), WIDE, 0.05)
+    alike = torch.full((3, 4, 7), 0.2)
+    for _ in range(9):
+        drawn_from = drawn_from.refitted(alike, momentum=0.1)
+    torch.testing.assert_close(drawn_from.mean, alike[0])
+    floor = torch.tensor([0.05, 0.05, 0.05, 0.0, 0.0, 0.05, 0.05])
+    torch.testing.assert_close(drawn_from.std, floor.expand(4, 7))
+
+
+def test_the_descent_after_a_search_is_not_shaken():
+    cost = Bowl()
+    plan(GradientCEM(steps=5, rate=0.01), cost)
+    descent = torch.cat(cost.seen[-6:])
+    assert 0.0 < float(descent.diff(dim=0).abs().max()) < 0.011  # Adam's steps are of its rate
+
+
 def test_mppi_is_a_weighted_mean():
     cost = Bowl()
     found = plan(MPPI(samples=50, iterations=1, temperature=1e-6), cost)
@@ -113,6 +141,19 @@ def test_coloured_noise_has_variance_one_and_hangs_together():
     assert abs(float((white[:, 1:] * white[:, :-1]).mean())) < 0.05
 
 
+def test_the_power_of_coloured_noise_falls_with_frequency():
+    noise = coloured(np.random.default_rng(0), (8000, 16, 1), 2.0, torch.zeros(1))
+    power = np.square(np.abs(np.fft.rfft(noise[..., 0].numpy(), axis=1))).mean(axis=0)[1:8]
+    np.testing.assert_allclose(power / power[0], np.arange(1.0, 8.0) ** -2, rtol=0.1)
+
+
+def test_icem_refuses_to_grow_and_to_keep_more_than_there_is():
+    assert ICEM(decay=1.0, kept=1.0).kept == 1.0
+    for bad in ({"decay": 0.9}, {"kept": 1.1}, {"kept": -0.1}):
+        with pytest.raises(ValueError, match="decay must be at least 1 and kept from 0 to 1"):
+            ICEM(**bad)
+
+
 def test_icem_draws_fewer_and_keeps_some_elites():
     cost = Bowl()
     plan(ICEM(samples=40, iterations=3, elites=6, decay=2.0, kept=0.5), cost)
@@ -129,6 +170,39 @@ def test_constraints_are_kept_to_rather_than_weighed():
     assert float(loose.parts(weighed.actions[None])[1]) > 0.05
     assert float(strict.parts(kept.actions[None])[1]) < 0.02
     assert float(kept.actions[:, 1].mean()) == pytest.approx(-0.2, abs=0.08)
+
+
+def test_multipliers_rise_by_the_penalty_of_what_is_violated_and_the_penalty_doubles(monkeypatch):
+    class Broken(Bowl):
+        def parts(self, actions):
+            return torch.ones(len(actions)), torch.tensor([[0.5, 0.0]]).expand(len(actions), 2)
+
+    asked = []
+
+    def search(self, cost, rng, mean, proposals):
+        asked.append(cost(mean[None]))
+        return Plan(mean, asked[-1][0], mean, asked[-1])
+
+    monkeypatch.setattr(CEM, "plan", search)
+    plan(Lagrangian(rounds=3, penalty=4.0), Broken())
+    # cost + multiplier * violation + penalty / 2 * violation^2, of penalties 4, 8 and 16
+    assert torch.cat(asked).tolist() == [1 + 0.5, 1 + 2 * 0.5 + 1.0, 1 + 6 * 0.5 + 2.0]
+
+
+class Planless:
+    horizon = 4
+
+
+class Endless:
+    def plan(self, cost, rng, mean, proposals=None):
+        raise NotImplementedError
+
+
+def test_a_planner_of_ones_own_is_one_that_plans_and_has_a_horizon():
+    assert make_planner("worldsim.planning.mppi:MPPI") == MPPI()
+    for one in (Planless, Endless):
+        with pytest.raises(ValueError, match="is no planner"):
+            make_planner(f"{__name__}:{one.__name__}")
 
 
 def test_costs_that_cannot_do_what_is_needed_are_refused():

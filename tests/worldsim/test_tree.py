@@ -34,12 +34,14 @@ def test_one_level_takes_the_best_chunk():
     plan = Tree(refits=0).plan(lambda a: (place(a) - 0.8).abs().sum(1), rng(), NOWHERE, CHUNKS[:3])
     assert torch.equal(plan.actions, CHUNKS[0])
     assert plan.cost == pytest.approx(0.8)
+    assert plan.history.tolist() == [plan.cost]
 
 
 def test_two_levels_reach_what_no_chunk_reaches_and_go_around():
     flat = Tree(depth=1, refits=0).plan(around_a_wall, rng(), NOWHERE, CHUNKS)
     deep = Tree(depth=2, refits=0).plan(around_a_wall, rng(), NOWHERE, CHUNKS)
     assert deep.cost < 0.01 < flat.cost
+    assert deep.history.tolist() == [flat.cost, deep.cost]
     assert deep.actions.shape == (4, 7)
     assert torch.equal(deep.actions, CHUNKS[2])  # up first
 
@@ -53,7 +55,7 @@ def test_refits_only_better_it_and_stay_in_the_box():
 
     plan = Tree(refits=3).plan(cost, rng(), NOWHERE, 5.0 * CHUNKS)
     assert (plan.history.diff() <= 0).all()
-    assert plan.history[-1] < plan.history[0]
+    assert plan.cost == plan.history[-1] < plan.history[0]
     assert max(float(a.abs().max()) for a in seen) <= 1.0
 
 
