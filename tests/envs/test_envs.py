@@ -204,6 +204,15 @@ def test_the_tool_stays_in_its_workspace():
         assert (place < WORKSPACE_HIGH + 0.01).all()
 
 
+def test_the_gripper_is_never_sent_beyond_open_or_closed():
+    env = envs.make("reach", obs_mode="state").unwrapped
+    env.reset(seed=190_000)
+    for sign, end in ((-1.0, 0.0), (1.0, 1.0), (-1.0, 0.0)):
+        for _ in range(6):
+            observation, *_ = env.step(np.array([0, 0, 0, 0, 0, 0, sign]))
+        assert observation["target"][6] == end
+
+
 def test_frames_are_drawn_only_when_asked_for(monkeypatch):
     import envs.scene
 

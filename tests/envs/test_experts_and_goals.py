@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from types import SimpleNamespace
+
+import mujoco
 import numpy as np
 import pytest
 
 import envs
-from envs import BUDGETS, TASKS
-from envs.goals import make_goals
+from envs import BUDGETS, TASKS, goals
+from envs.errors import PhysicsError
+from envs.experts import Reading
+from envs.goals import expert_looks, make_goals
+from envs.pick_place import has_let_go
 from envs.task import GOAL_MODES
 
 
@@ -26,19 +33,82 @@ def test_the_expert_solves_nearly_every_start(task):
     assert solved >= len(seeds) - 1
 
 
+@pytest.mark.parametrize(
+    ("task", "stage"),
+    [
+        *(("grasp", "lifted"), ("pick-place", "lifted"), ("pick-place", "near")),
+        *(("pick-place", "lowered"), ("push", "slid"), ("rearrange-2", "lowered-1")),
+    ],
+)
+def test_the_expert_starts_over_when_what_it_carries_is_lost(task, stage):
+    env, expert = envs.make(task, obs_mode="state").unwrapped, TASKS[task].expert()
+    observation, _ = env.reset(seed=190_100)
+    action = expert.act(observation)
+    while expert.stage != stage:
+        observation, *_ = env.step(action)
+        action = expert.act(observation)
+    scene = env.scene
+    for thing in scene._objects:
+        scene.data.qpos[thing.qpos][:3] += [0.0, 0.0, -0.3]
+        scene.data.qpos[thing.qpos.start] -= 0.3
+    mujoco.mj_forward(scene.model, scene.data)
+    expert.act(env.observe()[0])
+    assert expert.stage == expert.stages[0]
+
+
+def test_a_gripper_has_let_go_when_open_or_when_it_opens_and_touches_nothing():
+    env = envs.make("pick-place", obs_mode="state")
+    observation, _ = env.reset(seed=190_000)
+
+    def let_go(closedness, target, touches):
+        reading = Reading.of(observation)
+        changed = {"closedness": closedness, "target_closedness": target}
+        return has_let_go(replace(reading, **changed, contacts=np.array([touches, False])))
+
+    assert let_go(0.05, 0.5, touches=True)
+    assert let_go(0.5, 0.0, touches=False)
+    assert not let_go(0.5, 0.0, touches=True)
+    assert not let_go(0.5, 0.5, touches=False)
+
+
+@pytest.mark.parametrize(
+    ("solved", "diverges", "seen"),
+    [(True, False, {"far": 1, "near": 2}), (False, False, None), (True, True, None)],
+)
+def test_goals_are_what_the_expert_passes_on_its_way_to_success(solved, diverges, seen):
+    class Expert:
+        stages, passed = ("far", "near"), 0
+
+        @property
+        def stage(self):
+            return (*self.stages, "done")[self.passed]
+
+        def act(self, observation):
+            self.passed = min(self.passed + 1, 2)
+
+    def step(action):
+        if diverges:
+            raise PhysicsError("diverged")
+
+    spec = SimpleNamespace(schedules={"dense": {"far": 2, "near": 3}}, expert=Expert, budget=5)
+    env = SimpleNamespace(task_spec=spec, privileged=dict, step=step, success=lambda: solved)
+    looks = iter(range(1, 9))
+    assert expert_looks(env, "dense", lambda: next(looks)) == seen
+
+
 @pytest.mark.parametrize("task", tuple(TASKS))
 @pytest.mark.parametrize("mode", GOAL_MODES)
 def test_goal_pictures_follow_the_protocol(task, mode):
-    goals = make_goals(task, 190_007, mode, cameras=("left", "wrist"), image_size=64)
-    assert goals is not None
+    made = make_goals(task, 190_007, mode, cameras=("left", "wrist"), image_size=64)
+    assert made is not None
     schedule = TASKS[task].schedules[mode]
-    assert goals.names == tuple(name for name in schedule if name in goals.names)
-    assert len(goals) == len(schedule) or task.startswith("rearrange")  # fewer moves need fewer
-    assert set(goals.names) <= set(TASKS[task].expert().stages)
-    assert goals.budgets.sum() == BUDGETS[task]
+    assert made.names == tuple(name for name in schedule if name in made.names)
+    assert len(made) == len(schedule) or task.startswith("rearrange")  # fewer moves need fewer
+    assert set(made.names) <= set(TASKS[task].expert().stages)
+    assert made.budgets.sum() == BUDGETS[task]
     for camera in ("left", "wrist"):
-        assert goals.images[camera].shape == (len(goals), 64, 64, 3)
-        assert goals.images[camera].dtype == np.uint8
+        assert made.images[camera].shape == (len(made), 64, 64, 3)
+        assert made.images[camera].dtype == np.uint8
 
 
 def test_cached_goals_are_the_made_ones(tmp_path, monkeypatch):
@@ -46,8 +116,11 @@ def test_cached_goals_are_the_made_ones(tmp_path, monkeypatch):
     made = make_goals("grasp", 190_008, image_size=32)
     files = list(tmp_path.rglob("*.npz"))
     assert len(files) == 1
-    again = make_goals("grasp", 190_008, image_size=32)
+    with monkeypatch.context() as patched:
+        patched.setattr(goals, "expert_looks", None)  # nobody looks again
+        again = make_goals("grasp", 190_008, image_size=32)
     np.testing.assert_array_equal(made.images["left"], again.images["left"])
+    assert (again.names, again.budgets.tolist()) == (made.names, made.budgets.tolist())
     files[0].write_bytes(b"damaged")
     mended = make_goals("grasp", 190_008, image_size=32)
     np.testing.assert_array_equal(made.images["left"], mended.images["left"])

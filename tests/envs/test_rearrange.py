@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 
 import envs
-from envs.arrangement import Layout, places_of, room
-from envs.geometry import BASE_POS, TABLE_Z
+from envs.arrangement import Layout, in_place, places_of, room
+from envs.geometry import BASE_POS, PLATFORM_HALF_SIZE, TABLE_Z
 from envs.goals import make_goals
+from envs.rearranger import read
 from envs.state import parts_of
 
 NAMES = ("rearrange-1", "rearrange-2", "rearrange-3", "rearrange-4")
@@ -83,6 +84,36 @@ def test_what_was_to_stay_has_half_the_tolerance_of_what_was_to_move():
         places[index, 0] += offset
         put(env, places)
         assert env.observe()[1]["in_place"] == fine
+
+
+def test_what_is_touched_or_moves_is_not_in_place():
+    desired = np.array([0.5, 0.0, -0.1, 0.0, 1.0])
+    touched = desired + np.array([0.0, 0.0, 0.0, 1.0, 0.0])
+    assert in_place(desired, desired).tolist() == [True]
+    assert in_place(touched, desired).tolist() == [False]
+
+
+def test_two_things_stand_apart_by_their_corners_and_farther_beside_a_tall_one():
+    low, tall, wide = np.array([0.02, 0.02, 0.02]), np.array([0.02, 0.02, 0.06]), [0.08, 0.06, 0.02]
+    assert room(low, low) == pytest.approx(2 * 0.02 * np.sqrt(2) + 0.05)
+    assert room(low, np.array(wide)) == pytest.approx(0.02 * np.sqrt(2) + 0.1 + 0.05)
+    assert room(low, tall) == room(tall, low) == 0.135
+    assert room(tall, np.array(wide)) > 0.17  # two wide things need more in any case
+
+
+def test_every_object_has_as_many_steps():
+    assert [envs.BUDGETS[name] for name in NAMES] == [40, 80, 120, 160]
+
+
+@pytest.mark.parametrize("seed", [190_000, 190_001, 190_002])
+def test_what_is_moved_passes_over_everything_else(seed):
+    env = envs.make("rearrange-4", obs_mode="state").unwrapped
+    seen, _ = env.reset(seed=seed)
+    tops = np.array([thing.position[2] + thing.half_size[2] for thing in env.start.objects])
+    platform = TABLE_Z + 2 * PLATFORM_HALF_SIZE[2]
+    for index in range(4):
+        highest = max(platform, *np.delete(tops, index))
+        assert read(seen, index, np.zeros(3), 4).ceiling == pytest.approx(highest, abs=2e-3)
 
 
 def layout(now, goal):

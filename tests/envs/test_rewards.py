@@ -54,6 +54,37 @@ def test_rewards_of_other_goals_are_those_of_the_goals_alone(task):
     assert 0.05 < -pairs.mean() < 0.95  # both values, and many of each
 
 
+MOST = {"there": 5.0, "released": 5.0, "placed": 5.0}
+"""Of a term, for each object; 1 where nothing else is said, and near things and in reach."""
+
+
+@pytest.mark.parametrize("task", tuple(envs.TASKS))
+def test_terms_lie_between_nothing_and_their_most_which_a_solved_episode_earns(task):
+    _, records = expert_episode(task, 190_005, reward="dense")
+    count = max(1, envs.TASKS[task].objects)
+    terms = [record["info"]["reward_terms"] for record in records]
+    for name in terms[0]:
+        most = 1.0 if name == "near" or task == "reach" else count * MOST.get(name, 1.0)
+        values = np.array([one[name] for one in terms])
+        assert values.min() >= 0.0
+        assert 0.8 * most < values[-1] <= values.max() <= most
+    assert records[-1]["info"]["is_success"]
+
+
+def test_only_what_is_held_counts_as_lifted():
+    _, records = expert_episode("grasp", 190_005, reward="dense")
+    terms = [record["info"]["reward_terms"] for record in records]
+    assert {one["held"] for one in terms} == {0.0, 1.0}
+    assert all(one["lifted"] == 0.0 for one in terms if not one["held"])
+
+
+def test_reach_tells_whether_it_is_within_the_papers_tolerance():
+    _, records = expert_episode("reach", 190_000)
+    told = [record["info"]["within_4cm"] for record in records]
+    assert told == [record["info"]["distance_m"] < 0.04 for record in records]
+    assert set(told) == {False, True}
+
+
 @pytest.mark.parametrize("object_kind", ["cube", "milk"])
 def test_an_object_lifted_far_above_its_goal_is_still_lifted(object_kind):
     env, _ = expert_episode("grasp", 190_004, object=object_kind)
