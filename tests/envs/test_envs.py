@@ -9,6 +9,7 @@ import sys
 import warnings
 
 import gymnasium as gym
+import mujoco
 import numpy as np
 import pytest
 from gymnasium.utils.env_checker import check_env as gymnasium_check
@@ -189,6 +190,27 @@ def test_translations_arrive_within_three_millimetres_without_turning():
         turns.append(abs(np.rad2deg(observation["proprio"][5] - yaw)))
     assert np.median(errors) < 0.003
     assert max(turns) < 2.0
+
+
+def test_set_points_ramp_over_three_quarters_of_a_control_period(monkeypatch):
+    env = envs.make("reach", obs_mode="state").unwrapped
+    env.reset(seed=190_000)
+    controller = env.scene.controller
+    before, told, steps, step = controller.joint_target.copy(), [], [], mujoco.mj_step
+
+    def watched(model, data, nstep):
+        told.append(data.ctrl[controller.arm_ctrl].copy())
+        steps.append(nstep)
+        step(model, data, nstep=nstep)
+
+    monkeypatch.setattr(mujoco, "mj_step", watched)
+    env.step(np.array([1.0, 0, 0, 0, 0, 0, 0]))
+    way = controller.joint_target - before
+    assert np.abs(way).max() > 0.01
+    shares = [1 / 6, 2 / 6, 3 / 6, 4 / 6, 5 / 6, 1.0, 1.0, 1.0]
+    np.testing.assert_allclose(told, before + np.outer(shares, way), atol=1e-12)
+    assert sum(steps) == controller.steps
+    assert max(steps) - min(steps) <= 1
 
 
 def test_the_tool_stays_in_its_workspace():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import groupby
 from typing import Any
 
 import gymnasium as gym
@@ -31,10 +32,10 @@ def test_an_episode_is_solved_once_its_sparse_reward_has_been_zero_for_the_dwell
     _, records = expert_episode(task, seed)
     rewards = [record["reward"] for record in records]
     assert set(rewards) == {0.0, -1.0}
-    since, solved = None, []
+    since, solved, dwell_s = None, [], 0.0 if task == "reach" else 0.5
     for record in records:
         since = None if record["reward"] else (since or record["time"])
-        solved.append(since is not None and record["time"] - since >= envs.TASKS[task].dwell_s)
+        solved.append(since is not None and record["time"] - since >= dwell_s)
     assert solved == [record["info"]["is_success"] for record in records]
 
 
@@ -76,6 +77,34 @@ def test_only_what_is_held_counts_as_lifted():
     terms = [record["info"]["reward_terms"] for record in records]
     assert {one["held"] for one in terms} == {0.0, 1.0}
     assert all(one["lifted"] == 0.0 for one in terms if not one["held"])
+
+
+def test_a_held_goal_is_a_height_and_one_left_alone_a_place():
+    rules = envs.TASKS["grasp"].task()
+    held, lying = np.array([0.5, 0.0, 0.0, 1.0]), np.array([0.5, 0.0, -0.08, 0.0])
+    for goal, offset, reward in (
+        *((held, [0.2, 0.0, 0.3, 0.0], 0.0), (held, [0.0, 0.0, -0.03, 0.0], 0.0)),
+        *((held, [0.0, 0.0, -0.05, 0.0], -1.0), (held, [0.0, 0.0, 0.0, -1.0], -1.0)),
+        *((lying, [0.03, 0.0, 0.0, 0.0], 0.0), (lying, [0.05, 0.0, 0.0, 0.0], -1.0)),
+        *((lying, [0.0, 0.0, 0.05, 0.0], -1.0), (lying, [0.0, 0.0, 0.0, 1.0], -1.0)),
+    ):
+        assert rules.sparse_reward(goal + np.array(offset), goal) == reward
+
+
+@pytest.mark.parametrize(
+    ("task", "stages"),
+    [
+        ("reach", ["none", "reached"]),
+        ("grasp", ["none", "reached", "grasped", "lifted"]),
+        ("pick-place", ["none", "reached", "grasped", "lifted", "placed"]),
+        ("push", ["none", "reached", "placed"]),
+        ("rearrange-1", ["none", "reached", "grasped", "lifted", "placed"]),
+    ],
+)
+def test_the_expert_passes_the_stages_of_its_task_one_after_the_other(task, stages):
+    _, records = expert_episode(task, 190_000)
+    told = [record["info"]["stage"] for record in records]
+    assert [name for name, _ in groupby(told)] == stages
 
 
 def test_reach_tells_whether_it_is_within_the_papers_tolerance():
