@@ -16,6 +16,8 @@ from worldsim.planning.energies.keep_out import KeepOut
 from worldsim.planning.energies.latent import Latent
 from worldsim.planning.energies.pose import Pose
 from worldsim.planning.energies.slow_zone import SlowZone
+from worldsim.planning.energies.steps import Steps
+from worldsim.planning.energies.value import Value
 from worldsim.planning.options import CostConfig
 
 SHELF = KeepOut((0.4, -0.1, 0.0), (0.5, 0.1, 0.3))
@@ -75,6 +77,38 @@ def test_a_pose_costs_5_cm_like_half_a_turn_and_its_closedness_apart():
     situation = Situation(model, context(model, 1), torch.zeros(8, 24), goal)
     costs = Pose(weight=0.2, closedness=0.1)(Futures(states, states, states), situation)
     torch.testing.assert_close(costs, torch.tensor([0.0, 0.2, 0.2, 0.1, 0.05]))
+
+
+def test_steps_to_go_are_counted_from_the_last_thing_imagined():
+    latents = torch.arange(6.0).view(2, 3, 1, 1)  # of two futures, three steps each
+    states = 10.0 * latents[..., 0].expand(2, 3, 7)
+
+    class Counting:
+        @staticmethod
+        def steps_to_go(last, goal, state):
+            return last.sum(dim=(1, 2)) + state[:, 0] + goal.sum()
+
+        @staticmethod
+        def steps(last, goal):
+            return last.sum(dim=(1, 2)) + goal.sum()
+
+    start = Context(latents[0], np.zeros((2, 7)), np.stack([HERE] * 3), HERE)
+    situation = Situation(Counting, start, torch.full((1, 1), 100.0))
+    futures = Futures(states, latents, states)
+    assert Steps(0.5)(futures, situation).tolist() == [0.5 * 122.0, 0.5 * 155.0]
+    assert Value(Counting, 0.5)(futures, situation).tolist() == [0.5 * 102.0, 0.5 * 105.0]
+
+
+def test_latents_differ_by_the_mean_of_absolute_or_of_squared_differences():
+    goal, states = torch.zeros(2, 2), torch.zeros(1, 2, 7)
+    latents = torch.tensor([[[[8.0, 8.0], [8.0, 8.0]], [[0.0, 0.0], [-1.0, 3.0]]]])
+    model = small_model()
+    situation = Situation(model, context(model, 1), goal)
+    for norm, path, cost in ((1, 0.0, 1.0), (2, 0.0, 2.5), (1, 1.0, 4.5)):
+        found = Latent(weight=2.0, norm=norm, path=path)(
+            Futures(states, latents, states), situation
+        )
+        assert found.tolist() == [2.0 * cost]
 
 
 def test_a_path_counts_earlier_steps_by_their_share():
