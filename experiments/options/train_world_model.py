@@ -41,8 +41,8 @@ class WorldModelTraining:
             part is then left out, and the sizes of the encoder are its own.
         start: shipped name or folder of a world model to go on from; all sizes are then its own.
         joint_steps, posttrain_steps, goal_head_steps: length of the three parts.
-        flow_head_steps: of a fourth part, a guided flow that proposes in the goal head's place
-           ; 0: none.
+        flow_head_steps: of a fourth part, a guided flow that proposes in the goal head's
+            place; 0: none.
         joint_rate, posttrain_rate, goal_head_rate, flow_head_rate: their peak learning rates.
         image_size: pixels the encoder sees per side; by default 64, or what the encoder or model
             built on was trained on. Stored frames of any size are fitted to it.

@@ -123,8 +123,10 @@ def main(config: WorldModelTraining) -> None:
         encoder = open_encoder(config.encoder, config.image_size)
     else:
         check_demonstrators(data, episodes, config.joint.demonstrators)
-    for part in (config.posttrain, config.goal_head, config.flow_head):
+    for part in (config.posttrain, config.goal_head):
         check_demonstrators(data, episodes, part.demonstrators)
+    if config.flow_head_steps:
+        check_demonstrators(data, episodes, config.flow_head.demonstrators)
     start = None if config.start is None else started(config, data, config.start)
     model = start or build(config, data.cameras, encoder)
     recipe = model.config.recipe

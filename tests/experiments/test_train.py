@@ -125,6 +125,23 @@ def test_data_without_demonstrations_are_refused_before_training(data, tmp_path)
     assert not (tmp_path / "model").exists()
 
 
+def test_a_flow_heads_demonstrators_matter_only_where_one_is_trained(data, tmp_path):
+    nobody = FlowHeadConfig(batch=4, demonstrators=("nobody",))
+    model_run(data, tmp_path / "without", flow_head=nobody)
+    assert not load_world_model(tmp_path / "without").config.flow
+    with pytest.raises(ValueError, match="collected by nobody"):
+        model_run(data, tmp_path / "with", flow_head=nobody, flow_head_steps=1)
+
+
+def test_a_training_that_goes_on_from_a_flow_head_has_none_or_one_of_its_own(data, tmp_path):
+    model_run(data, tmp_path / "first", flow_head_steps=1)
+    start = {"start": str(tmp_path / "first")}
+    model_run(data, tmp_path / "none", **start)
+    model_run(data, tmp_path / "own", flow_head_steps=2, **start)
+    flows = [load_world_model(tmp_path / name).config.flow for name in ("first", "none", "own")]
+    assert flows == [True, False, True]
+
+
 def test_a_training_goes_on_from_a_model_with_finer_pictures(data, tmp_path):
     model_run(data, tmp_path / "coarse", image_size=16)
     model_run(data, tmp_path / "other", image_size=16, seed=1)
