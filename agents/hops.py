@@ -24,15 +24,19 @@ class Hops:
         value: distances, and jumps to choose from.
         samples: sub-goals to choose from.
         depth: hops looked ahead.
+
+    Attributes:
+        aim: (1, N C) components of what is worked towards; there is none before the first.
     """
+
+    aim: Tensor
 
     def __init__(self, value: GoalValue, samples: int, depth: int = DEPTH) -> None:
         self._value, self._samples, self._depth = value, samples, depth
         self.reset()
 
     def reset(self) -> None:
-        """Forget the present sub-goal."""
-        self._aim: Tensor | None = None
+        """Choose anew."""
         self._left = 0
 
     @torch.inference_mode()
@@ -41,13 +45,12 @@ class Hops:
         value = self._value
         now, last = value.components(latent[None]), value.components(goal[None])
         if float(value.apart(now, last)) <= value.config.jump:
-            self._aim = None
+            self.aim, self._left = last, 0
             return goal
-        reached = self._aim is not None and float(value.apart(now, self._aim)) < ARRIVED_STEPS
-        if self._aim is None or self._left == 0 or reached:
-            self._aim, self._left = self._choose(now, last, rng), value.config.jump
+        if self._left == 0 or float(value.apart(now, self.aim)) < ARRIVED_STEPS:
+            self.aim, self._left = self._choose(now, last, rng), value.config.jump
         self._left -= 1
-        return value.components.latents(self._aim)[0]
+        return value.components.latents(self.aim)[0]
 
     def _choose(self, now: Tensor, goal: Tensor, rng: np.random.Generator) -> Tensor:
         """First sub-goal (1, N C) of the chain whose end is the nearest to the goal."""

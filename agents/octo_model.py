@@ -24,6 +24,7 @@ from torch.nn import functional as F
 
 from envs.errors import UserError
 from worldsim.heads import mlp
+from worldsim.noise import normal
 from worldsim.states import STATE_SIZE, encode_state
 
 _STEM = (32, 64, 96, 128)
@@ -174,12 +175,8 @@ class DiffusionHead(nn.Module):
 
     def sample(self, readout: Tensor, rng: np.random.Generator) -> Tensor:
         """Chunks (B, 7 H) of normalised actions for readouts (B, D)."""
-
-        def noise() -> Tensor:
-            drawn = rng.standard_normal((len(readout), self.size), dtype=np.float32)
-            return torch.from_numpy(drawn).to(readout.device)
-
-        x = noise()
+        shape = (len(readout), self.size)
+        x = normal(rng, shape, readout)
         for step in reversed(range(len(self.betas))):
             beta, kept = self.betas[step], self.kept[step]
             before = self.kept[step - 1] if step > 0 else torch.ones_like(kept)
@@ -190,7 +187,7 @@ class DiffusionHead(nn.Module):
             share = before.sqrt() * beta / (1 - kept)
             x = share * clean + (1 - beta).sqrt() * (1 - before) / (1 - kept) * x
             if step > 0:
-                x = x + (beta * (1 - before) / (1 - kept)).sqrt() * noise()
+                x = x + (beta * (1 - before) / (1 - kept)).sqrt() * normal(rng, shape, readout)
         return x
 
 

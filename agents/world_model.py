@@ -93,8 +93,9 @@ class WorldModelAgent(LatentAgent):
             raise UserError("this planner chains recorded chunks: give the folder of a value")
         if self.value is None and self.config.hops:
             raise UserError("a value imagines the hops: give its folder")
-        hops = self.config.hops
-        self._hops = Hops(self.value, hops) if self.value is not None and hops else None
+        self._hops: Hops | None = None
+        if self.value is not None and self.config.hops:
+            self._hops = Hops(self.value, self.config.hops)
         learnt = [] if self.value is None else [self.value]
         self.weights_digest = weights_digest(world, *learnt)
         self.limits = Limits.of(spec.workspace_low, spec.workspace_high, spec.rotation_limit)
@@ -151,8 +152,8 @@ class WorldModelAgent(LatentAgent):
         self._mean = shift(plan.mean)
         actions = plan.actions.cpu()
         self._diagnostics |= {"energy": energy, "plan": actions.numpy()}
-        if self._hops is not None and self.value is not None:
-            self._diagnostics["aim"] = self.value.components(goal[None])[0].cpu().numpy()
+        if self._hops is not None:
+            self._diagnostics["aim"] = self._hops.aim[0].cpu().numpy()
         return actions[0].double().numpy()
 
     # -- inside ---------------------------------------------------------------------------------
@@ -226,8 +227,8 @@ class WorldModelAgent(LatentAgent):
             actions, steps = self.value.act(now, then, state), self.value.steps(now, then)
         else:
             actions, steps = self.model.goal_head(now, then, state)
-        if self.value is None and self.model.config.flow:
-            actions = self.model.flow_head.sample((now, then, state), self._rng)
+            if self.model.config.flow:
+                actions = self.model.flow_head.sample((now, then, state), self._rng)
         return self._fitted(actions.float())[0], float(steps[0])
 
     def _fitted(self, chunks: Tensor) -> Tensor:

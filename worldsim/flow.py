@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from worldsim.heads import TokenReader, mlp
-from worldsim.planning.planner import normal
+from worldsim.noise import normal
 from worldsim.states import STATE_SIZE
 
 GUIDANCE, EULER_STEPS = 1.5, 10

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from worldsim.flow import Residual, drawn
-from worldsim.planning.planner import normal
+from worldsim.noise import normal
 
 EULER_STEPS = 8
 _HIDDEN, _BLOCKS = 512, 3

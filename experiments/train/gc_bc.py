@@ -71,7 +71,12 @@ def train_head(
 ) -> tuple[nn.Module, dict[str, float]]:
     """The trained policy, and running means of its losses."""
     if config.head == "flow":
-        flow = FlowHeadConfig(config.batch, config.goal_free, 0.0, config.demonstrators)
+        flow = FlowHeadConfig(
+            batch=config.batch,
+            goal_free=config.goal_free,
+            single_view=0.0,
+            demonstrators=config.demonstrators,
+        )
         return train_flow_head(model, latents, flow, loop, run, ALGORITHM)
     part = GoalHeadConfig(
         batch=config.batch, steps=0.0, single_view=0.0, demonstrators=config.demonstrators

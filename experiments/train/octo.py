@@ -31,6 +31,7 @@ from experiments.train.trainings import (
 )
 from worldsim.data import TrajectoryDataset
 from worldsim.errors import UserError
+from worldsim.noise import normal
 from worldsim.states import encode_state
 from worldsim.training import loop
 from worldsim.training.batches import Arrays, gather
@@ -153,7 +154,7 @@ def noise_loss(
     clean = wanted.flatten(2).flatten(0, 1).repeat(count, 1)  # (K, 7 H)
     weight = seen.flatten().repeat(count)[:, None].expand_as(clean)
     steps = torch.from_numpy(rng.integers(0, len(head.betas), len(clean))).to(clean.device)
-    noise = torch.from_numpy(rng.standard_normal(clean.shape, dtype=np.float32)).to(clean.device)
+    noise = normal(rng, tuple(clean.shape), clean)
     kept = head.kept[steps][:, None]
     noisy = kept.sqrt() * clean + (1 - kept).sqrt() * noise
     guess = head(readouts.flatten(0, 1).repeat(count, 1), noisy, steps)

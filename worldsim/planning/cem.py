@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from worldsim.noise import normal
 from worldsim.planning.gaussian import Gaussian, check_elites
 from worldsim.planning.planner import (
     NARROW,
@@ -20,7 +21,6 @@ from worldsim.planning.planner import (
     at_least_one,
     box,
     cheaper,
-    normal,
     ranked,
     scored,
 )

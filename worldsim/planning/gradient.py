@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from worldsim.errors import UserError
+from worldsim.noise import normal
 from worldsim.planning.planner import (
     NARROW,
     Cost,
@@ -21,7 +22,6 @@ from worldsim.planning.planner import (
     at_least_one,
     box,
     cheaper,
-    normal,
 )
 
 

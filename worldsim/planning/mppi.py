@@ -9,13 +9,13 @@ import torch
 from torch import Tensor
 
 from worldsim.errors import UserError
+from worldsim.noise import normal
 from worldsim.planning.planner import (
     NARROW,
     Cost,
     Plan,
     at_least_one,
     box,
-    normal,
     scored,
 )
 

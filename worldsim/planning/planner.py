@@ -90,11 +90,6 @@ class Planner(Protocol):
         ...
 
 
-def normal(rng: np.random.Generator, shape: tuple[int, ...], like: Tensor) -> Tensor:
-    """Standard normal numbers, float32, on the device of another tensor."""
-    return torch.from_numpy(rng.standard_normal(shape, dtype=np.float32)).to(like.device)
-
-
 def box(actions: Tensor) -> Tensor:
     """Actions within [-1, 1]."""
     return actions.clamp(-1.0, 1.0)

@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from worldsim.noise import normal
 from worldsim.planning.planner import (
     NARROW,
     Cost,
@@ -15,7 +16,6 @@ from worldsim.planning.planner import (
     at_least_one,
     box,
     cheaper,
-    normal,
     scored,
 )
 

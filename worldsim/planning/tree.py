@@ -15,7 +15,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from worldsim.planning.planner import NARROW, Cost, Plan, at_least_one, box, normal, ranked, scored
+from worldsim.noise import normal
+from worldsim.planning.planner import NARROW, Cost, Plan, at_least_one, box, ranked, scored
 
 
 @dataclass(frozen=True)

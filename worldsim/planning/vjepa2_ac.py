@@ -14,8 +14,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from worldsim.noise import normal
 from worldsim.planning.gaussian import check_elites
-from worldsim.planning.planner import Cost, Plan, at_least_one, normal, ranked, scored
+from worldsim.planning.planner import Cost, Plan, at_least_one, ranked, scored
 
 _SEARCHED = (0, 1, 2, 6)
 

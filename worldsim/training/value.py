@@ -168,18 +168,25 @@ def train_value(
 
 @dataclass(frozen=True)
 class _Pairs:
-    """Rows (B,) of frames, goals and where ways end; components (B, N C) of the first two."""
+    """Frames and goals, seen.
+
+    Attributes:
+        here, goals, stops: (B,) rows of frames, goals and where ways end.
+        seen, wanted: (B, N, D) latents of frames and goals.
+        now, goal: (B, N C) components of them.
+    """
 
     here: Index
     goals: Index
     stops: Index
+    seen: Tensor
+    wanted: Tensor
     now: Tensor
     goal: Tensor
 
     def first(self, count: int) -> _Pairs:
         """The first of them."""
-        parts = (self.here, self.goals, self.stops, self.now, self.goal)
-        return _Pairs(*(part[:count] for part in parts))  # type: ignore[arg-type]
+        return _Pairs(*(part[:count] for part in vars(self).values()))
 
 
 @dataclass(frozen=True)
@@ -194,7 +201,9 @@ class _Teacher:
 
     def look(self, here: Index, goals: Index, stops: Index) -> _Pairs:
         """Pairs of frames and goals, seen."""
-        return _Pairs(here, goals, stops, self._components(here), self._components(goals))
+        seen, wanted = self._tokens(here), self._tokens(goals)
+        now, goal = self.learnt.components(seen), self.learnt.components(wanted)
+        return _Pairs(here, goals, stops, seen, wanted, now, goal)
 
     def value(self, pairs: _Pairs, usual: Tensor) -> Tensor:
         """Values one step on, backed up; those above what is usual (B,) weigh more."""
@@ -213,8 +222,8 @@ class _Teacher:
             gained = self._gained(pairs, ahead, self._components(ahead))
             weights = _weights(gained, usual, self.config.temperature)
         state = self.model.goal_state(
-            self._tokens(here),
-            self._tokens(pairs.goals),
+            pairs.seen,
+            pairs.wanted,
             gather(self.latents.proprio, here).to(device),
             gather(self.latents.target, here)[:, 6].to(device),
         )
