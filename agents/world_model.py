@@ -228,7 +228,8 @@ class WorldModelAgent(LatentAgent):
         else:
             actions, steps = self.model.goal_head(now, then, state)
             if self.model.config.flow:
-                actions = self.model.flow_head.sample((now, then, state), self._rng)
+                guidance = self.model.config.guidance
+                actions = self.model.flow_head.sample((now, then, state), self._rng, guidance)
         return self._fitted(actions.float())[0], float(steps[0])
 
     def _fitted(self, chunks: Tensor) -> Tensor:

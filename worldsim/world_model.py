@@ -24,7 +24,7 @@ from worldsim import poses
 from worldsim.context import Context
 from worldsim.encoders import EncoderReference, FrameEncoder
 from worldsim.errors import UserError
-from worldsim.flow import FlowConfig, FlowHead
+from worldsim.flow import GUIDANCE, FlowConfig, FlowHead
 from worldsim.heads import GoalHead, TokenReader
 from worldsim.states import STATE_SIZE, encode_state
 from worldsim.vjepa2 import ACPredictor, ACPredictorConfig, EncoderConfig
@@ -49,6 +49,7 @@ class WorldModelConfig:
         max_steps: temporal distances are capped here.
         heads: whether there are a read-out and a goal head; released models have neither.
         flow: whether there is a flow head, too, whose proposals take the place of the goal head's.
+        guidance: of a flow head: 1 clones, more seeks the goal.
         one_step_error: mean absolute error of a latent predicted one step ahead, in training.
     """
 
@@ -62,6 +63,7 @@ class WorldModelConfig:
     max_steps: int = 40
     heads: bool = True
     flow: bool = False
+    guidance: float = GUIDANCE
     one_step_error: float | None = None
     versions: dict[str, str] = field(default_factory=dict)
 

@@ -29,6 +29,7 @@ class GcBcTraining:
         head: "mlp", a perceptron, or "flow", a flow with guidance.
         goal_free: share of a flow's pairs whose goal is hidden.
         guidance: a flow acts with it: 1 clones, more seeks the goal.
+        released: share of the goals that are frames just after something was let go, in [0, 1].
         demonstrators: policies (by prefix) whose actions are imitated.
         device: cpu, cuda, ...
         threads: torch threads.
@@ -47,6 +48,7 @@ class GcBcTraining:
     head: Literal["mlp", "flow"] = "mlp"
     goal_free: float = 0.1
     guidance: float = 1.5
+    released: float = 0.0
     demonstrators: tuple[str, ...] = ("expert",)
     device: str = "cpu"
     threads: int = 1

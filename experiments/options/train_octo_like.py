@@ -25,6 +25,7 @@ class OctoTraining:
         batch: windows per step.
         learning_rate: peak.
         augment: random crops and colours.
+        released: share of the goals that are frames just after something was let go, in [0, 1].
         demonstrators: policies (by prefix) whose actions are imitated.
         noises: diffusion samples per window; the head costs little beside the transformer.
         pose: weight of the readout that says where the goal picture shows the gripper.
@@ -44,6 +45,7 @@ class OctoTraining:
     batch: int = 64
     learning_rate: float = 5e-4
     augment: bool = True
+    released: float = 0.0
     demonstrators: tuple[str, ...] = ("expert",)
     noises: int = 4
     pose: float = 1.0

@@ -75,11 +75,16 @@ def train_head(
             batch=config.batch,
             goal_free=config.goal_free,
             single_view=0.0,
+            released=config.released,
             demonstrators=config.demonstrators,
         )
         return train_flow_head(model, latents, flow, loop, run, ALGORITHM)
     part = GoalHeadConfig(
-        batch=config.batch, steps=0.0, single_view=0.0, demonstrators=config.demonstrators
+        batch=config.batch,
+        steps=0.0,
+        single_view=0.0,
+        released=config.released,
+        demonstrators=config.demonstrators,
     )
     losses = train_goal_head(model, latents, part, loop, run, ALGORITHM)
     return model.goal_head, {"actions": losses["actions"]}

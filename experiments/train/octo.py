@@ -57,9 +57,9 @@ class Windows:
     hindsight: Hindsight
 
     @classmethod
-    def of(cls, arrays: Arrays, demonstrators: tuple[str, ...]) -> Windows:
+    def of(cls, arrays: Arrays, demonstrators: tuple[str, ...], released: float = 0.0) -> Windows:
         """Index a data set."""
-        hindsight = Hindsight.of(arrays, demonstrators)
+        hindsight = Hindsight.of(arrays, demonstrators, released)
         first = np.repeat(arrays.offsets, arrays.lengths)
         return cls(hindsight.demonstrations(), first, hindsight)
 
@@ -96,7 +96,7 @@ def train(
     Returns:
         Running means of the losses.
     """
-    windows, device = Windows.of(arrays, config.demonstrators), config.device
+    windows, device = Windows.of(arrays, config.demonstrators, config.released), config.device
     set_statistics(model, arrays, windows, scale)
     model.to(device).train()
 

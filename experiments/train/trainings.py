@@ -41,6 +41,7 @@ _MOST = {
     "share": 1,
     "single_view": 1,
     "goal_free": 1,
+    "released": 1,
     "ema": 1,
     "seed": 2**32 - 1,
 }

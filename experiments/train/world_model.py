@@ -195,5 +195,5 @@ def train(
         fourth = loop(config.flow_head_steps, config.flow_head_rate)
         flow = train_flow_head(model, latents, config.flow_head, fourth, run)
         model.flow_head, losses["flow_head"] = flow
-        model.config = replace(model.config, flow=True)
+        model.config = replace(model.config, flow=True, guidance=config.flow_head.guidance)
     return losses

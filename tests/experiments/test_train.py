@@ -137,9 +137,11 @@ def test_a_training_that_goes_on_from_a_flow_head_has_none_or_one_of_its_own(dat
     model_run(data, tmp_path / "first", flow_head_steps=1)
     start = {"start": str(tmp_path / "first")}
     model_run(data, tmp_path / "none", **start)
-    model_run(data, tmp_path / "own", flow_head_steps=2, **start)
-    flows = [load_world_model(tmp_path / name).config.flow for name in ("first", "none", "own")]
-    assert flows == [True, False, True]
+    own = FlowHeadConfig(batch=4, guidance=3.0)
+    model_run(data, tmp_path / "own", flow_head_steps=2, flow_head=own, **start)
+    models = [load_world_model(tmp_path / name) for name in ("first", "none", "own")]
+    assert [model.config.flow for model in models] == [True, False, True]
+    assert [model.config.guidance for model in models] == [1.5, 1.5, 3.0]
 
 
 def test_a_training_goes_on_from_a_model_with_finer_pictures(data, tmp_path):

@@ -42,7 +42,7 @@ def train_flow_head(
     torch.manual_seed(loop.seed)
     head = model.new_flow_head().to(loop.device).train()
     model.to(loop.device)
-    pairs = DemonstratedPairs.of(model, latents, config.demonstrators)
+    pairs = DemonstratedPairs.of(model, latents, config.demonstrators, config.released)
     _set_statistics(head, model, pairs, latents)
 
     def losses(rng: np.random.Generator, step: int) -> dict[str, Tensor]:

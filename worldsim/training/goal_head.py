@@ -31,10 +31,14 @@ class DemonstratedPairs:
 
     @classmethod
     def of(
-        cls, model: WorldModel, latents: Arrays, demonstrators: tuple[str, ...]
+        cls,
+        model: WorldModel,
+        latents: Arrays,
+        demonstrators: tuple[str, ...],
+        released: float = 0.0,
     ) -> DemonstratedPairs:
         """Index what ``encode_all`` returned."""
-        hindsight = Hindsight.of(latents, demonstrators)
+        hindsight = Hindsight.of(latents, demonstrators, released)
         return cls(model, latents, hindsight, hindsight.demonstrations())
 
     def sample(
@@ -77,7 +81,7 @@ def train_goal_head(
     torch.manual_seed(loop.seed)
     model.goal_head = model.new_goal_head()
     model.to(loop.device)
-    pairs = DemonstratedPairs.of(model, latents, config.demonstrators)
+    pairs = DemonstratedPairs.of(model, latents, config.demonstrators, config.released)
 
     def losses(rng: np.random.Generator, step: int) -> dict[str, Tensor]:
         batch, now, then = pairs.sample(config.batch, config.single_view, rng)

@@ -16,6 +16,7 @@ from torch.nn import functional as F
 
 from worldsim.errors import UserError
 from worldsim.training.batches import Arrays, gather
+from worldsim.training.releases import Releases
 from worldsim.world_model import WorldModel
 
 Index = NDArray[np.int64]
@@ -28,24 +29,31 @@ class Hindsight:
     Attributes:
         ends: (F,) last frame of the episode each frame belongs to.
         useful: (F,) whether the episode's policy is worth imitating.
+        released: share of the goals that are frames just after something was let go.
+        releases: where that was; None if there are no such goals.
     """
 
     ends: Index
     useful: NDArray[np.bool_]
+    released: float = 0.0
+    releases: Releases | None = None
 
     @classmethod
-    def of(cls, arrays: Arrays, demonstrators: tuple[str, ...]) -> Hindsight:
+    def of(cls, arrays: Arrays, demonstrators: tuple[str, ...], released: float = 0.0) -> Hindsight:
         """Index a data set; ``demonstrators`` are policies (by prefix) to imitate."""
         good = np.array([str(p).startswith(demonstrators) for p in arrays.policies])
-        return cls(arrays.ends, np.repeat(good, arrays.lengths))
+        found = Releases.of(arrays) if released else None
+        return cls(arrays.ends, np.repeat(good, arrays.lengths), released, found)
 
     def demonstrations(self) -> Index:
-        """Frames worth imitating that have a later one.
+        """Frames worth imitating that have a later one, and a goal of the only kind asked for.
 
         Raises:
             ValueError: when there are none.
         """
         frames = np.flatnonzero(self.useful & (np.arange(len(self.ends)) < self.ends))
+        if self.releases is not None and self.released == 1.0:
+            frames = frames[self.releases.follows(frames)]
         if not len(frames):
             raise UserError("no demonstrations in the data: the goal head has nothing to learn")
         return frames
@@ -54,11 +62,14 @@ class Hindsight:
         """Goals (B,) for frames (B,) and the steps between; 0 where a frame is its own goal.
 
         Half the goals lie within a quarter of ``max_steps``, where distances must be told apart
-        finely; the others anywhere up to it.
+        finely; the others anywhere up to it. Those just after a release may lie farther.
         """
         reach = np.where(rng.random(len(now)) < 0.5, max(1, max_steps // 4), max_steps)
-        steps = np.minimum(rng.integers(0, reach + 1), self.ends[now] - now)
-        return now + steps, steps
+        goals = now + np.minimum(rng.integers(0, reach + 1), self.ends[now] - now)
+        if self.releases is not None:
+            chosen = (rng.random(len(now)) < self.released) & self.releases.follows(now)
+            goals[chosen] = self.releases.goals(now[chosen], rng)
+        return goals, goals - now
 
 
 def actions_towards(arrays: Arrays, here: Index, goals: Index, chunk: int) -> Tensor:
@@ -130,7 +141,7 @@ def goal_losses(
     proposed, distance = model.propose(now, then, batch.proprio, batch.closedness)
     error = (proposed - batch.actions).abs().mean(dim=(1, 2))
     farthest = model.config.max_steps
-    label = batch.steps / farthest
+    label = (batch.steps / farthest).clamp(max=1.0)
     gap = F.smooth_l1_loss(distance / farthest, label, beta=0.1, reduction="none")
     return (error * batch.weights).sum(), (gap * batch.weights).sum()
 

@@ -64,7 +64,7 @@ def train_joint(
     for module in modules.values():
         module.to(loop.device)
     relative, starts = arrays.relative(), arrays.window_starts(config.frames)
-    hindsight = Hindsight.of(arrays, config.demonstrators)
+    hindsight = Hindsight.of(arrays, config.demonstrators, config.released)
     scale = model.action_scale
 
     def losses(rng: np.random.Generator, step: int) -> dict[str, Tensor]:

@@ -39,6 +39,8 @@ class JointConfig:
         inverse, pose, variance, covariance, pixels, actions, steps: weights of the losses beside
             teacher forcing; the last two are the goal head's.
         single_view: share of batches with the first camera alone.
+        released: share of the goals that are frames just after something was let go, see
+            ``worldsim.training.releases``.
         demonstrators: policies (by prefix) whose actions are worth proposing.
     """
 
@@ -53,6 +55,7 @@ class JointConfig:
     actions: float = 1.0
     steps: float = 0.5
     single_view: float = 0.2
+    released: float = 0.0
     demonstrators: tuple[str, ...] = ("expert",)
 
 
@@ -68,6 +71,8 @@ class PosttrainConfig:
         pose: weight of the read-out.
         actions, steps: weights of the goal head's two outputs.
         single_view: share of batches with the first camera alone.
+        released: share of the goals that are frames just after something was let go, see
+            ``worldsim.training.releases``.
         demonstrators: policies (by prefix) whose actions are worth proposing.
     """
 
@@ -78,6 +83,7 @@ class PosttrainConfig:
     actions: float = 1.0
     steps: float = 0.5
     single_view: float = 0.3
+    released: float = 0.0
     demonstrators: tuple[str, ...] = ("expert",)
 
 
@@ -90,6 +96,8 @@ class GoalHeadConfig:
         actions, steps: weights of the goal head's two outputs.
         single_view: share of batches with the first camera alone; less than half of them, and one
             camera grasps less often.
+        released: share of the goals that are frames just after something was let go, see
+            ``worldsim.training.releases``.
         demonstrators: policies (by prefix) whose actions are worth proposing.
     """
 
@@ -97,6 +105,7 @@ class GoalHeadConfig:
     actions: float = 1.0
     steps: float = 0.5
     single_view: float = 0.5
+    released: float = 0.0
     demonstrators: tuple[str, ...] = ("expert",)
 
 
@@ -107,11 +116,16 @@ class FlowHeadConfig:
     Attributes:
         batch: pairs of frame and goal per step.
         goal_free: share of them whose goal is hidden, for guidance.
+        guidance: that it acts with: 1 clones, more seeks the goal.
         single_view: share of batches with the first camera alone.
+        released: share of the goals that are frames just after something was let go, see
+            ``worldsim.training.releases``.
         demonstrators: policies (by prefix) whose actions are imitated.
     """
 
     batch: int = 256
     goal_free: float = 0.1
+    guidance: float = 1.5
     single_view: float = 0.3
+    released: float = 0.0
     demonstrators: tuple[str, ...] = ("expert",)

@@ -49,7 +49,7 @@ def train_posttrain(
     """
     model.to(loop.device)
     relative, starts = latents.relative(), latents.window_starts(config.frames)
-    hindsight = Hindsight.of(latents, config.demonstrators)
+    hindsight = Hindsight.of(latents, config.demonstrators, config.released)
     shown = hindsight.demonstrations()
     per_view, max_steps = model.tokens(1), model.config.max_steps
 

@@ -1,0 +1,85 @@
+"""Goals that say something: frames just after something was let go.
+
+A later frame of play differs from the present one by where the gripper is, nearly always, so that
+whoever learns to bring about any later frame learns to bring the gripper there. To a frame just
+after something was let go there is no other way than to take that thing and to put it down. The
+robot's own state tells such frames: fingers that were told to close stayed apart, and opened.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from worldsim.training.batches import Arrays
+
+Index = NDArray[np.int64]
+
+HELD = (0.04, 0.96)
+"""Fingers told to close that stay between these closednesses have something between them."""
+STEADY = 0.08
+"""Change of closedness in a step below which fingers have stopped."""
+SOON = 3
+"""A goal lies up to so many frames after its release, while the fingers are open."""
+
+
+@dataclass(frozen=True)
+class Releases:
+    """Where things were let go, of F frames.
+
+    Attributes:
+        frames: (R,) frames before which the fingers opened, in order.
+        until: (R,) last frames with open fingers after each, up to ``SOON`` later.
+        next: (F,) number of the first release whose ``until`` is not past, R where none comes.
+        last: (F,) number of the last release of each frame's episode.
+    """
+
+    frames: Index
+    until: Index
+    next: Index
+    last: Index
+
+    @classmethod
+    def of(cls, arrays: Arrays) -> Releases:
+        """Find them in the recorded poses and commands."""
+        ends, closed = arrays.ends, arrays.target[:, 6] > 0.5
+        frames = _releases(arrays, closed)
+        until, opened = frames.copy(), np.ones(len(frames), dtype=bool)
+        for step in range(1, SOON + 1):
+            later = np.minimum(frames + step, ends[frames])
+            opened &= ~closed[later]
+            until[opened] = later[opened]
+        coming = np.searchsorted(until, np.arange(len(ends)))
+        return cls(frames, until, coming, np.searchsorted(frames, ends, side="right") - 1)
+
+    def follows(self, now: Index) -> NDArray[np.bool_]:
+        """Whether there are goals for frames (B,): a release to come, or one just past."""
+        follows: NDArray[np.bool_] = self.next[now] <= self.last[now]
+        return follows
+
+    def goals(self, now: Index, rng: np.random.Generator) -> Index:
+        """Goals (B,) for frames (B,) that have any: just after the next release, or a later one.
+
+        Half of them after the next, a quarter after the second, and so on. While the fingers are
+        still open after one, it is the next: there the lesson is to hold still.
+        """
+        ahead = rng.geometric(0.5, len(now)) - 1
+        number = np.minimum(self.next[now] + ahead, self.last[now])
+        first, last = self.frames[number], self.until[number]
+        goals: Index = np.maximum(
+            now, np.minimum(first + rng.integers(1, SOON + 1, len(now)), last)
+        )
+        return goals
+
+
+def _releases(arrays: Arrays, closed: NDArray[np.bool_]) -> Index:
+    """(R,) frames whose command opens fingers that held something for two frames."""
+    place = arrays.proprio[:, 6]
+    now = np.arange(2, len(place))
+    held = (place[now - 1] > HELD[0]) & (place[now - 1] < HELD[1])
+    held &= np.abs(place[now - 1] - place[now - 2]) < STEADY
+    whole = arrays.ends[now - 2] == arrays.ends[now]
+    frames: Index = now[whole & held & closed[now - 1] & closed[now - 2] & ~closed[now]]
+    return frames
