@@ -19,6 +19,7 @@ from tqdm import tqdm
 import envs
 from envs.errors import PhysicsError, UserError
 from envs.explorers import CONTACT_RANGE_M, contact_branches
+from envs.options import EnvOptions
 from envs.state import STATE
 from envs.task import STAGES
 from experiments.data.presets import PRESETS
@@ -41,7 +42,10 @@ def resolve(config: CollectConfig) -> CollectConfig:
             f"seeds {config.first_seed}:{config.first_seed + count} are not training seeds: "
             f"allowed are {TRAINING_SEEDS[0]}:{TRAINING_SEEDS[1]}"
         )
-    workers = config.workers or os.cpu_count() or 1
+    if config.workers < 0:
+        raise UserError(f"workers {config.workers}: allowed are 0, one per core, and more")
+    EnvOptions("grasp", config.cameras, config.image_size)  # or an error that names the allowed
+    workers = min(config.workers or os.cpu_count() or 1, count)
     return replace(config, seeds=count, workers=workers)
 
 
