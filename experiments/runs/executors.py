@@ -182,9 +182,12 @@ class Slurm:
     def run(self, function: Callable[[Item], Result], items: Sequence[Item]) -> Iterator[Result]:
         """See ``Executor``."""
         submitit = _needs("submitit")
-        executor = submitit.AutoExecutor(folder=self.folder / "%j", cluster=self.cluster)
         parallel = {"slurm_array_parallelism": self.workers} if self.cluster == "slurm" else {}
-        executor.update_parameters(cpus_per_task=self.threads, **parallel, **self.parameters)
+        try:
+            executor = submitit.AutoExecutor(folder=self.folder / "%j", cluster=self.cluster)
+            executor.update_parameters(cpus_per_task=self.threads, **parallel, **self.parameters)
+        except (RuntimeError, NameError, ValueError, TypeError) as error:
+            raise UserError(f"no SLURM jobs can be made here: {error}") from error
         size = math.ceil(len(items) / (self.workers * self.shares_per_worker)) or 1
         shares = [items[first : first + size] for first in range(0, len(items), size)]
         for batch in self._batches(shares):

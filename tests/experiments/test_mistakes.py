@@ -99,3 +99,11 @@ def test_a_sweep_that_makes_no_sense_is_refused(override, named, sentence):
     said = sentence(["sweep", "sweep.yaml", "--out", "out", "--force", "--set", override])
     assert named in said
     assert len(said) < 500
+
+
+def test_slurm_jobs_where_there_is_no_slurm_are_a_sentence(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PATH", "")
+    Path("sweep.yaml").write_text("agents: [random]\ntasks: [reach]\nseeds: 190000:190002\n")
+    assert run(["sweep", "sweep.yaml", "--executor", "slurm"]) == 2
+    assert "no SLURM jobs can be made here" in capsys.readouterr().err
