@@ -30,7 +30,7 @@ from experiments.report.frames import Look
 from experiments.report.video import render
 from experiments.runs.arms import Arm
 from experiments.runs.driver import complete
-from experiments.runs.executors import InProcess
+from experiments.runs.executors import InProcess, prepare_worker
 from experiments.runs.spec import RunSpec
 
 SIZES = (64, 128, 256)
@@ -143,6 +143,7 @@ _arm: Callable[[], float]  # of the process that ``Apart`` started
 
 def _prepare(make: Callable[[], Callable[[], float]]) -> None:
     global _arm
+    prepare_worker()
     _arm = make()
 
 

@@ -25,6 +25,7 @@ from envs.task import STAGES
 from experiments.data.presets import PRESETS
 from experiments.data.recorder import Recorder
 from experiments.options.collect import CollectConfig
+from experiments.runs.executors import prepare_worker
 from experiments.runs.versions import versions
 from worldsim.data import Episode, TrajectoryWriter
 
@@ -90,7 +91,7 @@ def _groups(config: CollectConfig, seeds: list[int]) -> Iterator[list[Episode]]:
         yield from map(_job, jobs)
         return
     context = multiprocessing.get_context("spawn")
-    with context.Pool(config.workers) as pool:
+    with context.Pool(config.workers, prepare_worker) as pool:
         yield from pool.imap(_job, jobs, chunksize=2)
 
 

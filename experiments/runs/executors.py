@@ -97,7 +97,7 @@ class LocalPool:
         # A forked child would share the parent's GL context and threads.
         context = multiprocessing.get_context("spawn")
         workers = min(self.workers, len(items))
-        pool = ProcessPool(max(1, workers), initializer=_prepare_worker, context=context)
+        pool = ProcessPool(max(1, workers), initializer=prepare_worker, context=context)
         try:
             futures = [pool.schedule(function, args=[item]) for item in items]
             for future in as_completed(futures):
@@ -108,7 +108,7 @@ class LocalPool:
             pool.join()
 
 
-def _prepare_worker() -> None:
+def prepare_worker() -> None:
     """A worker leaves Ctrl-C to its parent, and does not outlive it."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     parent = multiprocessing.parent_process()
