@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import Enum
 from importlib import import_module
+from inspect import signature
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 import numpy as np
@@ -124,7 +125,9 @@ class EpisodeAgent(ABC):
 
 
 def _check_goal(goal: GoalSequence, views: tuple[str, ...], size: int) -> None:
-    """Refuse pictures of a goal that an agent with these cameras, and this size, cannot read."""
+    """Refuse a goal that an agent with these cameras, and this size, cannot read."""
+    if goal is None:
+        raise UserError("no goal given: make_goals has none where the scripted expert fails")
     if not set(views) <= set(goal.images):
         raise UserError(
             f"goal pictures of {', '.join(goal.images) or 'no camera'} given: this agent needs "
@@ -144,7 +147,11 @@ def _check_goal(goal: GoalSequence, views: tuple[str, ...], size: int) -> None:
 
 def _factory(module: str, name: str, **fixed: Any) -> Callable[..., Agent]:
     def make(spec: EnvSpec, **options: Any) -> Agent:
-        agent: Agent = getattr(import_module(module), name)(spec, **fixed, **options)
+        kind = getattr(import_module(module), name)
+        _, *allowed = signature(kind).parameters
+        for option in options:
+            check_choice("option", option, tuple(o for o in allowed if o not in fixed))
+        agent: Agent = kind(spec, **fixed, **options)
         return agent
 
     return make
@@ -174,7 +181,7 @@ def make_agent(name: str, env_spec: EnvSpec, **options: Any) -> Agent:
         **options: of the agent's own constructor.
 
     Raises:
-        ValueError: for an unknown name, with the allowed ones.
+        ValueError: for an unknown name or option, with the allowed ones.
     """
     check_choice("agent", name, tuple(AGENTS))
     return AGENTS[name](env_spec, **options)

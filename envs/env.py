@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from envs import looks
 from envs.draws import Draws, factors_of
 from envs.errors import PhysicsError, UserError
+from envs.given import as_executed, check_saved
 from envs.observations import Observer, privileged
 from envs.options import EnvOptions
 from envs.progress import Progress
@@ -163,13 +164,9 @@ class ManipulationEnv(gym.Env[dict[str, Any], NDArray[np.float32]]):
             gymnasium.error.ResetNeeded: there is no present episode.
         """
         goal = self.start.goal
-        action = np.asarray(action, dtype=np.float64)
-        if action.shape != (7,):
-            raise UserError(f"action has shape {action.shape}: allowed is (7,)")
-        if not np.isfinite(action).all():
-            raise UserError(f"action {action} has NaN or infinite entries: allowed is [-1, 1]")
+        executed = as_executed(action)
         try:
-            self.scene.act(np.clip(action, -1.0, 1.0).astype(np.float32).astype(np.float64))
+            self.scene.act(executed)
         except PhysicsError:
             self._start = None
             raise
@@ -235,9 +232,7 @@ class ManipulationEnv(gym.Env[dict[str, Any], NDArray[np.float32]]):
 
     def set_state(self, state: dict[str, Any]) -> None:
         """Return to what ``get_state`` of an env with the same options gave; else ValueError."""
-        for what, own in (("task", self.task), ("variation", self.variation.name)):
-            if state[what] != own:
-                raise UserError(f"a state of {what} {state[what]!r} given: this one is {own!r}")
+        check_saved(state, {"task": self.task, "variation": self.variation.name})
         self._dress(state["start"])
         self.scene.set_physics_state(state["physics"])
         self.scene.controller.set_state(state["controller"])
@@ -283,7 +278,7 @@ class ManipulationEnv(gym.Env[dict[str, Any], NDArray[np.float32]]):
         return looks.altered(picture, self.start, self._altering)
 
     def success(self) -> bool:
-        """Whether the task is solved."""
+        """Whether the task is solved; False where there is no episode, too."""
         return self._progress.success
 
     def goal_look(self) -> AbstractContextManager[None]:

@@ -11,6 +11,10 @@ import gymnasium as gym
 class GoalReward(gym.Wrapper[Any, Any, Any, Any]):
     """Hands on ``compute_reward``, which Gymnasium's wrappers hide, where there is one."""
 
+    def get_wrapper_attr(self, name: str) -> Any:
+        """As Gymnasium's, which would hide why there is no ``compute_reward``."""
+        return self.compute_reward if name == "compute_reward" else super().get_wrapper_attr(name)
+
     @property
     def compute_reward(self) -> Callable[..., Any]:
         """``compute_reward(achieved_goal, desired_goal, info)``, vectorised.

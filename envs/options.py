@@ -78,5 +78,5 @@ def _check_names(what: str, given: object, allowed: tuple[str, ...]) -> None:
 
 def _check_range(what: str, given: object, allowed: tuple[float, float]) -> None:
     low, high = allowed
-    if not isinstance(given, int | float) or not low <= given <= high:
+    if isinstance(given, bool) or not isinstance(given, int | float) or not low <= given <= high:
         raise UserError(f"{what} {given!r} is out of range: allowed are {low} to {high}")

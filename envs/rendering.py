@@ -32,6 +32,8 @@ from envs.errors import MachineError, UserError
 VISIBLE_GROUPS = (0, 1, 2)
 """Groups of geoms and sites that our scenes draw; collision-only shapes live in group 3."""
 
+_MOST_PIXELS = 4096
+
 SHADOW_M = 5.0
 """Length of the longest shadow, m."""
 
@@ -75,8 +77,10 @@ class Renderer:
         groups: tuple[int, ...] = VISIBLE_GROUPS,
         effects: bool = False,
     ) -> None:
-        if not isinstance(size, int | np.integer) or size < 1:
-            raise UserError(f"image size must be a positive number of pixels, got {size!r}")
+        if not isinstance(size, int | np.integer) or not 1 <= size <= _MOST_PIXELS:
+            raise UserError(
+                f"image size must be a positive number of pixels up to {_MOST_PIXELS}, got {size!r}"
+            )
         self._model = model
         self._size = int(size)
         self._rect = mujoco.MjrRect(0, 0, self._size, self._size)

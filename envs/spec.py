@@ -63,9 +63,19 @@ class EnvSpec:
     leash: tuple[float, float] = (LEASH_M, LEASH_RAD)
 
 
-def check_choice(what: str, given: object, allowed: tuple[str, ...]) -> None:
-    """Raise a ValueError that names what was given, the nearest name, and what is allowed."""
+def check_choice(
+    what: str, given: object, allowed: tuple[str, ...], listed: str | None = None
+) -> None:
+    """Raise a ValueError that names what was given, the nearest name, and what is allowed.
+
+    Args:
+        what: is chosen.
+        given: the choice.
+        allowed: all that may be.
+        listed: the same in short, where it is too many to name.
+    """
     if given not in allowed:
         near = difflib.get_close_matches(str(given), allowed, n=1)
         hint = f" (did you mean {near[0]}?)" if near else ""
-        raise UserError(f"unknown {what} {given!r}{hint}: allowed are {', '.join(allowed)}")
+        told = listed or ", ".join(allowed) or "none"
+        raise UserError(f"unknown {what} {given!r}{hint}: allowed are {told}")

@@ -106,6 +106,8 @@ def find_task(name: str) -> SimTask:
     Raises:
         UserError: there is none, naming those there are; or it cannot be imported.
     """
+    if not isinstance(name, str):
+        raise UserError(f"task {name!r}: a name is needed")
     if name in TASKS:
         make: Any = partial(gym.make, TASKS[name].id)
         return SimTask(make, _our_goals, expert=TASKS[name].expert)

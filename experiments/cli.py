@@ -214,6 +214,7 @@ def _parsed(name: str, config: type, description: str, arguments: list[str]) -> 
 
     words = _with_json_target(arguments) if name.startswith("bench ") else arguments
     _check_options(config, words)
+    _check_filled(words)
     frame = io.StringIO()
     try:
         with contextlib.redirect_stderr(frame):
@@ -234,6 +235,15 @@ def _check_options(config: type, words: list[str]) -> None:
         option = word.partition("=")[0].partition(".")[0].replace("_", "-")
         if option.startswith("--") and len(option) > 2 and option not in known:
             raise UserError(_unknown("option", option, [f"--{name}" for name in names]))
+
+
+def _check_filled(words: list[str]) -> None:
+    """Refuse an empty word: as a folder it would be the working directory."""
+    for before, word in zip(["", *words], words, strict=False):
+        name, equals, value = word.partition("=") if word.startswith("--") else (before, "=", word)
+        if equals and not value.strip():
+            what = name if name.startswith("--") else "a word"
+            raise UserError(f"{what} is empty: give a value, or leave it out")
 
 
 def _unframed(text: str) -> str:

@@ -3,9 +3,23 @@
 from __future__ import annotations
 
 import os
+import pickle
+import struct
+import zipfile
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+from worldsim.errors import UserError
+
+UNREADABLE = (
+    *(RuntimeError, ValueError, LookupError, TypeError, AttributeError, AssertionError),
+    *(OSError, EOFError, MemoryError, ImportError, SyntaxError),
+    *(pickle.PickleError, struct.error, zipfile.BadZipFile, zlib.error),
+)
+"""What reading a damaged or foreign file of weights, arrays or pictures raises: readers take its
+bytes at their word."""
 
 
 @contextmanager
@@ -17,7 +31,12 @@ def replacing(path: Path, suffix: str = "") -> Iterator[Path]:
     Args:
         path: the file.
         suffix: of the path written to, where a library goes by it.
+
+    Raises:
+        UserError: the path is a folder.
     """
+    if path.is_dir():
+        raise UserError(f"{path} is a folder: give a file")
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp{suffix}")
     try:

@@ -114,10 +114,10 @@ def _open(path: Path, shape: tuple[int, ...], encoder: str) -> tuple[Tensor, int
 
 def _read(path: Path) -> dict[str, Any]:
     try:
-        facts: dict[str, Any] = json.loads(path.with_suffix(".json").read_text())
-        return facts
+        facts = json.loads(path.with_suffix(".json").read_text())
     except (OSError, ValueError):
         return {}
+    return facts if isinstance(facts, dict) and isinstance(facts.get("done"), int) else {}
 
 
 def _note(path: Path, facts: dict[str, Any]) -> None:

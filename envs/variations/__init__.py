@@ -58,11 +58,13 @@ def get_variation(name: str) -> Variation:
     Raises:
         ValueError: there is none; the message names those there are.
     """
+    if not isinstance(name, str):
+        raise UserError(f"variation {name!r}: a name is needed")
     if name in VARIATIONS:
         return VARIATIONS[name]
     if ":" in name and "." in name.partition(":")[0]:
         return _imported(name)
-    check_choice("variation", name, variation_names())
+    check_choice("variation", name, variation_names(), _in_short())
     return Variation(name, _factors_of(name))
 
 
@@ -79,6 +81,15 @@ def variation_names() -> tuple[str, ...]:
         names += [f"held-out:{factor}", *(f"held-out:{factor}:{s}" for s in STRENGTHS)]
         names.append(f"held-out-val:{factor}")
     return (*names, *VARIATIONS)
+
+
+def _in_short() -> str:
+    """``variation_names`` without naming each factor's own."""
+    own = "".join(f"{name}, " for name in VARIATIONS)
+    return (
+        f"{own}default, diverse, new-lab[:1-3], new-lab-val, held-out:FACTOR[:1-3], "
+        f"held-out-val:FACTOR (factors: {', '.join(FACTORS)}) and package.module:NAME"
+    )
 
 
 def _factors_of(name: str) -> tuple[Factor, ...]:

@@ -36,6 +36,7 @@ from experiments.runs.seeds import parse_seeds
 from experiments.runs.spec import USUAL_VARIATION, RunSpec
 from experiments.runs.store import RunStore
 from worldsim.context import Context
+from worldsim.devices import use_threads
 from worldsim.files import write_atomically
 from worldsim.world_model import WorldModel
 
@@ -114,7 +115,7 @@ def main(config: DiagnoseConfig) -> None:
     for arm in arms:
         check_choice("arm", arm, allowed)
     seeds, out = parse_seeds(config.seeds), Path(config.out)
-    torch.set_num_threads(config.threads)
+    use_threads(config.threads)
     cameras = tuple(config.cameras.split(","))
     live = _make(config.task, cameras, config.variation)
     plain = _make(config.task, cameras, USUAL_VARIATION) if varied else live

@@ -28,6 +28,7 @@ from experiments.runs.seeds import RANGES
 from experiments.runs.versions import versions
 from worldsim import load_world_model
 from worldsim.data import Episode, TrajectoryDataset
+from worldsim.devices import use_threads
 from worldsim.files import write_atomically
 from worldsim.imagination import Recording, imagine, nearest, open_loop_errors
 from worldsim.planning.cost import LatentGoalCost, own_energies, read_goal_pose
@@ -89,7 +90,7 @@ def main(config: LandscapeConfig) -> None:
     """Look, write the pictures and the summary."""
     if config.transitions < 2:
         raise UserError(f"transitions {config.transitions}: at least 2 are needed")
-    torch.set_num_threads(config.threads)
+    use_threads(config.threads)
     model = load_world_model(config.model)
     seen = [Seen.of(model, episode) for episode in episodes(config, model.config.cameras)]
     starts, out = choose(seen, config.transitions), Path(config.out)

@@ -49,6 +49,8 @@ def main(config: LearningConfig) -> None:
         if config.goal in (None, arm.spec.goal)
         and config.cameras in (None, ",".join(arm.spec.cameras))
     ]
+    if not cards and not arms:
+        raise UserError("no evaluation is on these goal pictures and with these cameras")
     out = output_folder(config.out)
     out.mkdir(parents=True, exist_ok=True)
     for task in TASKS:

@@ -22,6 +22,7 @@ from typing import Any
 import numpy as np
 
 import envs
+from envs.errors import UserError
 from experiments.bench.results import show
 from experiments.options.bench_env import BenchEnvConfig, BenchRenderConfig
 from experiments.report.episodes import StoredEpisode
@@ -29,7 +30,7 @@ from experiments.report.frames import Look
 from experiments.report.video import render
 from experiments.runs.arms import Arm
 from experiments.runs.driver import complete
-from experiments.runs.executors import InProcess
+from experiments.runs.executors import InProcess, prepare_worker
 from experiments.runs.spec import RunSpec
 
 SIZES = (64, 128, 256)
@@ -43,6 +44,8 @@ VIDEOS = 12
 
 def bench_env(config: BenchEnvConfig) -> None:
     """Steps per second of ours against stock robosuite Lift at 4 Hz."""
+    if config.rounds < 1:
+        raise UserError("at least 1 round is needed")
     arms: dict[str, Callable[[], Callable[[], float]]] = {
         f"worldsim, one {size} px image": partial(_ours, "pixels", size) for size in SIZES
     }
@@ -79,6 +82,8 @@ def ratios(medians: dict[str, float]) -> dict[str, float]:
 
 def bench_render(config: BenchRenderConfig) -> None:
     """Frames per second of the renderer alone, and of videos drawn from stored episodes."""
+    if config.frames < 1:
+        raise UserError("at least 1 frame is needed")
     env: Any = envs.make("pick-place", obs_mode="state").unwrapped
     env.reset(seed=190_000)
     medians = {}
@@ -138,6 +143,7 @@ _arm: Callable[[], float]  # of the process that ``Apart`` started
 
 def _prepare(make: Callable[[], Callable[[], float]]) -> None:
     global _arm
+    prepare_worker()
     _arm = make()
 
 

@@ -21,7 +21,7 @@ from experiments.bench.results import show
 from experiments.options.bench_plan import BenchPlanConfig
 from worldsim import load_world_model
 from worldsim.context import Context
-from worldsim.devices import check_device
+from worldsim.devices import check_device, use_threads
 from worldsim.planning.cem import CEM
 from worldsim.planning.cost import LatentGoalCost
 from worldsim.planning.energies.energy import Futures, Situation
@@ -78,7 +78,7 @@ def main(config: BenchPlanConfig) -> None:
     if config.rounds < 1:
         raise UserError("at least 1 round is needed")
     check_device(config.device)
-    torch.set_num_threads(config.threads)
+    use_threads(config.threads)
     started = time.perf_counter()
     model = load(config.model).to(config.device)
     loading = time.perf_counter() - started

@@ -11,7 +11,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
-import torch
 
 from envs.errors import UserError
 from experiments.bench.results import show
@@ -21,7 +20,7 @@ from experiments.options.train_world_model import WorldModelTraining
 from experiments.train.encoder import build as build_parts
 from experiments.train.world_model import SIZE
 from experiments.train.world_model import build as build_model
-from worldsim.devices import check_device
+from worldsim.devices import check_device, use_threads
 from worldsim.training.batches import Arrays
 from worldsim.training.goal_head import train_goal_head
 from worldsim.training.joint import train_joint
@@ -39,7 +38,7 @@ def main(config: BenchTrainConfig) -> None:
     if config.rounds < 1 or config.steps < 1:
         raise UserError("rounds and steps must be at least 1")
     check_device(config.device)
-    torch.set_num_threads(config.threads)
+    use_threads(config.threads)
     parts = arms(config)
     samples: dict[str, list[float]] = {name: [] for name in parts}
     for number in range(config.rounds + 1):

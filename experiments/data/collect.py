@@ -19,11 +19,13 @@ from tqdm import tqdm
 import envs
 from envs.errors import PhysicsError, UserError
 from envs.explorers import CONTACT_RANGE_M, contact_branches
+from envs.options import EnvOptions
 from envs.state import STATE
 from envs.task import STAGES
 from experiments.data.presets import PRESETS
 from experiments.data.recorder import Recorder
 from experiments.options.collect import CollectConfig
+from experiments.runs.executors import prepare_worker
 from experiments.runs.versions import versions
 from worldsim.data import Episode, TrajectoryWriter
 
@@ -41,7 +43,10 @@ def resolve(config: CollectConfig) -> CollectConfig:
             f"seeds {config.first_seed}:{config.first_seed + count} are not training seeds: "
             f"allowed are {TRAINING_SEEDS[0]}:{TRAINING_SEEDS[1]}"
         )
-    workers = config.workers or os.cpu_count() or 1
+    if config.workers < 0:
+        raise UserError(f"workers {config.workers}: allowed are 0, one per core, and more")
+    EnvOptions("grasp", config.cameras, config.image_size)  # or an error that names the allowed
+    workers = min(config.workers or os.cpu_count() or 1, count)
     return replace(config, seeds=count, workers=workers)
 
 
@@ -86,7 +91,7 @@ def _groups(config: CollectConfig, seeds: list[int]) -> Iterator[list[Episode]]:
         yield from map(_job, jobs)
         return
     context = multiprocessing.get_context("spawn")
-    with context.Pool(config.workers) as pool:
+    with context.Pool(config.workers, prepare_worker) as pool:
         yield from pool.imap(_job, jobs, chunksize=2)
 
 

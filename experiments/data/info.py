@@ -36,6 +36,7 @@ from worldsim.files import write_atomically
 _AXES = ("x m", "y m", "z m", "roll rad", "pitch rad", "yaw rad", "grip")
 _PICTURES = (".png", ".jpg")
 _CAPTION_PX = 14
+_MOST_FRAMES = 200
 
 
 def info(config: DataInfoConfig) -> None:
@@ -157,6 +158,11 @@ def contact_sheet(config: ContactSheetConfig) -> None:
     """Frames of a few episodes, one episode and view a row, as one picture."""
     if config.episodes < 1 or config.frames < 1:
         raise UserError(f"episodes {config.episodes} and frames {config.frames} must be at least 1")
+    if config.frames > _MOST_FRAMES or config.seed < 0:
+        raise UserError(
+            f"frames {config.frames}, seed {config.seed}: allowed are up to {_MOST_FRAMES} frames, "
+            "and seeds from 0 on"
+        )
     out = Path(config.out)
     if out.suffix not in _PICTURES:
         raise UserError(f"cannot write {out}: allowed are {', '.join(_PICTURES)}")

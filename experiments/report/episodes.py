@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import zipfile
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -17,6 +16,7 @@ from envs.goals import GoalSequence, make_goals
 from envs.sim_env import bare
 from experiments.runs.arms import Arm
 from experiments.runs.spec import RunSpec
+from worldsim.files import UNREADABLE
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,7 @@ class StoredEpisode:
         try:
             with np.load(self.states, allow_pickle=False) as file:
                 found = {name.removeprefix("trace_"): file[name] for name in file.files}
-        except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile) as error:
+        except UNREADABLE as error:
             raise UserError(f"{self.states} is missing or damaged: {error}") from error
         if found.get("physics", np.zeros(0)).ndim != 2:
             raise UserError(f"{self.states} is damaged: it holds no simulator states")

@@ -88,7 +88,7 @@ def _clips(arms: Sequence[Arm], folder: Path) -> list[dict[str, Any]]:
     titles, shown = [title(group) for group in groups(arms)], usual(arms)
     found = []
     for path in sorted(folder.glob("*.mp4")):
-        note = read_json(path.with_suffix(".json"), ("runs", "seed", "outcome"))
+        note = read_json(path.with_suffix(".json"), {"runs": list, "seed": int, "outcome": str})
         run = tuple(note["runs"][0])
         if len(note["runs"]) > 1 or run not in known:
             continue  # of several episodes, or of a run that is not here any more

@@ -27,7 +27,7 @@ def main(config: ReportConfig) -> None:
     arms = load_arms(folder)
     last, command, missing = folder / "results.json", f"worldsim report {folder}", []
     if last.exists():
-        found = read_json(last, ("command", "missing"))
+        found = read_json(last, {"command": str, "missing": list})
         command, missing = found["command"], found["missing"]
     print(publish(folder, arms, missing, command, videos=False))
 

@@ -8,8 +8,19 @@ from typing import Any
 
 from agents.base import Agent, Training
 from experiments.runs.spec import RunSpec
-from experiments.runs.store import read_json
+from experiments.runs.store import Kinds, read_json
 from worldsim.checkpoint import SHIPPED
+
+FACTS: Kinds = {
+    "inputs": list,
+    "goal": str,
+    "parameters": int,
+    "environment_steps": int,
+    "demonstrations": int,
+    "offline_frames": int,
+    "minutes": int | float | None,
+}
+"""What a summary's ``made_of`` holds, at least."""
 
 HEADER = (
     *("task", "agent", "tier", "sees", "goal", "parameters", "own environment steps"),

@@ -12,11 +12,12 @@ from envs import TASKS
 from envs.errors import UserError
 from envs.task import GOAL_MODES
 from experiments.runs import naming
+from experiments.runs.agent_facts import FACTS
 from experiments.runs.archive import ENDING, is_archive, read_archive
 from experiments.runs.naming import Subject
 from experiments.runs.spec import USUAL_VARIATION, RunSpec
 from experiments.runs.statistics import Paired, holm, paired
-from experiments.runs.store import EPISODES, read_json, read_rows
+from experiments.runs.store import EPISODES, check_fields, read_json, read_rows
 from experiments.runs.summaries import summarise
 
 REFERENCE = "world-model"
@@ -74,6 +75,8 @@ class Arm:
         path = folder / "summary.json"
         if facts is None:
             facts = read_json(path) if path.exists() else {}
+            if "made_of" in facts:
+                check_fields(facts["made_of"], FACTS, f"{path} is damaged: made_of")
         return cls.made(folder, spec, rows, facts)
 
     @classmethod

@@ -110,8 +110,9 @@ def check_folder(folder: Path, runs: Sequence[Run], seeds: tuple[int, ...]) -> N
     path = folder / NOTE
     keys = {run.spec.key for run in runs}
     if path.exists():
-        found = read_json(path, ("runs", "seeds"))
-        if not set(found["runs"]) <= keys or not set(found["seeds"]) <= set(seeds):
+        found = read_json(path, {"runs": list, "seeds": list})
+        there = {str(seed) for seed in found["seeds"]}
+        if not {str(key) for key in found["runs"]} <= keys or not there <= set(map(str, seeds)):
             raise UserError(
                 f"{folder} holds another sweep or comparison, of {len(found['runs'])} runs on "
                 f"{len(found['seeds'])} seeds, which is no part of this one: choose another --out"

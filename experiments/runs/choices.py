@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,8 +16,8 @@ from envs.task import GOAL_MODES
 from envs.variations import get_variation
 from experiments.runs.naming import flat
 from experiments.runs.spec import RunSpec
+from worldsim.devices import check_threads
 
-MOST_THREADS = 256
 _ON_PICTURES = ("world-model", "servo", "octo-like", "gc-bc", "sac-latent")
 _LEARNT = (*_ON_PICTURES, "sac-her", "tqc-her", "ppo")
 
@@ -76,8 +77,7 @@ def checked_spec(
     get_variation(variation)  # or an error that names the allowed ones
     for camera in cameras:
         check_choice("camera", camera, allowed_cameras)
-    if not isinstance(threads, int) or not 1 <= threads <= MOST_THREADS:
-        raise UserError(f"threads: allowed are 1 to {MOST_THREADS}, got {threads!r}")
+    check_threads(threads)
     given = {name: value for name, value in options.items() if value is not None}
     for name, value in given.items():
         _check_option(agent, name, value)
@@ -91,10 +91,17 @@ def _check_option(agent: str, name: str, value: Any) -> None:
         raise UserError(f"{name} is an option of {', '.join(option.agents)}, not of {agent}")
     if type(value) is not option.kind and (option.kind, type(value)) != (float, int):
         raise UserError(f"{name}: {_WORDS[option.kind]} is needed, got {value!r}")
-    for setting, given in value.items() if isinstance(value, dict) else ():
+    settings = value if isinstance(value, dict) else {"": value}
+    for setting, given in settings.items():
         for one in given if isinstance(given, list) else [given]:
-            if not isinstance(one, bool | int | float | str):
-                raise UserError(f"{name}.{setting}: a number is needed, got {given!r}")
+            if not isinstance(one, bool | int | float | str) or _endless(one):
+                full = f"{name}.{setting}".rstrip(".")
+                raise UserError(f"{full}: a number is needed, got {given!r}")
+
+
+def _endless(value: bool | int | float | str) -> bool:
+    """Whether it is infinite or no number at all, as ``.nan`` in YAML."""
+    return isinstance(value, float) and not math.isfinite(value)
 
 
 def output_folder(text: str) -> Path:

@@ -97,7 +97,7 @@ class LocalPool:
         # A forked child would share the parent's GL context and threads.
         context = multiprocessing.get_context("spawn")
         workers = min(self.workers, len(items))
-        pool = ProcessPool(max(1, workers), initializer=_prepare_worker, context=context)
+        pool = ProcessPool(max(1, workers), initializer=prepare_worker, context=context)
         try:
             futures = [pool.schedule(function, args=[item]) for item in items]
             for future in as_completed(futures):
@@ -108,7 +108,7 @@ class LocalPool:
             pool.join()
 
 
-def _prepare_worker() -> None:
+def prepare_worker() -> None:
     """A worker leaves Ctrl-C to its parent, and does not outlive it."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     parent = multiprocessing.parent_process()
@@ -182,9 +182,12 @@ class Slurm:
     def run(self, function: Callable[[Item], Result], items: Sequence[Item]) -> Iterator[Result]:
         """See ``Executor``."""
         submitit = _needs("submitit")
-        executor = submitit.AutoExecutor(folder=self.folder / "%j", cluster=self.cluster)
         parallel = {"slurm_array_parallelism": self.workers} if self.cluster == "slurm" else {}
-        executor.update_parameters(cpus_per_task=self.threads, **parallel, **self.parameters)
+        try:
+            executor = submitit.AutoExecutor(folder=self.folder / "%j", cluster=self.cluster)
+            executor.update_parameters(cpus_per_task=self.threads, **parallel, **self.parameters)
+        except (RuntimeError, NameError, ValueError, TypeError) as error:
+            raise UserError(f"no SLURM jobs can be made here: {error}") from error
         size = math.ceil(len(items) / (self.workers * self.shares_per_worker)) or 1
         shares = [items[first : first + size] for first in range(0, len(items), size)]
         for batch in self._batches(shares):

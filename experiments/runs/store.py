@@ -17,9 +17,10 @@ import fcntl
 import json
 import os
 import time
-from collections.abc import Iterable
+from collections.abc import Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
+from types import MappingProxyType, UnionType
 from typing import Any
 
 import numpy as np
@@ -33,13 +34,22 @@ from worldsim.files import replacing, write_atomically
 
 EPISODES = "episodes.jsonl"
 
+Kinds = Mapping[str, type | UnionType]
+"""Fields and what they hold."""
 
-NEEDED = frozenset(
-    (
-        *("seed", "initial_state_hash", "success", "stage", "steps", "failure", "distance_m"),
-        *("within_4cm", "seconds_per_action", "tier", "versions"),
-    )
-)
+NEEDED: Kinds = {
+    "seed": int,
+    "initial_state_hash": str,
+    "success": bool,
+    "stage": str,
+    "steps": int,
+    "failure": str | None,
+    "distance_m": int | float | None,
+    "within_4cm": bool,
+    "seconds_per_action": int | float | None,
+    "tier": str,
+    "versions": dict,
+}
 """Fields that every episode has, whatever version wrote it."""
 
 
@@ -55,7 +65,7 @@ def _difference(found: RunSpec, spec: RunSpec) -> str:
     return f"episodes of other weights of {found.agent} ({found.weights}, these are {spec.weights})"
 
 
-def read_json(path: Path, needed: Iterable[str] = ()) -> dict[str, Any]:
+def read_json(path: Path, needed: Kinds = MappingProxyType({})) -> dict[str, Any]:
     """What a JSON file of ours says.
 
     Raises:
@@ -63,12 +73,32 @@ def read_json(path: Path, needed: Iterable[str] = ()) -> dict[str, Any]:
     """
     try:
         found = json.loads(path.read_text())
-        missing = [name for name in needed if name not in found]
-    except (OSError, ValueError, TypeError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise UserError(f"{path} is missing or damaged: {error}") from error
-    if missing or not isinstance(found, dict):
-        raise UserError(f"{path} is damaged: it lacks {', '.join(missing) or 'named entries'}")
+    check_fields(found, needed, f"{path} is damaged: it")
+    assert isinstance(found, dict)
     return found
+
+
+def check_fields(found: Any, needed: Kinds, what: str) -> None:
+    """Refuse what is no record, lacks a field, or holds something else in one.
+
+    Args:
+        found: what was read.
+        needed: fields.
+        what: to call it, as the beginning of a sentence.
+
+    Raises:
+        UserError: naming the fields.
+    """
+    if not isinstance(found, dict):
+        raise UserError(f"{what} lacks named entries")
+    missing = [name for name in needed if name not in found]
+    if missing:
+        raise UserError(f"{what} lacks {', '.join(missing)}")
+    for name, kind in needed.items():
+        if not isinstance(found[name], kind):
+            raise UserError(f"{what} has {name} {found[name]!r}, which cannot be")
 
 
 def append_line(path: Path, line: str) -> None:
@@ -98,11 +128,9 @@ def read_rows(folder: Path) -> list[dict[str, Any]]:
     for number, line in enumerate(whole.splitlines(), start=1):
         try:
             row = json.loads(line)
-            missing = NEEDED - row.keys()
-        except (ValueError, AttributeError) as error:
+        except (ValueError, RecursionError) as error:
             raise UserError(f"{path}, line {number} is not an episode of ours") from error
-        if missing:
-            raise UserError(f"{path}, line {number} lacks {', '.join(sorted(missing))}")
+        check_fields(row, NEEDED, f"{path}, line {number}")
         rows.setdefault(row["seed"], row)
     return [rows[seed] for seed in sorted(rows)]
 

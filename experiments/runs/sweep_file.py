@@ -76,7 +76,7 @@ def read_plan(path: Path, overrides: tuple[str, ...] = (), force: bool = False) 
         if not equals:
             raise UserError(f"override {text!r}: KEY=VALUE is needed, as in tasks=[reach]")
         check_choice("key", key, tuple(DEFAULTS))
-        values[key] = yaml.load(value, _Loader)
+        values[key] = _parsed(value, f"override {text!r}")
     seeds = _seeds(values["seeds"], force)
     specs = tuple(_specs(values))
     if not specs:
@@ -103,13 +103,18 @@ _Loader.add_implicit_resolver(_INT, re.compile(r"[-+]?[0-9]+$"), list("-+0123456
 
 def _load(path: Path) -> Any:
     try:
-        return yaml.load(path.read_text(), _Loader)
+        return _parsed(path.read_text(), str(path))
     except OSError as error:
         raise UserError(f"{path}: no such sweep file can be read ({error.strerror})") from error
     except UnicodeDecodeError as error:
         raise UserError(f"{path} is not YAML: it is no text") from error
-    except yaml.YAMLError as error:
-        raise UserError(f"{path} is not YAML: {' '.join(str(error).split())}") from error
+
+
+def _parsed(text: str, where: str) -> Any:
+    try:
+        return yaml.load(text, _Loader)
+    except (yaml.YAMLError, RecursionError) as error:
+        raise UserError(f"{where} is not YAML: {' '.join(str(error).split())}") from error
 
 
 def _mapping(path: Path, found: Any) -> dict[str, Any]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import pickle
 import random
 import sys
 from collections.abc import Callable
@@ -20,7 +19,7 @@ from tqdm import tqdm
 
 from agents.checkpoint import amend_card
 from worldsim.errors import UserError
-from worldsim.files import replacing, write_atomically
+from worldsim.files import UNREADABLE, replacing, write_atomically
 from worldsim.training.interrupts import Interrupts
 from worldsim.training.randomness import generator_states, set_generator_states
 from worldsim.training.run import TrainingRun
@@ -190,11 +189,14 @@ def restore(model: BaseAlgorithm, supervisor: Supervisor, path: Path) -> None:
     """
     try:
         # Our own file; the replay buffer is an object. Weights go where the model is.
-        state = torch.load(path, weights_only=False, map_location="cpu")
-    except (RuntimeError, EOFError, pickle.PickleError) as error:
+        _restore(model, supervisor, torch.load(path, weights_only=False, map_location="cpu"))
+    except UNREADABLE as error:
         raise UserError(
             f"{path} is damaged: remove it to train anew, or choose another folder"
         ) from error
+
+
+def _restore(model: BaseAlgorithm, supervisor: Supervisor, state: dict[str, Any]) -> None:
     model.set_parameters(state["parameters"])
     if state["log_ent_coef"] is not None:
         vars(model)["log_ent_coef"].data.copy_(state["log_ent_coef"].data)

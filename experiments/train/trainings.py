@@ -11,12 +11,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from experiments.runs.versions import versions
 from worldsim.data import TrajectoryDataset
-from worldsim.devices import check_device
+from worldsim.devices import check_device, use_threads
 from worldsim.errors import UserError
 from worldsim.files import write_atomically
 from worldsim.tracking import check_tracker, open_tracker
@@ -29,8 +28,8 @@ _FREE = (
     *("out", "device", "threads", "subprocesses", "tracker"),
     *("data", "model", "encoder", "start"),
 )
-# What a folder holds once something was trained or put there.
-_TRACES = ("*.pt", "config.json", "card.json")
+# What a folder holds once something was trained, run, collected or put there.
+_TRACES = ("*.pt", "config.json", "card.json", "spec.json", "sweep.json", "meta.json")
 
 # Counts are at least 1 and other numbers at least 0, except for these.
 _MAY_BE_ZERO = ("seed", "demonstrations", "goals_per_step", "flow_head_steps")
@@ -44,6 +43,7 @@ _MOST = {
     "released": 1,
     "ema": 1,
     "seed": 2**32 - 1,
+    "envs": 1024,
 }
 
 
@@ -64,7 +64,7 @@ def check_options(config: Any) -> None:
         raise UserError("out is empty: give a folder")
     check_device(config.device)
     check_tracker(config.tracker)
-    torch.set_num_threads(config.threads)
+    use_threads(config.threads)
 
 
 def _check_numbers(config: Any, prefix: str) -> None:
@@ -113,7 +113,7 @@ def claim(
         _check_claim(path, wanted)
     elif any(next(out.glob(trace), None) for trace in _TRACES):
         raise UserError(
-            f"{out} holds a model or checkpoints of an unknown training: choose another folder"
+            f"{out} holds something else, or a model of an unknown training: choose another folder"
         )
     else:
         write_atomically(path, json.dumps(wanted, indent=1) + "\n")

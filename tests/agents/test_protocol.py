@@ -127,3 +127,11 @@ def test_goals_that_an_agent_cannot_read_are_refused(name, bad, env, goals, made
 def test_a_device_that_is_not_there_is_refused_by_name(name, env):
     with pytest.raises(ValueError, match=r"device 'cuda:99' cannot be used here"):
         make_agent(name, env.unwrapped.env_spec, device="cuda:99")
+
+
+@every_agent
+def test_no_goal_and_options_that_mean_nothing_are_refused(name, env, made):
+    with pytest.raises(UserError, match="no goal given"):
+        made[name].reset(None, np.random.default_rng(0))
+    with pytest.raises(UserError, match="unknown option 'temper'"):
+        make_agent(name, env.unwrapped.env_spec, temper=1)

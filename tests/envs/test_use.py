@@ -143,3 +143,53 @@ def test_actions_beyond_the_box_and_finer_than_float32_are_executed_as_those_ins
     actions = np.random.default_rng(0).uniform(-2, 2, (8, 7))
     inside = np.clip(actions, -1, 1).astype(np.float32)
     assert states(actions) == states(inside)
+
+
+@pytest.mark.parametrize(
+    "nonsense",
+    ["abc", None, {"a": 1}, [object()] * 7, np.zeros(7, complex), [[1], [2, 3]], np.zeros((7, 1))],
+)
+def test_an_action_that_is_not_seven_numbers_is_refused(nonsense):
+    env = envs.make("reach", obs_mode="state").unwrapped
+    env.reset(seed=190_000)
+    before = env.state()
+    with pytest.raises(ValueError, match="action"):
+        env.step(nonsense)
+    np.testing.assert_array_equal(env.state(), before)
+
+
+@pytest.mark.parametrize("nonsense", [None, {}, np.zeros(3), "state", {"task": "reach"}])
+def test_a_state_is_what_get_state_gives(nonsense):
+    env = envs.make("reach", obs_mode="state").unwrapped
+    with pytest.raises(ValueError, match="what get_state gives"):
+        env.set_state(nonsense)
+
+
+@pytest.mark.parametrize(
+    ("options", "named"),
+    [
+        ({"control_period": True}, "control_period"),
+        ({"variation": 5}, "variation 5: a name"),
+        ({"vectors": ("smell",)}, "unknown vector"),
+    ],
+)
+def test_options_of_another_kind_are_refused(options, named):
+    with pytest.raises(ValueError, match=named):
+        envs.make("reach", **options)
+    with pytest.raises(ValueError, match="task 5: a name"):
+        envs.make(5)
+
+
+def test_a_picture_larger_than_any_screen_is_refused():
+    env = envs.make("reach", obs_mode="state").unwrapped
+    env.reset(seed=190_000)
+    with pytest.raises(ValueError, match="image size"):
+        env.picture("left", 1_000_000)
+
+
+@pytest.mark.parametrize("options", [{}, {"obs_mode": "state", "reward": "dense"}])
+def test_hindsight_where_it_cannot_be_is_told_through_wrappers(options):
+    env = gym.wrappers.RecordEpisodeStatistics(envs.make("reach", **options))
+    with pytest.raises(AttributeError) as raised:
+        env.get_wrapper_attr("compute_reward")
+    assert "obs_mode=" in str(raised.value.__cause__)

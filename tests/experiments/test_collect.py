@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import subprocess
+import sys
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -122,3 +127,24 @@ def test_a_full_disk_is_one_sentence_and_finished_seeds_stay_readable(
 def test_bad_choices_name_what_is_allowed(tmp_path, capsys, options, named):
     assert run(["collect", "--out", str(tmp_path / "x"), "--workers", "1", *options]) == 2
     assert named in capsys.readouterr().err
+
+
+def test_ctrl_c_ends_workers_without_a_traceback_and_keeps_what_is_finished(tmp_path):
+    out, log = tmp_path / "data", tmp_path / "log"
+    words = ["collect", "--preset", "tiny", "--seeds", "5000", "--workers", "2", "--out", str(out)]
+    with log.open("w") as file:
+        child = subprocess.Popen(
+            [sys.executable, "-c", "from experiments.cli import main; main()", *words],
+            stderr=file,
+            start_new_session=True,
+        )
+    try:
+        while "frames=" not in log.read_text():
+            assert child.poll() is None
+            time.sleep(0.1)
+        os.killpg(child.pid, signal.SIGINT)  # as a terminal does: to workers, too
+        assert child.wait(timeout=120) == 130
+    finally:
+        child.kill()
+    assert "Traceback" not in log.read_text()
+    assert len(TrajectoryDataset(out)) >= 1

@@ -19,7 +19,7 @@ from experiments.runs.driver import complete
 from experiments.runs.executors import InProcess, LocalPool, RayCluster, Slurm, make_executor
 from experiments.runs.runner import PROBE_SEED
 from experiments.runs.spec import RunSpec
-from experiments.runs.store import NEEDED, append_line, read_rows
+from experiments.runs.store import append_line, read_rows
 
 SEEDS = (190_030, 190_031, 190_032)
 FREE = ("seconds_per_action", "seconds", "finished")
@@ -126,7 +126,11 @@ def test_a_full_disk_ends_a_run_with_what_was_finished(tmp_path, monkeypatch, ca
 
 def test_a_cut_line_is_mended_and_a_seed_counts_once(tmp_path):
     log = tmp_path / "episodes.jsonl"
-    row = dict.fromkeys(NEEDED, 0)
+    row = {
+        **{"initial_state_hash": "a", "success": False, "stage": "none", "steps": 1},
+        **{"failure": "timeout", "distance_m": None, "within_4cm": False},
+        **{"seconds_per_action": 0.1, "tier": "A", "versions": {}},
+    }
     append_line(log, json.dumps(row | {"seed": 2, "success": True}))
     with log.open("a") as file:
         file.write('{"seed": 3, "succ')

@@ -104,6 +104,18 @@ def whole(tmp_path_factory):
     return folder
 
 
+def damaged_in_one_sentence(name, words, damage, whole, place, capsys):
+    """Damage a file of a finished sweep, run a command on it, and look for the file's name."""
+    out = shutil.copytree(whole / "out", place / "out")
+    (path,) = out.glob(name)
+    path.write_bytes(damage(path.read_bytes()))
+    given = {"OUT": str(out), "YAML": str(whole / "sweep.yaml")}
+    assert run([given.get(word, word) for word in words]) == 2
+    error = capsys.readouterr().err
+    assert str(path) in error
+    assert "Traceback" not in error
+
+
 @pytest.mark.parametrize(
     ("name", "words"),
     [
@@ -118,11 +130,39 @@ def whole(tmp_path_factory):
 )
 @pytest.mark.parametrize("damage", [b"{\x00nonsense\n", b"[]\n"])
 def test_a_damaged_file_is_named_in_one_sentence(name, words, damage, whole, tmp_path, capsys):
+    damaged_in_one_sentence(name, words, lambda _: damage, whole, tmp_path, capsys)
+
+
+@pytest.mark.parametrize(
+    ("name", "words", "change"),
+    [
+        *(
+            ("runs/*/episodes.jsonl", ["report", "OUT"], {field: wrong})
+            for field, wrong in (
+                *(("seed", "first"), ("success", "yes"), ("steps", None), ("distance_m", "far")),
+                *(("versions", 3), ("stage", None), ("initial_state_hash", 5), ("tier", [])),
+            )
+        ),
+        *(
+            ("runs/*/summary.json", ["report", "OUT"], {"made_of": wrong})
+            for wrong in (5, [], {}, {"inputs": 5})
+        ),
+        ("results.json", ["report", "OUT"], {"missing": 5}),
+        ("results.json", ["report", "OUT"], {"command": None}),
+        ("sweep.json", ["sweep", "YAML", "--out", "OUT"], {"runs": 5}),
+        ("sweep.json", ["sweep", "YAML", "--out", "OUT"], {"seeds": {}}),
+    ],
+)
+def test_a_field_that_holds_something_else_is_named(name, words, change, whole, tmp_path, capsys):
+    def damage(text):
+        first, *rest = text.splitlines() if name.endswith("l") else [text]
+        return b"\n".join([json.dumps(json.loads(first) | change).encode(), *rest, b""])
+
+    damaged_in_one_sentence(name, words, damage, whole, tmp_path, capsys)
+
+
+def test_a_note_of_other_kinds_of_runs_is_another_sweep(whole, tmp_path, capsys):
     out = shutil.copytree(whole / "out", tmp_path / "out")
-    (path,) = out.glob(name)
-    path.write_bytes(damage)
-    given = {"OUT": str(out), "YAML": str(whole / "sweep.yaml")}
-    assert run([given.get(word, word) for word in words]) == 2
-    error = capsys.readouterr().err
-    assert str(path) in error
-    assert "Traceback" not in error
+    (out / "sweep.json").write_text('{"runs": [[1]], "seeds": [{}]}')
+    assert run(["sweep", str(whole / "sweep.yaml"), "--out", str(out)]) == 2
+    assert "holds another sweep" in capsys.readouterr().err

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import pickle
 import signal
 from dataclasses import replace
 from types import SimpleNamespace
@@ -184,9 +185,10 @@ def test_a_run_that_a_signal_ended_goes_on_to_the_bit(points, kind, number, tmp_
     train_rl.main(cut)
     for key, value in weights(tmp_path / "whole").items():
         torch.testing.assert_close(value, weights(tmp_path / "cut")[key], atol=0, rtol=0)
-    (tmp_path / "cut" / CHECKPOINT).write_bytes(b"PK")
-    with pytest.raises(ValueError, match=r"checkpoint\.pt is damaged"):
-        train_rl.main(cut)
+    for damage in (b"PK", b"", b"agents: [random]", pickle.dumps({})):
+        (tmp_path / "cut" / CHECKPOINT).write_bytes(damage)
+        with pytest.raises(ValueError, match=r"checkpoint\.pt is damaged"):
+            train_rl.main(cut)
 
 
 def test_demonstrations_are_counted_as_they_lie_in_the_buffer(tmp_path):

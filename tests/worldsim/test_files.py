@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from worldsim.errors import UserError
 from worldsim.files import replacing, write_atomically
 
 
@@ -27,3 +28,9 @@ def test_a_good_file_stays_when_writing_fails(tmp_path):
         assert path.read_bytes() == b"better"
     assert path.read_text() == "best"
     assert list(path.parent.iterdir()) == [path]
+
+
+def test_a_folder_is_not_replaced_by_a_file(tmp_path):
+    with pytest.raises(UserError, match="is a folder: give a file"):
+        write_atomically(tmp_path, "text")
+    assert list(tmp_path.iterdir()) == []

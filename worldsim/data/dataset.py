@@ -18,7 +18,7 @@ from worldsim.data.episode import STEPS, VECTORS, DatasetError, Episode, digest
 from worldsim.data.frames import shrink
 from worldsim.data.shard import COLUMNS, FORMAT, TABLE, Shard, widen
 from worldsim.errors import UserError
-from worldsim.files import replacing
+from worldsim.files import UNREADABLE, replacing
 
 __all__ = ["TrajectoryDataset", "shrink"]
 
@@ -207,7 +207,10 @@ class TrajectoryDataset:
                 mapped = np.load(temporary, mmap_mode="r+")
                 self._decode(mapped, cameras, workers)
                 mapped.flush()
-        loaded: NDArray[np.uint8] = np.load(path, mmap_mode="c")
+        try:
+            loaded: NDArray[np.uint8] = np.load(path, mmap_mode="c").reshape(shape)
+        except UNREADABLE as error:
+            raise DatasetError(f"{path} is damaged: remove it") from error
         return loaded
 
     def load_arrays(

@@ -32,6 +32,7 @@ from worldsim.data.dataset import TrajectoryDataset
 from worldsim.data.episode import LABELS, STEPS, VECTORS, DatasetError, Episode
 from worldsim.data.writer import TrajectoryWriter
 from worldsim.errors import UserError
+from worldsim.files import UNREADABLE
 
 
 def export_folder(
@@ -134,7 +135,7 @@ def _import(folder: Path, cameras: Sequence[str]) -> Episode:
             fields |= _complete(dict(file))
         images = {camera: _pictures(folder / camera) for camera in cameras}
         return Episode(images=images, **fields)
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (*UNREADABLE, Image.DecompressionBombError) as error:
         raise DatasetError(f"{folder} is no episode: {error}") from error
 
 

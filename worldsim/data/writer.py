@@ -40,8 +40,8 @@ class TrajectoryWriter:
         groups_per_shard: groups of episodes to a file.
 
     Raises:
-        DatasetError: when the folder holds another kind of data set, is being written by another
-            process, or cannot be written.
+        DatasetError: when the folder holds another kind of data set or something else, is being
+            written by another process, or cannot be written.
     """
 
     def __init__(self, path: Path | str, meta: dict[str, Any], groups_per_shard: int = 50) -> None:
@@ -73,17 +73,20 @@ class TrajectoryWriter:
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
             raise DatasetError(f"{self._path} is being written by another process") from error
-        for leftover in self._path.glob("*.tmp"):
+        file, leftovers = self._path / "meta.json", set(self._path.glob("*.tmp"))
+        if not file.exists() and leftovers != set(self._path.iterdir()):
+            raise DatasetError(f"{self._path} holds something else: choose another folder")
+        for leftover in leftovers:
             leftover.unlink()
-        file = self._path / "meta.json"
         if not file.exists():
             self._write(file, (json.dumps(meta, indent=1) + "\n").encode())
             return
         try:
             found = json.loads(file.read_text())
-        except ValueError as error:
+            differing = _differences(found, meta)
+        except (ValueError, AttributeError) as error:
             raise DatasetError(f"{file} is damaged: {error}") from error
-        for name, theirs, ours in _differences(found, meta):
+        for name, theirs, ours in differing:
             raise DatasetError(
                 f"{self._path} holds a data set with {name} {theirs!r}, not {ours!r}: "
                 "choose another folder"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 from worldsim.errors import UserError
@@ -39,3 +40,6 @@ class CostConfig:
 
     def __post_init__(self) -> None:
         check_norm(self.norm)
+        for name, value in vars(self).items():
+            if not math.isfinite(value):
+                raise UserError(f"{name} must be a finite number, got {value}")

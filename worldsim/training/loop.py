@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import pickle
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,7 +13,7 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 from worldsim.errors import UserError
-from worldsim.files import replacing
+from worldsim.files import UNREADABLE, replacing
 from worldsim.training.interrupts import Interrupts
 from worldsim.training.randomness import generator_states, set_generator_states
 from worldsim.training.run import TrainingRun
@@ -22,7 +21,6 @@ from worldsim.training.run import TrainingRun
 PRECISIONS = ("bfloat16", "float32")
 """bfloat16 is three to five times faster on some processors and half as fast on others."""
 LOG_EVERY = 20
-_DAMAGED = (RuntimeError, ValueError, KeyError, TypeError, EOFError, OSError, pickle.PickleError)
 
 
 @dataclass(frozen=True)
@@ -201,7 +199,7 @@ class _State:
             self.rng.bit_generator.state = state["numpy_rng"]
             self.step, self.running = state["step"], state["running"]
             run.resume(state["seconds"])
-        except _DAMAGED as error:
+        except UNREADABLE as error:
             raise UserError(
                 f"{path} is damaged or of another training ({_first_line(error)}): remove it to "
                 "train this part anew, or choose another folder"

@@ -18,6 +18,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from worldsim.files import UNREADABLE
 from worldsim.vjepa2.official import (
     KINDS,
     CheckpointError,
@@ -120,7 +121,7 @@ def _unpickle(path: Path) -> dict[str, Any]:
                 "and plain containers are read from a pickle"
             ) from error
         raise CheckpointError(f"{path} is damaged or no PyTorch file") from error
-    except (RuntimeError, OSError, EOFError, ValueError) as error:
+    except UNREADABLE as error:
         raise CheckpointError(f"{path} is damaged, truncated or no PyTorch file") from error
     if not isinstance(entries, dict):
         raise CheckpointError(f"{path} is not a V-JEPA 2 checkpoint: no named entries in it")

@@ -70,6 +70,11 @@ def test_nonsense_is_named(data, tmp_path):
     with pytest.raises(DatasetError, match="episode-000001 is no episode: image_left"):
         import_folder(plain, tmp_path / "b")
     assert len(TrajectoryDataset(tmp_path / "b")) == 1  # what came before stays
+    for name in ("left/002.png", "arrays.npz"):
+        for damage in (b"", b"PK\x03\x04", (plain / "episode-000000" / name).read_bytes()[:60]):
+            (plain / "episode-000000" / name).write_bytes(damage)
+            with pytest.raises(DatasetError, match="episode-000000 is no episode"):
+                import_folder(plain, tmp_path / "c")
     (plain / "episode-000000/episode.json").write_text("{}")
     with pytest.raises(DatasetError, match=r"episode-000000/episode\.json"):
         import_folder(plain, tmp_path / "c")

@@ -106,3 +106,16 @@ def test_a_path_that_is_a_file_is_named(tmp_path, meta):
     (tmp_path / "file").touch()
     with pytest.raises(DatasetError, match=r"cannot write a data set to .*file"):
         TrajectoryWriter(tmp_path / "file", meta)
+
+
+def test_a_folder_of_something_else_is_refused_and_left_alone(tmp_path, meta):
+    for name in ("notes.txt", "draft.tmp"):
+        (tmp_path / name).write_text("mine")
+    with pytest.raises(DatasetError, match="holds something else"):
+        TrajectoryWriter(tmp_path, meta)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["draft.tmp", "notes.txt"]
+    (tmp_path / "notes.txt").unlink()
+    TrajectoryWriter(tmp_path, meta).close()  # what a killed writer left is no obstacle
+    (tmp_path / "meta.json").write_text("[]")
+    with pytest.raises(DatasetError, match=r"meta\.json is damaged"):
+        TrajectoryWriter(tmp_path, meta)

@@ -246,6 +246,13 @@ def test_a_truncated_file_is_refused(stage_1, keep, tmp_path):
         read(path)
 
 
+@pytest.mark.parametrize("content", [b"agents: [random]", b"{}", b"hello", b"\x80\x02.", b"PK"])
+def test_a_file_of_something_else_is_refused(content, tmp_path):
+    (tmp_path / "a.pt").write_bytes(content)
+    with pytest.raises(CheckpointError, match=r"a\.pt is (damaged|not a V-JEPA 2)"):
+        read(tmp_path / "a.pt")
+
+
 @pytest.mark.parametrize("layout", ["hugging-face", "worldsim"])
 def test_a_truncated_folder_is_refused(stage_1, layout, tmp_path):
     write(stage_1, tmp_path / "a", layout)

@@ -1,0 +1,109 @@
+"""Mistakes on the command line: one sentence, before anything is made or written."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from experiments.cli import COMMANDS, run
+
+SWEEP = "agents: [{agent: world-model}]\ntasks: [reach]\nseeds: 190000:190002\n"
+ONE_THREAD = [
+    ["landscape"],
+    ["diagnose"],
+    ["bench", "plan"],
+    ["bench", "train"],
+    *(name.split() for name in COMMANDS if name.startswith("train ")),
+]
+
+
+@pytest.fixture
+def sentence(tmp_path, monkeypatch, capsys):
+    """What a command line says that is a mistake; nothing may be left of it."""
+    monkeypatch.chdir(tmp_path)
+    Path("sweep.yaml").write_text(SWEEP)
+    Path("taken").mkdir()
+    Path("taken/spec.json").write_text("{}")
+
+    def said(words: list[str]) -> str:
+        assert run(words) == 2
+        assert sorted(path.name for path in tmp_path.rglob("*")) == [
+            *("spec.json", "sweep.yaml", "taken"),
+        ]
+        error = capsys.readouterr().err
+        assert error.startswith("worldsim ")
+        assert error.count("\n") == 1
+        return error
+
+    return said
+
+
+@pytest.mark.parametrize("threads", ["0", "-1", "100000"])
+@pytest.mark.parametrize("command", ONE_THREAD, ids=" ".join)
+def test_threads_that_no_machine_has_are_refused(command, threads, sentence):
+    assert "threads" in sentence([*command, "--threads", threads])
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        *(["collect", "--out", ""], ["collect", "--out", " "], ["collect", "--out="]),
+        *(["results", "x", "--out", ""], ["render", "x", "--out", ""], ["pack", "x", "--out", ""]),
+        *(["landscape", "--out", ""], ["diagnose", "--out", ""], ["train", "ppo", "--out", ""]),
+        *(["data", "export", "x", "--out", ""], ["data", "import", "x", "--out", ""]),
+    ],
+    ids=" ".join,
+)
+def test_an_empty_folder_is_not_the_working_directory(words, sentence):
+    assert "--out is empty" in sentence(words)
+
+
+@pytest.mark.parametrize("command", ["report", "results", "render", "learning", "data info"])
+def test_no_folder_is_not_the_working_directory(command, sentence):
+    assert "a word is empty" in sentence([*command.split(), ""])
+
+
+@pytest.mark.parametrize(
+    ("words", "named"),
+    [
+        (["collect", "--workers", "-1"], "workers -1"),
+        (["collect", "--image-size", "0"], "16 to 1024"),
+        (["collect", "--cameras", "left", "left"], "a name is given twice"),
+        (["collect", "--preset", "tiny", "--out", "taken"], "holds something else"),
+        (["train", "sac-her", "--out", "taken"], "holds something else"),
+        (["train", "sac-her", "--envs", "100000"], "at most 1024"),
+        (["bench", "env", "--rounds", "0"], "at least 1 round"),
+        (["bench", "render", "--frames", "-1"], "at least 1 frame"),
+        (["data", "contact-sheet", "x", "--seed", "-1"], "seeds from 0 on"),
+        (["data", "contact-sheet", "x", "--frames", "100000"], "up to 200 frames"),
+        (["landscape", "--cost.latent", "nan"], "latent must be a finite number"),
+    ],
+)
+def test_a_number_out_of_its_range_is_refused(words, named, sentence):
+    assert named in sentence(words)
+
+
+@pytest.mark.parametrize(
+    ("override", "named"),
+    [
+        ("tasks=[", "override 'tasks=[' is not YAML"),
+        ("variation=5", "variation 5: a name is needed"),
+        ("variation=held-out:rom", "held-out:FACTOR[:1-3]"),
+        ("agents=[{agent: world-model, cost: {latent: .nan}}]", "cost.latent: a number is needed"),
+        ("agents=[{agent: world-model, search: {spread: .inf}}]", "search.spread: a number"),
+        ("agents=[{agent: world-model, surprise: .nan}]", "surprise: a number is needed"),
+    ],
+)
+def test_a_sweep_that_makes_no_sense_is_refused(override, named, sentence):
+    said = sentence(["sweep", "sweep.yaml", "--out", "out", "--force", "--set", override])
+    assert named in said
+    assert len(said) < 500
+
+
+def test_slurm_jobs_where_there_is_no_slurm_are_a_sentence(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PATH", "")
+    Path("sweep.yaml").write_text("agents: [random]\ntasks: [reach]\nseeds: 190000:190002\n")
+    assert run(["sweep", "sweep.yaml", "--executor", "slurm"]) == 2
+    assert "no SLURM jobs can be made here" in capsys.readouterr().err
