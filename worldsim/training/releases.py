@@ -23,6 +23,8 @@ STEADY = 0.08
 """Change of closedness in a step below which fingers have stopped."""
 SOON = 3
 """A goal lies up to so many frames after its release, while the fingers are open."""
+DIRECT = 24
+"""A thing is taken and put down in fewer frames; from where it took more there was a detour."""
 
 
 @dataclass(frozen=True)
@@ -55,23 +57,29 @@ class Releases:
         return cls(frames, until, coming, np.searchsorted(frames, ends, side="right") - 1)
 
     def follows(self, now: Index) -> NDArray[np.bool_]:
-        """Whether there are goals for frames (B,): a release to come, or one just past."""
-        follows: NDArray[np.bool_] = self.next[now] <= self.last[now]
-        return follows
+        """Whether there are goals for frames (B,): a release soon to come, or one just past."""
+        some: NDArray[np.bool_] = self.next[now] <= self.last[now]
+        some[some] = self._direct(now[some], self.next[now[some]], 1)
+        return some
+
+    def _direct(self, now: Index, number: Index, things: Index | int) -> NDArray[np.bool_]:
+        """Whether releases of these numbers (B,) came as soon as it takes to move that many."""
+        direct: NDArray[np.bool_] = self.frames[number] - now <= DIRECT * things
+        return direct
 
     def goals(self, now: Index, rng: np.random.Generator) -> Index:
         """Goals (B,) for frames (B,) that have any: just after the next release, or a later one.
 
-        Half of them after the next, a quarter after the second, and so on. While the fingers are
-        still open after one, it is the next: there the lesson is to hold still.
+        Half of them after the next, a quarter after the second, and so on, unless that was on a
+        detour. While the fingers are still open after one, it is the next: there the lesson is to
+        hold still.
         """
-        ahead = rng.geometric(0.5, len(now)) - 1
-        number = np.minimum(self.next[now] + ahead, self.last[now])
-        first, last = self.frames[number], self.until[number]
-        goals: Index = np.maximum(
-            now, np.minimum(first + rng.integers(1, SOON + 1, len(now)), last)
-        )
-        return goals
+        first = self.next[now]
+        number = np.minimum(first + rng.geometric(0.5, len(now)) - 1, self.last[now])
+        number = np.where(self._direct(now, number, number - first + 1), number, first)
+        goals = self.frames[number] + rng.integers(1, SOON + 1, len(now))
+        soon: Index = np.maximum(now, np.minimum(goals, self.until[number]))
+        return soon
 
 
 def _releases(arrays: Arrays, closed: NDArray[np.bool_]) -> Index:
