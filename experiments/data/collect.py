@@ -8,7 +8,6 @@ from __future__ import annotations
 import multiprocessing
 import os
 from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -92,11 +91,8 @@ def _groups(config: CollectConfig, seeds: list[int]) -> Iterator[list[Episode]]:
         yield from map(_job, jobs)
         return
     context = multiprocessing.get_context("spawn")
-    pool = ProcessPoolExecutor(config.workers, context, prepare_worker)
-    try:
-        yield from pool.map(_job, jobs, chunksize=2)
-    finally:  # what is running is waited for: a pool that is ended by force at times never ends
-        pool.shutdown(cancel_futures=True)
+    with context.Pool(config.workers, prepare_worker) as pool:
+        yield from pool.imap(_job, jobs, chunksize=2)
 
 
 def _job(job: tuple[int, str, tuple[str, ...], int]) -> list[Episode]:

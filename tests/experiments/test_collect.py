@@ -137,6 +137,8 @@ def test_ctrl_c_ends_workers_without_a_traceback_and_keeps_what_is_finished(tmp_
             [sys.executable, "-c", "from experiments.cli import main; main()", *words],
             stderr=file,
             start_new_session=True,
+            # Tests that run in the background inherit that Ctrl-C is ignored.
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
         )
     try:
         while "frames=" not in log.read_text():
