@@ -14,9 +14,12 @@ Array = NDArray[np.float64]
 
 
 def as_executed(action: object) -> Array:
-    """(7,) what is executed of an action: clipped to [-1, 1], rounded to float32.
+    """(7,) ``clipped``, and rounded to float32, so that what is stored can be executed again."""
+    return clipped(action).astype(np.float32).astype(np.float64)
 
-    What is executed can then be stored, and executed again.
+
+def clipped(action: object) -> Array:
+    """(7,) an action within [-1, 1].
 
     Raises:
         UserError: it is not seven finite numbers.
@@ -24,14 +27,14 @@ def as_executed(action: object) -> Array:
     try:
         found = np.asarray(action)
     except ValueError as error:  # rows of different lengths
-        raise UserError(f"action {action!r} is not seven numbers") from error
+        raise UserError(f"action {action!r} is not seven finite numbers") from error
     if found.dtype.kind not in "fiub":
-        raise UserError(f"action {action!r} is not seven numbers")
+        raise UserError(f"action {action!r} is not seven finite numbers")
     if found.shape != (7,):
-        raise UserError(f"action has shape {found.shape}: allowed is (7,)")
+        raise UserError(f"action has shape {found.shape}: allowed are seven finite numbers, (7,)")
     if not np.isfinite(found).all():
-        raise UserError(f"action {found} has NaN or infinite entries: allowed is [-1, 1]")
-    return np.clip(found.astype(np.float64), -1.0, 1.0).astype(np.float32).astype(np.float64)
+        raise UserError(f"action {found} is not seven finite numbers: allowed is [-1, 1]")
+    return np.clip(found.astype(np.float64), -1.0, 1.0)
 
 
 def check_saved(state: object, own: Mapping[str, str]) -> None:

@@ -19,9 +19,9 @@ import numpy as np
 from gymnasium import spaces
 from numpy.typing import NDArray
 
-from envs.errors import UserError
 from envs.foreign.robosuite_stock import CONTROL_PERIOD_S, StockRobosuite
 from envs.foreign.robosuite_tasks import TASKS, RobosuiteTask, Thing
+from envs.given import clipped
 from envs.goals import expert_goals
 from envs.rendering import Renderer
 from envs.spec import OBS_MODES, EnvSpec, check_choice
@@ -125,10 +125,7 @@ class RobosuiteEnv(gym.Env[dict[str, Any], NDArray[np.float32]]):
         self, action: NDArray[np.floating[Any]]
     ) -> tuple[dict[str, Any], float, bool, bool, dict[str, Any]]:
         """Act for one control period; the reward is robosuite's, 1 when solved and 0 before."""
-        action = np.asarray(action, dtype=np.float64)
-        if action.shape != (7,) or not np.isfinite(action).all():
-            raise UserError(f"action {action} is not allowed: it must be seven finite numbers")
-        reward = self.stock.act(np.clip(action, -1.0, 1.0))
+        reward = self.stock.act(clipped(action))
         self._success = bool(self.stock.env._check_success())
         self._stage = max(self._stage, STAGES.index(self._stage_now()))
         return self._observation(), reward, False, False, self._info()

@@ -91,12 +91,13 @@ def _check_option(agent: str, name: str, value: Any) -> None:
         raise UserError(f"{name} is an option of {', '.join(option.agents)}, not of {agent}")
     if type(value) is not option.kind and (option.kind, type(value)) != (float, int):
         raise UserError(f"{name}: {_WORDS[option.kind]} is needed, got {value!r}")
-    settings = value if isinstance(value, dict) else {"": value}
+    settings = {name: value}
+    if isinstance(value, dict):
+        settings = {f"{name}.{setting}": given for setting, given in value.items()}
     for setting, given in settings.items():
         for one in given if isinstance(given, list) else [given]:
             if not isinstance(one, bool | int | float | str) or _endless(one):
-                full = f"{name}.{setting}".rstrip(".")
-                raise UserError(f"{full}: a number is needed, got {given!r}")
+                raise UserError(f"{setting}: a number is needed, got {given!r}")
 
 
 def _endless(value: bool | int | float | str) -> bool:

@@ -35,7 +35,7 @@ class DemonstratedPairs:
         model: WorldModel,
         latents: Arrays,
         demonstrators: tuple[str, ...],
-        released: float = 0.0,
+        released: float,
     ) -> DemonstratedPairs:
         """Index what ``encode_all`` returned."""
         hindsight = Hindsight.of(latents, demonstrators, released)
