@@ -5,8 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
+import pytest
 
 from tests.worldsim.test_training import toy_arrays
+from worldsim.errors import UserError
 from worldsim.training.hindsight import Hindsight
 from worldsim.training.releases import Releases
 
@@ -89,3 +91,10 @@ def test_without_such_goals_batches_are_as_they_were():
     assert none.releases is None
     drawn = [h.sample(now, 20, np.random.default_rng(4))[0] for h in (plain, none)]
     assert (drawn[0] == drawn[1]).all()
+
+
+@pytest.mark.parametrize("share", [0.3, 1.0])
+def test_goals_that_no_episode_has_are_refused(share):
+    arrays = episodes(holding((3, 8), held=1.0))
+    with pytest.raises(UserError, match="nothing is taken and let go"):
+        Hindsight.of(arrays, ("expert",), share)

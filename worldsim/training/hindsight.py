@@ -40,9 +40,18 @@ class Hindsight:
 
     @classmethod
     def of(cls, arrays: Arrays, demonstrators: tuple[str, ...], released: float = 0.0) -> Hindsight:
-        """Index a data set; ``demonstrators`` are policies (by prefix) to imitate."""
+        """Index a data set; ``demonstrators`` are policies (by prefix) to imitate.
+
+        Raises:
+            UserError: goals just after a release are asked for, and nothing was let go.
+        """
         good = np.array([str(p).startswith(demonstrators) for p in arrays.policies])
         found = Releases.of(arrays) if released else None
+        if found is not None and not len(found.frames):
+            raise UserError(
+                f"released {released:g}: nothing is taken and let go in the data, so there are no "
+                "goals just after it"
+            )
         return cls(arrays.ends, np.repeat(good, arrays.lengths), released, found)
 
     def demonstrations(self) -> Index:
