@@ -18,7 +18,7 @@ from agents.checkpoint import load_agent, training_of, weights_digest
 from agents.latent import Array, LatentAgent, find_encoder
 from envs import EnvSpec
 from envs.errors import UserError
-from worldsim.flow import FlowHead
+from worldsim.flow import DRAWS, FlowHead
 
 ALGORITHM = "gc-bc"
 FILE = "model.safetensors"
@@ -75,7 +75,7 @@ class GcBcAgent(LatentAgent):
         now, then = latent[None], goal[None]
         state = self.model.goal_state(now, then, pose, closedness)
         if isinstance(self._head, FlowHead):
-            chunk = self._head.sample((now, then, state), self._rng, self._guidance)
+            chunk = self._head.sample((now, then, state), self._rng, self._guidance, DRAWS)
         else:
             chunk, _ = self._head(now, then, state)
         action: Array = chunk[0, 0].cpu().double().numpy()

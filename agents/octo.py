@@ -28,6 +28,7 @@ from envs.spec import check_choice
 from worldsim.data.frames import shrink
 from worldsim.devices import check_device
 from worldsim.states import decode_state, encode_state
+from worldsim.typical import most_typical
 
 ALGORITHM = "octo-like"
 FILE = "model.safetensors"
@@ -180,15 +181,8 @@ class OctoAgent(EpisodeAgent):
         readout = self._look(index)[0].expand(self._draws, -1)
         drawn = self.model.head.sample(readout, self._rng)
         chunks = self.model.denormalise(drawn.unflatten(-1, (self.model.config.chunk, 7)))
-        return most_typical(chunks[:, : self._kept].cpu().double().numpy())
-
-
-def most_typical(chunks: Array) -> Array:
-    """The one of (n, h, 7) chunks whose distances to all the others add up to the least."""
-    flat = chunks.reshape(len(chunks), -1)
-    distances = np.linalg.norm(flat[:, None] - flat[None], axis=-1)
-    typical: Array = chunks[distances.sum(axis=1).argmin()]
-    return typical
+        typical: Array = most_typical(chunks[:, : self._kept].cpu().double()).numpy()
+        return typical
 
 
 def describe(model: OctoModel) -> dict[str, Any]:

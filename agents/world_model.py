@@ -30,6 +30,7 @@ from envs.goals import GoalSequence
 from worldsim import load_world_model, poses
 from worldsim.context import Context
 from worldsim.encoders import encoder_digest
+from worldsim.flow import DRAWS
 from worldsim.limits import Limits
 from worldsim.planning.cost import Imagine, LatentGoalCost, own_energies
 from worldsim.planning.energies.energy import Situation
@@ -229,7 +230,9 @@ class WorldModelAgent(LatentAgent):
             actions, steps = self.model.goal_head(now, then, state)
             if self.model.config.flow:
                 guidance = self.model.config.guidance
-                actions = self.model.flow_head.sample((now, then, state), self._rng, guidance)
+                actions = self.model.flow_head.sample(
+                    (now, then, state), self._rng, guidance, DRAWS
+                )
         return self._fitted(actions.float())[0], float(steps[0])
 
     def _fitted(self, chunks: Tensor) -> Tensor:

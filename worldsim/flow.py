@@ -17,12 +17,16 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from worldsim.heads import TokenReader, mlp
+from worldsim.heads import mlp
 from worldsim.noise import normal
+from worldsim.pairs import PairReader
 from worldsim.states import STATE_SIZE
+from worldsim.typical import most_typical
 
 GUIDANCE, EULER_STEPS = 1.5, 10
 """How much more than a clone an acting flow seeks the goal, and in how many steps it is solved."""
+DRAWS = 16
+"""Chunks that an acting flow draws, of which it takes the most typical."""
 _FREQUENCIES = 16
 
 
@@ -32,7 +36,8 @@ class FlowConfig:
 
     Attributes:
         dim: latent width D.
-        tokens: patch tokens N of an observation.
+        grid: (rows, columns) of a view's patches.
+        views: of an observation; N patch tokens in all.
         state_size: numbers read beside latents; the last ten are the gap to the goal.
         chunk: actions of a chunk, H.
         context: width of what is read from the latents.
@@ -41,7 +46,8 @@ class FlowConfig:
     """
 
     dim: int
-    tokens: int
+    grid: tuple[int, int]
+    views: int
     state_size: int
     chunk: int
     context: int = 256
@@ -91,14 +97,8 @@ class FlowHead(nn.Module):
     def __init__(self, config: FlowConfig) -> None:
         super().__init__()
         self.config = config
-        self.reader = TokenReader(
-            config.dim,
-            config.tokens,
-            config.context,
-            2,
-            config.state_size + 1,
-            hidden=(512,),
-            dropout=0.1,
+        self.reader = PairReader(
+            config.dim, config.grid, config.views, config.state_size + 1, config.context
         )
         size = 7 * config.chunk
         self.velocity = Residual(config.context + size, config.hidden, config.blocks, size)
@@ -120,7 +120,7 @@ class FlowHead(nn.Module):
         shown = known.to(state.dtype)[:, None]
         own, gap = state.split((state.shape[1] - STATE_SIZE, STATE_SIZE), dim=1)
         beside = torch.cat([own, gap * shown, shown], dim=1)
-        context: Tensor = F.gelu(self.reader(now, goal * shown[:, :, None], extra=beside))
+        context: Tensor = F.gelu(self.reader(now, goal * shown[:, :, None], beside))
         return context
 
     def forward(self, context: Tensor, noisy: Tensor, time: Tensor) -> Tensor:
@@ -159,6 +159,7 @@ class FlowHead(nn.Module):
         inputs: tuple[Tensor, Tensor, Tensor],
         rng: np.random.Generator,
         guidance: float = GUIDANCE,
+        draws: int = 1,
     ) -> Tensor:
         """Chunks of actions (B, H, 7), in units of the action scale.
 
@@ -166,16 +167,20 @@ class FlowHead(nn.Module):
             inputs: latents now, of the goal, and state, see ``read``.
             rng: of the episode.
             guidance: 0 ignores the goal, 1 clones, more seeks the goal.
+            draws: for each, of which the most typical is returned.
         """
-        count = len(inputs[0])
-        known = torch.ones(count, dtype=torch.bool, device=inputs[0].device)
-        seeing, blind = self.read(*inputs, known), self.read(*inputs, ~known)
+        known = torch.ones(len(inputs[0]), dtype=torch.bool, device=inputs[0].device)
+        seeing, blind = (
+            self.read(*inputs, shown).repeat_interleave(draws, dim=0) for shown in (known, ~known)
+        )
+        count = len(seeing)
         chunk = normal(rng, (count, 7 * self.config.chunk), seeing)
         for step in range(EULER_STEPS):
             time = chunk.new_full((count,), step / EULER_STEPS)
             towards, anyway = self(seeing, chunk, time), self(blind, chunk, time)
             chunk = chunk + (anyway + guidance * (towards - anyway)) / EULER_STEPS
-        actions: Tensor = chunk.unflatten(1, (-1, 7))
+        typical = torch.stack([most_typical(each) for each in chunk.unflatten(0, (-1, draws))])
+        actions: Tensor = typical.unflatten(1, (-1, 7))
         return actions * self.action_std + self.action_mean
 
 

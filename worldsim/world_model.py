@@ -121,8 +121,9 @@ class WorldModel(nn.Module):
 
     def new_flow_head(self) -> FlowHead:
         """An untrained flow head for this model's latents."""
-        tokens = self.tokens(len(self.config.cameras))
-        sizes = FlowConfig(self.encoder.width, tokens, 2 * STATE_SIZE + 1, self.config.chunk)
+        cfg, encoder = self.config, self.encoder
+        extra = 2 * STATE_SIZE + 1
+        sizes = FlowConfig(encoder.width, encoder.grid, len(cfg.cameras), extra, cfg.chunk)
         return FlowHead(sizes)
 
     @property

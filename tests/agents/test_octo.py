@@ -10,7 +10,7 @@ import torch
 
 import envs
 from agents.checkpoint import save_agent
-from agents.octo import FILE, LABEL, OctoAgent, describe, load_octo, most_typical
+from agents.octo import FILE, LABEL, OctoAgent, describe, load_octo
 from agents.octo_model import OBSERVATION, READOUT, TASK, OctoConfig, OctoModel, attend
 from envs.goals import make_goals
 from experiments.runs.episode import run_episode
@@ -176,13 +176,7 @@ def test_an_ensemble_averages_every_chunk_that_speaks_about_now():
     np.testing.assert_allclose(actions, [0.0, 0.15, 0.3, 0.45, 0.575])
 
 
-def test_the_most_typical_chunk_belongs_to_the_majority():
-    rng = np.random.default_rng(0)
-    closing, waiting = rng.normal(1.0, 0.01, (5, 2, 7)), rng.normal(-1.0, 0.01, (3, 2, 7))
-    chunks = np.concatenate([waiting, closing])
-    typical = most_typical(chunks)
-    assert any((typical == chunk).all() for chunk in closing)
-    np.testing.assert_array_equal(most_typical(chunks[:1]), chunks[0])
+def test_no_draws_are_refused():
     spec = envs.make("reach", cameras=CAMERAS, image_size=32).unwrapped.env_spec
     with pytest.raises(ValueError, match="draws must be"):
         OctoAgent(spec, small_octo(), draws=0)

@@ -16,25 +16,25 @@ from worldsim.training.options import FlowHeadConfig
 from worldsim.training.posttrain import encode_all
 from worldsim.training.run import TrainingRun
 
-TOKENS, DIM, STATE = 2, 4, 2 * STATE_SIZE + 1
+GRID, DIM, STATE = (1, 2), 4, 2 * STATE_SIZE + 1
 
 
 def two_ways(count, rng):
     """Goals of sign -1 or 1; demonstrators move towards them three times in four."""
     sign = rng.choice([-1.0, 1.0], count)
     towards = np.where(rng.random(count) < 0.75, sign, -sign)
-    goal = torch.zeros(count, TOKENS, DIM)
+    goal = torch.zeros(count, 2, DIM)
     goal[:] = torch.from_numpy(sign).float()[:, None, None]
     actions = torch.zeros(count, 1, 7)
     actions[:, 0, 0] = torch.from_numpy(0.6 * towards).float()
-    inputs = torch.zeros(count, TOKENS, DIM), goal, torch.zeros(count, STATE)
+    inputs = torch.zeros(count, 2, DIM), goal, torch.zeros(count, STATE)
     return inputs, actions, sign
 
 
 @pytest.fixture(scope="module")
 def learnt():
     torch.manual_seed(0)
-    head = FlowHead(FlowConfig(DIM, TOKENS, STATE, 1, 32, 64, 2)).train()
+    head = FlowHead(FlowConfig(DIM, GRID, 1, STATE, 1, 32, 64, 2)).train()
     optimiser, rng = torch.optim.Adam(head.parameters(), 2e-3), np.random.default_rng(0)
     for _ in range(400):
         inputs, actions, _ = two_ways(256, rng)
@@ -45,10 +45,10 @@ def learnt():
     return head.eval()
 
 
-def shares(head, guidance):
+def shares(head, guidance, draws=1):
     """How often it moves towards the goal, and how often both ways are near what was shown."""
     inputs, _, sign = two_ways(1000, np.random.default_rng(1))
-    moves = head.sample(inputs, np.random.default_rng(2), guidance)[:, 0, 0].numpy()
+    moves = head.sample(inputs, np.random.default_rng(2), guidance, draws)[:, 0, 0].numpy()
     return np.mean(np.sign(moves) == sign), np.mean(np.abs(np.abs(moves) - 0.6) < 0.25)
 
 
@@ -60,6 +60,12 @@ def test_it_clones_all_ways_and_guidance_seeks_the_goal(learnt):
     assert 0.4 < blind < 0.6
     guided, _ = shares(learnt, 3.0)
     assert guided > clones + 0.1
+
+
+def test_the_most_typical_of_many_is_what_was_done_most(learnt):
+    towards, near = shares(learnt, 1.0, draws=16)
+    assert towards > 0.9
+    assert near > 0.8
 
 
 def test_a_hidden_goal_is_not_seen(learnt):
