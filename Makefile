@@ -2,7 +2,7 @@
 # make test      set up, then all tests
 # make test-core the core's once more, with NumPy 2 and without robosuite
 # make reproduce set up, then the shipped world model from nothing: data, check, training; resumes
-# make reproduce-diverse  the same for the other one, ``diverse``
+# make reproduce-diverse, make reproduce-play  the same for ``diverse`` and ``play``
 # make setup     .venv, Python packages, headless GL; at once when it is done already
 # make lint      ruff, mypy, import-linter
 # make format    let ruff rewrite the sources
@@ -18,7 +18,7 @@ CORE_TESTS := tests/envs tests/agents/test_agents.py tests/worldsim/data tests/w
 	$(addprefix tests/worldsim/test_,planning.py poses.py world_model.py) \
 	$(addprefix tests/experiments/test_,collect.py runs.py statistics.py)
 
-.PHONY: compare test test-core reproduce reproduce-diverse setup lint format lock
+.PHONY: compare test test-core reproduce reproduce-diverse reproduce-play setup lint format lock
 
 compare: setup
 	@$(BIN)/worldsim compare
@@ -45,6 +45,21 @@ reproduce-diverse: setup
 	$(BIN)/worldsim train world-model --start runs/diverse-64 --image-size 128 --data data/diverse \
 		--out runs/diverse --precision float32 --joint-steps 6500 --joint-rate 0.001 \
 		--posttrain-steps 1200 --goal-head-steps 6000 --flow-head-steps 12000 --joint.single-view 0.35
+
+# From free play alone: no demonstration, and no goal but what was let go somewhere.
+PLAY := --data data/play --precision float32 $(foreach part,joint posttrain goal-head flow-head,\
+	--$(part).demonstrators free-play)
+
+reproduce-play: setup
+	$(BIN)/worldsim collect --preset play --out data/play
+	$(BIN)/worldsim data info data/play --check experiments/data/manifests/play.txt
+	$(BIN)/worldsim train world-model $(PLAY) --out runs/play-64 --joint-steps 4500 \
+		--posttrain-steps 1000 --goal-head-steps 4000 --joint.single-view 0.1
+	$(BIN)/worldsim train world-model $(PLAY) --start runs/play-64 --image-size 128 --out runs/play \
+		--joint-steps 3000 --joint-rate 0.0007 --posttrain-steps 1000 --goal-head-steps 4000 \
+		--flow-head-steps 12000 --joint.released 0.7 --posttrain.released 0.7 \
+		--goal-head.released 0.7 --flow-head.released 1 --joint.single-view 0.1 \
+		--flow-head.single-view 0
 
 setup:
 	@bash setup/setup.sh
