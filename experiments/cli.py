@@ -108,6 +108,8 @@ COMMANDS: dict[str, Command] = {
     "data import": Command(
         "data:DataImportConfig", "data.exchange:bring_in", "a data set of LeRobot's or of files"
     ),
+    "upload": Command("hub:UploadConfig", "hub.transfer:upload", "to the hub, or a folder"),
+    "download": Command("hub:DownloadConfig", "hub.transfer:download", "and back"),
     "bench env": Command(
         "bench_env:BenchEnvConfig", "bench.env:bench_env", "steps per second, against Lift"
     ),

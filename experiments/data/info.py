@@ -36,7 +36,7 @@ def info(config: DataInfoConfig) -> None:
     """Print what is in a data set; write or check a manifest."""
     data = TrajectoryDataset(config.path)
     found = summary(data)
-    print("\n".join(_lines(config.path, found)))
+    print("\n".join(lines(config.path, found)))
     if config.json:
         write_atomically(Path(config.json), json.dumps(found, indent=1) + "\n")
     if config.manifest:
@@ -106,7 +106,7 @@ def _statistics(data: TrajectoryDataset, key: str) -> dict[str, list[float]]:
     return {name: [round(float(v), 6) for v in row] for name, row in values.items()}
 
 
-def _lines(path: str, found: dict[str, Any]) -> list[str]:
+def lines(path: str, found: dict[str, Any]) -> list[str]:
     """The summary as people read it."""
     meta, size = found["meta"], found["bytes"]
     lines = [
