@@ -9,7 +9,7 @@ from pathlib import Path, PurePosixPath
 from envs.errors import UserError
 from experiments.runs.store import read_json
 from worldsim.data.lerobot.layout import INFO
-from worldsim.data.shard import FORMAT
+from worldsim.data.shard_layout import FORMAT
 
 SAFE = {
     *(".json", ".jsonl", ".md", ".txt", ".yaml", ".csv"),
