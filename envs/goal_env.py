@@ -8,8 +8,15 @@ from typing import Any
 import gymnasium as gym
 
 
-class GoalReward(gym.Wrapper[Any, Any, Any, Any]):
-    """Hands on ``compute_reward``, which Gymnasium's wrappers hide, where there is one."""
+class GoalReward(gym.Wrapper[Any, Any, Any, Any], gym.utils.RecordConstructorArgs):
+    """Hands on ``compute_reward``, which Gymnasium's wrappers hide, where there is one.
+
+    It records that it takes no arguments, so that ``gymnasium.make(env.spec)`` makes it again.
+    """
+
+    def __init__(self, env: gym.Env[Any, Any]) -> None:
+        gym.utils.RecordConstructorArgs.__init__(self)
+        gym.Wrapper.__init__(self, env)
 
     def get_wrapper_attr(self, name: str) -> Any:
         """As Gymnasium's, which would hide why there is no ``compute_reward``."""

@@ -101,11 +101,15 @@ COMMANDS: dict[str, Command] = {
         "data:ContactSheetConfig", "data.info:contact_sheet", "a picture of a data set"
     ),
     "data export": Command(
-        "data:DataExportConfig", "data.info:export", "a data set as a plain folder"
+        "data:DataExportConfig",
+        "data.exchange:export",
+        "a data set for LeRobot, for Minari, as files",
     ),
     "data import": Command(
-        "data:DataImportConfig", "data.info:bring_in", "a plain folder as a data set"
+        "data:DataImportConfig", "data.exchange:bring_in", "a data set of LeRobot's or of files"
     ),
+    "upload": Command("hub:UploadConfig", "hub.transfer:upload", "to the hub, or a folder"),
+    "download": Command("hub:DownloadConfig", "hub.transfer:download", "and back"),
     "bench env": Command(
         "bench_env:BenchEnvConfig", "bench.env:bench_env", "steps per second, against Lift"
     ),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pickle
+import shutil
 import struct
 import zipfile
 import zlib
@@ -53,3 +54,26 @@ def write_atomically(path: Path, data: str | bytes) -> None:
             temporary.write_text(data)
         else:
             temporary.write_bytes(data)
+
+
+@contextmanager
+def whole_folder(path: Path) -> Iterator[Path]:
+    """A folder beside a path to fill; it takes the path's name when all went well.
+
+    What is there is dropped when anything is raised.
+
+    Raises:
+        UserError: the path exists, or cannot be written.
+    """
+    if path.exists():
+        raise UserError(f"{path} exists: give a folder that does not")
+    temporary = path.with_name(f"{path.name}.tmp")
+    shutil.rmtree(temporary, ignore_errors=True)
+    try:
+        temporary.mkdir(parents=True)
+        yield temporary
+        os.replace(temporary, path)
+    except OSError as error:
+        raise UserError(f"cannot write {path}: {error.strerror or error}") from error
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)

@@ -1,4 +1,4 @@
-"""What is in a data set, as numbers, pictures and plain files.
+"""What is in a data set, as numbers and pictures.
 
 Options and help: ``experiments.options.data``.
 """
@@ -15,18 +15,11 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
 from envs.errors import UserError
-from experiments.options.data import (
-    ContactSheetConfig,
-    DataExportConfig,
-    DataImportConfig,
-    DataInfoConfig,
-)
+from experiments.options.data import ContactSheetConfig, DataInfoConfig
 from worldsim.data import (
     DatasetError,
     TrajectoryDataset,
     compare,
-    export_folder,
-    import_folder,
     manifest,
     manifest_text,
     read_manifest,
@@ -43,7 +36,7 @@ def info(config: DataInfoConfig) -> None:
     """Print what is in a data set; write or check a manifest."""
     data = TrajectoryDataset(config.path)
     found = summary(data)
-    print("\n".join(_lines(config.path, found)))
+    print("\n".join(lines(config.path, found)))
     if config.json:
         write_atomically(Path(config.json), json.dumps(found, indent=1) + "\n")
     if config.manifest:
@@ -113,7 +106,7 @@ def _statistics(data: TrajectoryDataset, key: str) -> dict[str, list[float]]:
     return {name: [round(float(v), 6) for v in row] for name, row in values.items()}
 
 
-def _lines(path: str, found: dict[str, Any]) -> list[str]:
+def lines(path: str, found: dict[str, Any]) -> list[str]:
     """The summary as people read it."""
     meta, size = found["meta"], found["bytes"]
     lines = [
@@ -200,19 +193,3 @@ def _row(data: TrajectoryDataset, index: int, count: int) -> NDArray[np.uint8]:
     text = f"seed {label['seed']}, {label['task']}, {label['policy']}{branch}: {outcome}"
     ImageDraw.Draw(caption).text((2, 1), text, fill="black")
     return np.concatenate([np.asarray(caption), *strips])
-
-
-def export(config: DataExportConfig) -> None:
-    """A data set as a plain folder."""
-    data = TrajectoryDataset(config.path)
-    count = len(data) if config.episodes is None else min(config.episodes, len(data))
-    if count < 1:
-        raise UserError(f"episodes {config.episodes} must be at least 1")
-    export_folder(data, config.out, range(count), config.videos)
-    print(f"wrote {config.out}: {count} episodes")
-
-
-def bring_in(config: DataImportConfig) -> None:
-    """A plain folder as a data set."""
-    import_folder(config.source, config.out)
-    print(f"wrote {config.out}: {len(TrajectoryDataset(config.out))} episodes")

@@ -3,13 +3,15 @@
 worldsim data info data/default --check experiments/data/manifests/default.txt
 worldsim data contact-sheet data/default --out sheet.png --task grasp
 worldsim data export data/default --out plain --episodes 10 --videos
+worldsim data export data/default --out exported --format lerobot
 worldsim data import plain --out data/mine
+worldsim data import droid --out data/droid --format lerobot --cameras exterior_1_left wrist_left
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Literal
 
 import tyro
 
@@ -66,14 +68,19 @@ class DataExportConfig:
 
     Attributes:
         path: the data set.
-        out: folder to make: PNG pictures, npz arrays and JSON labels.
+        out: what to make: a folder; for minari the name of a data set, such as worldsim/mine-v0.
+        format: folder: PNG pictures, npz arrays and JSON labels; lerobot: a LeRobotDataset v3.0;
+            minari: a data set among Minari's own, of one task's whole episodes.
         episodes: only so many, from the first.
-        videos: add an mp4 per view.
+        task: of this task only.
+        videos: of the format folder: add an mp4 per view.
     """
 
     path: Folder
     out: str
+    format: Literal["folder", "lerobot", "minari"] = "folder"
     episodes: int | None = None
+    task: str | None = None
     videos: bool = False
 
 
@@ -82,9 +89,16 @@ class DataImportConfig:
     """Options of ``worldsim data import``.
 
     Attributes:
-        source: a folder as ``worldsim data export`` makes it.
+        source: a folder as ``worldsim data export`` makes it, or a LeRobotDataset v3.
         out: the data set to make or to go on with.
+        format: folder or lerobot.
+        image_size: of the format lerobot: pixels per side of what is kept of each frame's middle
+            square; by default those of the smallest.
+        cameras: of the format lerobot: keep these only.
     """
 
     source: Folder
     out: str
+    format: Literal["folder", "lerobot"] = "folder"
+    image_size: int | None = None
+    cameras: tuple[str, ...] = ()

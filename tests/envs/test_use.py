@@ -193,3 +193,12 @@ def test_hindsight_where_it_cannot_be_is_told_through_wrappers(options):
     with pytest.raises(AttributeError) as raised:
         env.get_wrapper_attr("compute_reward")
     assert "obs_mode=" in str(raised.value.__cause__)
+
+
+def test_an_environment_is_made_again_from_its_spec():
+    """As Minari does, and anybody who keeps a specification."""
+    env = envs.make("grasp", obs_mode="state")
+    twin = gym.make(env.spec)
+    for name, value in env.reset(seed=190_000)[0].items():
+        np.testing.assert_array_equal(twin.reset(seed=190_000)[0][name], value)
+    assert callable(twin.get_wrapper_attr("compute_reward"))

@@ -16,7 +16,8 @@ from tqdm import tqdm
 
 from worldsim.data.episode import STEPS, VECTORS, DatasetError, Episode, digest
 from worldsim.data.frames import shrink
-from worldsim.data.shard import COLUMNS, FORMAT, TABLE, Shard, widen
+from worldsim.data.shard import Shard, widen
+from worldsim.data.shard_layout import COLUMNS, FORMAT, TABLE
 from worldsim.errors import UserError
 from worldsim.files import UNREADABLE, replacing
 
@@ -54,7 +55,11 @@ class TrajectoryDataset:
         if not isinstance(self.meta, dict) or self.meta.get("format") != FORMAT:
             found = self.meta.get("format") if isinstance(self.meta, dict) else None
             raise DatasetError(f"{path} has format {found!r}: {FORMAT} is read")
-        self._shards = [Shard(p, self.cameras) for p in sorted(self.path.glob("shard-*.h5"))]
+        size, cameras = self.meta.get("image_size"), self.meta.get("cameras")
+        if not (isinstance(size, int) and isinstance(cameras, list) and cameras):
+            raise DatasetError(f"{path} is damaged: meta.json names no cameras or no image_size")
+        files = sorted(self.path.glob("shard-*.h5"))
+        self._shards = [Shard(file, self.cameras, size) for file in files]
         if not self._shards:
             raise DatasetError(f"{path} holds no finished shard")
         self.table: dict[str, NDArray[Any]] = {

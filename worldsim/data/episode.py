@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -108,6 +109,23 @@ class Episode:
     def digest(self) -> str:
         """SHA-256 (16 hex digits) of simulator states and commands: equal means the same run."""
         return digest(self.physics, self.commanded)
+
+
+def given_actions(
+    steps: Mapping[str, NDArray[Any]], meta: Mapping[str, Any]
+) -> NDArray[np.float32]:
+    """(T - 1, 7) what the environment was given, in [-1, 1].
+
+    Args:
+        steps: "action" and "commanded" of an episode, as ``TrajectoryDataset.window`` gives them.
+        meta: of its data set. Where the actions are unknown, commands over "action_scale" take
+            their place; where that is unknown too, commands.
+    """
+    action = steps["action"]
+    if np.isnan(action).any():
+        action = steps["commanded"] / np.asarray(meta.get("action_scale", 1.0), np.float32)
+    given: NDArray[np.float32] = action
+    return given
 
 
 def digest(*arrays: NDArray[Any]) -> str:

@@ -16,8 +16,6 @@ from __future__ import annotations
 
 import itertools
 import json
-import os
-import shutil
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -32,7 +30,7 @@ from worldsim.data.dataset import TrajectoryDataset
 from worldsim.data.episode import LABELS, STEPS, VECTORS, DatasetError, Episode
 from worldsim.data.writer import TrajectoryWriter
 from worldsim.errors import UserError
-from worldsim.files import UNREADABLE
+from worldsim.files import UNREADABLE, whole_folder
 
 
 def export_folder(
@@ -50,28 +48,17 @@ def export_folder(
         videos: add an mp4 per view, at the control rate.
 
     Raises:
-        DatasetError: when the folder exists or cannot be written.
+        UserError: when the folder exists or cannot be written.
     """
-    out = Path(out)
-    if out.exists():
-        raise DatasetError(f"{out} exists: give a folder that does not")
-    temporary = out.with_name(out.name + ".tmp")
-    shutil.rmtree(temporary, ignore_errors=True)
     chosen = range(len(data)) if episodes is None else episodes
-    try:
-        temporary.mkdir(parents=True)
-        (temporary / "meta.json").write_text(json.dumps(data.meta, indent=1) + "\n")
+    with whole_folder(Path(out)) as folder:
+        (folder / "meta.json").write_text(json.dumps(data.meta, indent=1) + "\n")
         for number, index in enumerate(tqdm(chosen, desc="export", unit="episode")):
             episode = data.episode(index)
-            _export(episode, temporary / f"episode-{number:06d}")
+            _export(episode, folder / f"episode-{number:06d}")
             if videos:
                 rate = 1 / float(data.meta.get("control_period", 0.25))
-                _film(episode, temporary / f"episode-{number:06d}", rate)
-        os.replace(temporary, out)
-    except OSError as error:
-        raise DatasetError(f"cannot write {out}: {error.strerror}") from error
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
+                _film(episode, folder / f"episode-{number:06d}", rate)
 
 
 def _export(episode: Episode, folder: Path) -> None:

@@ -30,11 +30,13 @@ def unpack(chunk: bytes, out: NDArray[np.uint8]) -> None:
         ValueError: when the chunk is damaged (zlib's checksum) or of another size.
     """
     try:
-        values = np.frombuffer(zlib.decompress(chunk, bufsize=out.nbytes), np.uint8)
+        unpacking = zlib.decompressobj()
+        content = unpacking.decompress(chunk, out.nbytes + 1)  # of a bomb, no more than that
+        values = np.frombuffer(content, np.uint8)
     except zlib.error as error:
         raise UserError(str(error)) from error
-    if values.size != out.size:
-        raise UserError(f"{values.size} bytes instead of {out.size}")
+    if values.size != out.size or not unpacking.eof:
+        raise UserError(f"not {out.size} bytes")
     out[...] = values.reshape(out.shape)
 
 

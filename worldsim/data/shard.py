@@ -13,13 +13,11 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
-from worldsim.data.episode import LABELS, STEPS, VECTORS, DatasetError, Episode
+from worldsim.data.episode import LABELS, STEPS, DatasetError, Episode
 from worldsim.data.frames import GZIP_LEVEL, pack, unpack
+from worldsim.data.shard_layout import COLUMNS, FORMAT, TABLE, check_layout, check_table
+from worldsim.files import UNREADABLE
 
-FORMAT = "worldsim-trajectories-2"
-
-COLUMNS = (*VECTORS, *STEPS, "physics", "stage")
-TABLE = ("start", "length", "physics_size", *LABELS)
 _ROWS_PER_CHUNK = 64
 
 _DESCRIPTIONS = {
@@ -138,31 +136,31 @@ class Shard:
     Args:
         path: an HDF5 file of a data set.
         cameras: views it must hold.
+        image_size: pixels per side of their frames.
 
     Raises:
         DatasetError: when the file is damaged or foreign, naming it.
     """
 
-    def __init__(self, path: Path, cameras: Sequence[str]) -> None:
+    def __init__(self, path: Path, cameras: Sequence[str], image_size: int) -> None:
         self.path = path
         self._columns: dict[str, NDArray[Any]] = {}
         self._open()
-        if self._file.attrs.get("format") != FORMAT:
-            raise DatasetError(f"{path} is no {FORMAT} file")
         try:
+            if self._file.attrs.get("format") != FORMAT:
+                raise DatasetError(f"{path} is no {FORMAT} file")
+            check_layout(self._file, cameras, image_size)
             self.table = {name: _plain(self._file[f"episodes/{name}"][()]) for name in TABLE}
-            # Data sets of before have no actions as they were given.
-            columns = [name for name in COLUMNS if name != "action" or name in self._file]
-            counts = {n: len(self._file[n]) for n in (*columns, *(f"image_{c}" for c in cameras))}
-        except (KeyError, OSError) as error:
+            check_table(self.table, self._file["physics"].shape)
+        except DatasetError:
+            raise
+        except UNREADABLE as error:
             raise DatasetError(f"{path} is damaged: {error}") from error
-        if set(counts.values()) != {self.rows}:
-            raise DatasetError(f"{path} is damaged: {self.rows} rows expected, found {counts}")
 
     def _open(self) -> None:
         try:
             self._file = h5py.File(self.path)
-        except OSError as error:
+        except UNREADABLE as error:
             raise DatasetError(f"{self.path} is damaged or no HDF5 file: {error}") from error
         self._pid = os.getpid()
         self._images: dict[str, h5py.Dataset] = {}
@@ -196,7 +194,7 @@ class Shard:
                 known = name in self._file
                 self._columns[name] = self._dataset(name)[()] if known else unknown(self.rows)
             return self._columns[name][start:stop]
-        except (ValueError, OSError, RuntimeError) as error:
+        except UNREADABLE as error:
             raise DatasetError(f"{self.path} is damaged: {name}: {error}") from error
 
     def _frames(self, name: str, start: int, stop: int) -> NDArray[np.uint8]:

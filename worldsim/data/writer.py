@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 
 from worldsim.data.episode import DatasetError, Episode
-from worldsim.data.shard import FORMAT, Packed, Shard, pack_episode, shard_bytes
+from worldsim.data.shard import Packed, Shard, pack_episode, shard_bytes
+from worldsim.data.shard_layout import FORMAT
 from worldsim.errors import UserError
 from worldsim.files import replacing
 
@@ -121,8 +122,9 @@ class TrajectoryWriter:
         Raises:
             DatasetError: when a shard is damaged, naming it; without it, the rest can be resumed.
         """
-        shards = self._path.glob("shard-*.h5")
-        return {int(s) for path in shards for s in Shard(path, self._cameras).table["seed"]}
+        files = self._path.glob("shard-*.h5")
+        shards = (Shard(file, self._cameras, self._size) for file in files)
+        return {int(seed) for shard in shards for seed in shard.table["seed"]}
 
     def append(self, episode: Episode) -> None:
         """Add one episode."""

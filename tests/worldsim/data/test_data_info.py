@@ -64,10 +64,3 @@ def test_a_contact_sheet_is_a_picture(folder, tmp_path, capsys):
 def test_nonsense_is_refused(folder, options, sentence):
     with pytest.raises(ValueError, match=sentence):
         data_info.contact_sheet(ContactSheetConfig(str(folder), **options))
-
-
-def test_export_and_import(folder, tmp_path):
-    plain, back = str(tmp_path / "plain"), str(tmp_path / "back")
-    data_info.export(data_info.DataExportConfig(str(folder), plain, episodes=2))
-    data_info.bring_in(data_info.DataImportConfig(plain, back))
-    assert len(TrajectoryDataset(back)) == 2

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import multiprocessing
 import pickle
+import resource
+import zlib
 
 import h5py
 import numpy as np
@@ -146,6 +148,9 @@ def test_plain_h5py_reads_the_frames(folder, episodes):
         assert file["episodes/policy"].asstr()[2] == "close-up"
 
 
+FOREIGN = ["{", "[]", '{"format": "other-1"}', "{}", '{"format": "worldsim-trajectories-2"}']
+
+
 class TestDamage:
     def test_no_folder_no_meta_no_shard(self, tmp_path, folder):
         for path in (tmp_path / "nowhere", tmp_path):
@@ -156,10 +161,10 @@ class TestDamage:
         with pytest.raises(DatasetError, match="no finished shard"):
             TrajectoryDataset(folder)
 
-    @pytest.mark.parametrize("content", ["{", "[]", '{"format": "other-1"}', "{}"])
+    @pytest.mark.parametrize("content", FOREIGN)
     def test_foreign_meta(self, folder, content):
         (folder / "meta.json").write_text(content)
-        with pytest.raises(DatasetError, match=r"is not a data set|has format"):
+        with pytest.raises(DatasetError, match=r"is not a data set|has format|names no cameras"):
             TrajectoryDataset(folder)
 
     @pytest.mark.parametrize("share", [0, 0.5, 0.99])
@@ -209,3 +214,72 @@ def test_data_sets_from_before_actions_were_stored_are_read(folder, episodes):
         read = data.episode(index)
         assert read.action is None
         np.testing.assert_array_equal(read.commanded, episode.commanded)
+
+
+def _replaced(folder, name, **options):
+    """The first shard with another data set in the place of one."""
+    with h5py.File(folder / "shard-00000.h5", "r+") as file:
+        del file[name]
+        if options:
+            file.create_dataset(name, **options)
+
+
+class TestHostileShards:
+    """Files that are whole and lie: a sentence, and neither a traceback nor all of the memory."""
+
+    @pytest.mark.parametrize(
+        ("name", "options", "sentence"),
+        [
+            ("episodes/length", {"data": ["a", "b", "c", "d"]}, "episodes/length has type"),
+            ("episodes/length", {"data": [7, 6, 4, 2**40]}, "rows, not the"),
+            ("episodes/length", {"data": [7, 6, 7, 0]}, "rows, not the"),
+            ("episodes/start", {"data": [0, 0, 0, 0]}, "do not lie end to end"),
+            ("episodes/task", {"data": [1, 2, 3, 4]}, "episodes/task has type"),
+            ("episodes/seed", {"data": [1.5] * 4}, "episodes/seed has type"),
+            ("episodes/seed", {"data": [[1]] * 4}, "different lengths"),
+            ("episodes/physics_size", {"data": [9] * 4}, "more than there is of physics"),
+            ("proprio", {"shape": (2**40, 7), "dtype": "f4", "chunks": (64, 7)}, "than the file"),
+            ("proprio", {"shape": (20, 2**40), "dtype": "f4", "chunks": (1, 64)}, "has shape"),
+            ("physics", {"shape": (20, 2**40), "dtype": "f8", "chunks": (1, 64)}, "has shape"),
+            ("physics", {"shape": (20, 2**25), "dtype": "f8", "chunks": (1, 2**25)}, "chunks of"),
+            ("target", {"data": ["a"] * 20}, "target has type"),
+            ("image_left", {"shape": (20, 2**20, 2**20, 3), "dtype": "u1"}, "is no 20 frames"),
+            ("image_left", {"data": np.zeros((20, 16, 16, 3))}, "is no 20 frames"),
+            ("image_left", {"data": np.zeros((20, 16, 16, 3), "u1")}, "frame by frame"),
+        ],
+    )
+    def test_what_is_announced(self, folder, name, options, sentence):
+        _replaced(folder, name, **options)
+        with pytest.raises(DatasetError, match=sentence):
+            TrajectoryDataset(folder)
+
+    def test_other_files_stay_closed(self, folder, tmp_path):
+        secret = tmp_path / "secret"
+        secret.write_bytes(bytes(20 * 7 * 4))
+        _replaced(folder, "proprio", shape=(20, 7), dtype="f4", external=[(str(secret), 0, 560)])
+        with pytest.raises(DatasetError, match="proprio lies in another file"):
+            TrajectoryDataset(folder)
+        with h5py.File(tmp_path / "other.h5", "w") as file:
+            file["proprio"] = np.zeros((20, 7), np.float32)
+        with h5py.File(folder / "shard-00000.h5", "r+") as file:
+            del file["proprio"]
+            file["proprio"] = h5py.ExternalLink(str(tmp_path / "other.h5"), "proprio")
+        with pytest.raises(DatasetError, match="proprio lies in another file"):
+            TrajectoryDataset(folder)
+
+    def test_a_group_in_the_place_of_a_column(self, folder):
+        with h5py.File(folder / "shard-00000.h5", "r+") as file:
+            del file["stage"]
+            file.create_group("stage")
+        with pytest.raises(DatasetError, match="stage is no data set"):
+            TrajectoryDataset(folder)
+
+    def test_a_frame_that_unpacks_to_a_gibibyte(self, folder):
+        bomb = zlib.compress(bytes(2**30), 9)
+        with h5py.File(folder / "shard-00000.h5", "r+") as file:
+            file["image_left"].id.write_direct_chunk((0, 0, 0, 0), bomb)
+        data = TrajectoryDataset(folder)
+        before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        with pytest.raises(DatasetError, match="image_left: not 768 bytes"):
+            data.window(0, 0, 2, ["image_left"])
+        assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 100_000  # KiB

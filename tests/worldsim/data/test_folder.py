@@ -17,6 +17,7 @@ from worldsim.data import (
     import_folder,
     manifest,
 )
+from worldsim.errors import UserError
 
 
 def test_out_and_back_is_the_same(data, tmp_path):
@@ -40,7 +41,7 @@ def test_videos_can_be_looked_at(data, tmp_path):
 
 def test_an_existing_folder_is_left_alone(data, tmp_path):
     (tmp_path / "mine").mkdir()
-    with pytest.raises(DatasetError, match="mine exists"):
+    with pytest.raises(UserError, match="mine exists"):
         export_folder(data, tmp_path / "mine")
 
 

@@ -1,0 +1,1 @@
+"""Models, data and results to and from the Hugging Face Hub, or a folder."""
