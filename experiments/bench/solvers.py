@@ -174,8 +174,9 @@ class _Costable:
 def _their(solver: Any, asked: _Costable) -> Search:
     def search(cost: LatentGoalCost, centre: Tensor) -> Tensor:
         asked.cost = cost
+        start = centre[None].clone()  # it is written over: the cost's own proposal must not be
         with contextlib.redirect_stdout(io.StringIO()):  # every solve prints a line
-            plan: Tensor = solver.solve({"made_up": torch.zeros(1, 1)}, centre[None])["actions"][0]
+            plan: Tensor = solver.solve({"made_up": torch.zeros(1, 1)}, start)["actions"][0]
         return plan
 
     return search

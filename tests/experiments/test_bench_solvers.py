@@ -19,7 +19,7 @@ CONFIG = BenchPlanConfig(samples=8, elites=2, horizon=2, rounds=1)
 
 
 class Solver:
-    """As stable-worldmodel's: tries samples, then answers the first one, which is the centre."""
+    """As stable-worldmodel's: tries samples, then answers, here with the centre."""
 
     def __init__(self, *, model, num_samples, n_steps, topk, var_scale, device, temperature=None):
         self.model, self.samples, self.spread = model, num_samples, var_scale
@@ -33,7 +33,9 @@ class Solver:
         noise = torch.randn(1, self.samples, self.horizon, 7)
         assert self.model.get_cost(info, init_action[:, None] + self.spread * noise).shape == (1, 8)
         sys.stdout.write("solve time\n")  # theirs prints
-        return {"actions": init_action}
+        answer = init_action.clone()
+        init_action += 0.5  # theirs writes over what it was given
+        return {"actions": answer}
 
 
 @pytest.fixture
@@ -47,7 +49,7 @@ def test_all_are_judged_by_the_cost_of_what_they_would_do(package, monkeypatch, 
     model = small_model()
     start = context(model, 2)
     cost = LatentGoalCost(Situation(model, start, start.latents[0]), (Latent(),))
-    asked = [(cost, torch.full((2, 7), 0.1))] * 2
+    asked = [(cost, torch.full((2, 7), 0.125))] * 2
     monkeypatch.setattr(solvers, "situations", lambda *_: asked)
     found = solvers.compare(model, CONFIG)
     alone = found["proposal"]["mean_cost"]
@@ -55,9 +57,10 @@ def test_all_are_judged_by_the_cost_of_what_they_would_do(package, monkeypatch, 
     for name in ("cem", "icem", "mppi"):
         theirs = found[f"stable-worldmodel {name}"]
         assert theirs["mean_cost"] == pytest.approx(alone)  # their centre is ours
-        assert theirs["largest_action"] == pytest.approx(0.1)
+        assert theirs["largest_action"] == pytest.approx(0.125)
         assert found[name]["milliseconds"] > 0
     assert found["cem"]["mean_cost"] < alone
+    assert (asked[0][1] == 0.125).all()
     assert capsys.readouterr().out == ""
     assert "stable-worldmodel icem" in solvers.describe(found)
 
