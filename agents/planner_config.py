@@ -37,6 +37,8 @@ class AgentConfig:
             training, see ``worldsim.surprise``; 0: not at all.
         hops: sub-goals imagined, of which one is worked towards, see ``agents.hops``; needs a
             value. 0: the picture itself is.
+        budget_ms: time for an action that the planner is fitted to when the agent is made, see
+            ``worldsim.planning.budget``; None: the planner searches as much as it says.
     """
 
     planner: Planner = field(default_factory=CEM)
@@ -46,6 +48,7 @@ class AgentConfig:
     advance: str = "arrival"
     surprise: float = 0.0
     hops: int = 0
+    budget_ms: float | None = None
 
     @property
     def needs_heads(self) -> bool:
@@ -58,6 +61,8 @@ class AgentConfig:
         check_choice("advance", self.advance, ADVANCE_RULES)
         if self.hops < 0:
             raise UserError(f"hops {self.hops}: allowed are 0 and more")
+        if self.budget_ms is not None and self.budget_ms <= 0.0:
+            raise UserError(f"budget-ms must be above 0, got {self.budget_ms}")
         if self.surprise and not self.cost.trust:
             raise UserError("surprise raises the weight of trust, which must be above 0")
 
@@ -79,6 +84,8 @@ def configure(
     search: Mapping[str, Any] | None = None,
     cost: Mapping[str, Any] | None = None,
     energy: str | None = None,
+    budget_ms: float | None = None,
+    counts: Mapping[str, int] | None = None,
     **changes: Any,
 ) -> AgentConfig:
     """Options from names.
@@ -89,6 +96,8 @@ def configure(
         search: overrides of the planner, by its own names (``{"samples": 64}``).
         cost: overrides of our energies' weights, by ``CostConfig``'s names.
         energy: further ones as ``package.module:Name``, separated by commas.
+        budget_ms: time for an action that the planner is to be fitted to.
+        counts: of the planner, what it was fitted to before, which then holds again.
         **changes: of ``AgentConfig``; None leaves what is there.
 
     Raises:
@@ -99,9 +108,10 @@ def configure(
     base = PRESETS.get(planner) or AgentConfig(make_planner(planner))
     return replace(
         base,
-        planner=_changed(base.planner, search),
+        planner=_changed(base.planner, {**(search or {}), **(counts or {})}),
         cost=_changed(base.cost, cost),
         energies=tuple(made_of(name, "energy") for name in energy.split(",")) if energy else (),
+        budget_ms=budget_ms if counts is None else None,
         **{name: value for name, value in changes.items() if value is not None},
     )
 

@@ -8,7 +8,9 @@ Tier C: it sees pictures and the robot's own state, and learnt from offline data
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +20,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from agents.base import Tier
+from agents.budget import MadeUpEpisode
 from agents.checkpoint import weights_digest
 from agents.goal_value import load_value
 from agents.hops import Hops
@@ -32,10 +35,11 @@ from worldsim.context import Context
 from worldsim.encoders import encoder_digest
 from worldsim.flow import DRAWS
 from worldsim.limits import Limits
+from worldsim.planning.budget import fitted
 from worldsim.planning.cost import Imagine, LatentGoalCost, own_energies
 from worldsim.planning.energies.energy import Situation
 from worldsim.planning.energies.value import Value
-from worldsim.planning.planner import Plan, shift
+from worldsim.planning.planner import Plan, Planner, shift
 from worldsim.surprise import Surprise
 from worldsim.values import GoalValue
 from worldsim.world_model import WorldModel
@@ -48,11 +52,15 @@ class WorldModelAgent(LatentAgent):
         spec: the environment's interface.
         model: a world model, or its name or path.
         config: options; or else:
-        planner, search, cost, energy, advance, surprise, hops: options by name, see ``configure``.
+        planner, search, cost, energy, advance, surprise, hops, budget_ms, counts: options by name,
+            see ``configure``.
         device: to compute on; the model is moved there.
         value: folder of a goal value learnt on this model's latents (``worldsim train value``). It
             takes the place of the goal head, its distance is one more energy, and the chunks it
             recorded are tried by planners that ask for them.
+
+    Attributes:
+        counts: what the planner was fitted to by a budget, by name; None without one.
 
     Raises:
         ValueError: when the model does not know the environment's cameras, or lacks the heads that
@@ -74,11 +82,21 @@ class WorldModelAgent(LatentAgent):
         advance: str | None = None,
         surprise: float | None = None,
         hops: int | None = None,
+        budget_ms: float | None = None,
+        counts: Mapping[str, int] | None = None,
         device: str = "cpu",
         value: str | Path | None = None,
     ) -> None:
         self.config = config or configure(
-            planner, search, cost, energy, advance=advance, surprise=surprise, hops=hops
+            planner,
+            search,
+            cost,
+            energy,
+            budget_ms,
+            counts,
+            advance=advance,
+            surprise=surprise,
+            hops=hops,
         )
         world = load_world_model(model) if isinstance(model, str) else model
         if self.config.needs_heads and not world.config.heads:
@@ -88,8 +106,7 @@ class WorldModelAgent(LatentAgent):
             )
         super().__init__(spec, world, self.config.advance, shared_views(world, spec), device)
         self.value = None if value is None else _value_of(value, world, self.views)
-        # How many recorded chunks a planner wants to try, if it asks for any.
-        self._recorded: int = getattr(self.config.planner, "recorded", 0)
+        self._planner = self.config.planner
         if self.value is None and self._recorded:
             raise UserError("this planner chains recorded chunks: give the folder of a value")
         if self.value is None and self.config.hops:
@@ -100,12 +117,29 @@ class WorldModelAgent(LatentAgent):
         learnt = [] if self.value is None else [self.value]
         self.weights_digest = weights_digest(world, *learnt)
         self.limits = Limits.of(spec.workspace_low, spec.workspace_high, spec.rotation_limit)
-        self._planner = self.config.planner
         own = [Value(found) for found in learnt]
         self._energies = (*own_energies(self.config.cost), *self.config.energies, *own)
         self._imagine: Imagine = world.rollout
         gain = self.config.surprise
         self._surprise = Surprise(world, gain) if gain else None
+        self.counts = counts
+        if self.config.budget_ms is not None:
+            self._fit(self.config.budget_ms)
+
+    def _fit(self, budget_ms: float) -> None:
+        """Give the planner as much search as a budget has time for on this machine."""
+        episode = MadeUpEpisode(self.spec, self.views)
+        episode.begin(self)
+        # Of one thread, processor time is what an action takes while nothing else is going on.
+        clock = time.process_time if self.model.device.type == "cpu" else time.perf_counter
+
+        def seconds(planner: Planner) -> float:
+            self._planner = planner
+            return episode.seconds(self, clock)
+
+        self._planner, self.counts = fitted(self.config.planner, seconds, budget_ms / 1000.0)
+        self.config = replace(self.config, planner=self._planner, budget_ms=None)
+        self._begun = False  # the made-up episode is nobody's
 
     @one_thread()
     def begin(self, goal: GoalSequence, rng: np.random.Generator) -> None:
@@ -156,6 +190,11 @@ class WorldModelAgent(LatentAgent):
         if self._hops is not None:
             self._diagnostics["aim"] = self._hops.aim[0].cpu().numpy()
         return actions[0].double().numpy()
+
+    @property
+    def _recorded(self) -> int:
+        """How many recorded chunks the planner wants to try, if it asks for any."""
+        return getattr(self._planner, "recorded", 0)
 
     # -- inside ---------------------------------------------------------------------------------
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from envs.errors import UserError
 from experiments.options.evaluate import EvaluateConfig
+from experiments.runs.budgets import counted
 from experiments.runs.choices import checked_spec, output_folder
 from experiments.runs.driver import complete
 from experiments.runs.executors import make_executor
@@ -16,7 +17,9 @@ from experiments.runs.spec import RunSpec
 from experiments.runs.store import RunStore, check_run_folder
 from experiments.runs.summaries import credit, odd_failures
 
-AGENT_OPTIONS = ("planner", "energy", "value", "hops", "model", "advance", "execution", "device")
+AGENT_OPTIONS = (
+    *("planner", "budget_ms", "energy", "value", "hops", "model", "advance", "execution", "device"),
+)
 
 
 def make_spec(config: EvaluateConfig) -> RunSpec:
@@ -72,7 +75,7 @@ def evaluate(
         The summary over ``seeds``.
     """
     # An agent that cannot be made is a mistake to report before any folder appears.
-    made = runner(spec)
+    made = runner(counted(spec, [folder]))
     spec, facts = made.spec, {"made_of": made.made_of}
     executor = make_executor("local", workers, spec.threads, folder)
     errors = complete({folder: spec}, seeds, executor, f"{spec.agent} {spec.task}")

@@ -56,7 +56,7 @@ def main(config: SweepConfig) -> None:
         config.address,
         {k: yaml.safe_load(v) for k, _, v in (text.partition("=") for text in config.slurm)},
     )
-    runs = all_prepared(tqdm(plan.specs, "agents"))
+    runs = all_prepared(tqdm(plan.specs, "agents"), folder)
     check_distinct(runs)
     check_folder(folder, runs, plan.seeds)
     if config.dry_run:

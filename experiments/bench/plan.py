@@ -8,7 +8,7 @@ from __future__ import annotations
 import resource
 import tempfile
 import time
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ import torch
 from torch import Tensor
 
 from envs.errors import UserError
+from experiments.bench import solvers
 from experiments.bench.results import show
 from experiments.options.bench_plan import BenchPlanConfig
 from worldsim import load_world_model
@@ -82,6 +83,10 @@ def main(config: BenchPlanConfig) -> None:
     started = time.perf_counter()
     model = load(config.model).to(config.device)
     loading = time.perf_counter() - started
+    if config.solvers:
+        found = solvers.compare(model, config)
+        show(asdict(config) | {"searches": found}, solvers.describe(found), config.json)
+        return
     started = time.perf_counter()
     context, goal = scene(model)
     encoding = (time.perf_counter() - started) / 3

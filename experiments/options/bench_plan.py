@@ -1,6 +1,7 @@
 """Seconds per action of planning, beside a plain loop over the same module.
 
     worldsim bench plan --json
+    worldsim bench plan --solvers --samples 32 --elites 6 --horizon 4
     worldsim bench plan --model vitl --samples 16 --iterations 1
     worldsim bench plan --model weights/vjepa2-ac-vitg.pt --device cuda --samples 800
 
@@ -25,6 +26,8 @@ class BenchPlanConfig:
         samples, iterations, elites, horizon: of the search.
         rounds: plans measured of each kind, after one that is not counted.
         reference: measure the plain loop, too.
+        solvers: measure our CEM, iCEM and MPPI beside stable-worldmodel's instead, on costs of real
+            grasps: milliseconds and the cost of what would be executed.
         device: cpu, cuda, ...
         threads: torch threads.
         json: file for the results; alone, they are printed as JSON.
@@ -37,6 +40,7 @@ class BenchPlanConfig:
     horizon: int = 2
     rounds: int = 5
     reference: bool = True
+    solvers: bool = False
     device: str = "cpu"
     threads: int = 1
     json: str | None = None

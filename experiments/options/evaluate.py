@@ -28,6 +28,8 @@ class EvaluateConfig:
             gradient+cem, lagrangian, vjepa2-ac (the paper's), search (ours without proposals),
             policy (proposals without search), tree (chains of recorded chunks; needs a value), or
             package.module:Class.
+        budget_ms: time for an action, milliseconds: the planner searches as much as fits into it
+            on this machine, which is found out once and kept (docs/planners.md).
         energy: further energies to plan with, package.module:Class, separated by commas.
         value: folder that ``train value`` wrote, for the world-model agent to plan with.
         hops: sub-goals that the value imagines, of which the nearest to the goal is worked towards.
@@ -49,6 +51,7 @@ class EvaluateConfig:
     goal: str = "subgoals"
     cameras: str = "left,wrist"
     planner: str | None = None
+    budget_ms: float | None = None
     energy: str | None = None
     value: str | None = None
     hops: int | None = None

@@ -20,6 +20,7 @@ from typing import Any
 from envs import TASKS
 from envs.errors import UserError
 from experiments.runs.arms import Arm
+from experiments.runs.budgets import counted, with_counts
 from experiments.runs.choices import label
 from experiments.runs.driver import complete
 from experiments.runs.executors import Executor
@@ -54,20 +55,25 @@ def prepared(spec: RunSpec) -> Run:
     return Run(made.spec, {"made_of": made.made_of})
 
 
-def all_prepared(specs: Iterable[RunSpec]) -> list[Run]:
+def all_prepared(specs: Iterable[RunSpec], folder: Path) -> list[Run]:
     """Runs of specs; agents of one of our tasks are made once for all its variations.
+
+    A planner with a budget is fitted to it once for all tasks, or has been when the folder's runs
+    began.
 
     Raises:
         UserError: when one cannot be made.
     """
     made: dict[str, Run] = {}
-    found = []
-    for spec in specs:
+    found: list[Run] = []
+    for wanted in specs:
+        spec = with_counts(counted(wanted, folder.glob("runs/*")), (run.spec for run in found))
         alike = spec.plain if spec.task in TASKS else spec  # others may not know the variation
         if alike.key not in made:
             made[alike.key] = prepared(spec)
         known = made[alike.key]
-        found.append(Run(replace(spec, weights=known.spec.weights), known.facts))
+        weights, options = known.spec.weights, known.spec.options
+        found.append(Run(replace(spec, weights=weights, options=options), known.facts))
     return found
 
 

@@ -48,6 +48,8 @@ OPTIONS: dict[str, Option] = {
     "value": Option(str, ("world-model",)),
     "surprise": Option(float, ("world-model",)),
     "hops": Option(int, ("world-model",)),
+    "budget_ms": Option(float, ("world-model",)),
+    "counts": Option(dict, ("world-model",)),
 }
 _WORDS = {
     str: "a word",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import traceback
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -51,7 +52,8 @@ class Done:
 class Runner:
     """Environment and agent of one spec, made once and used for many seeds.
 
-    Its ``spec`` names the agent's weights, whether the one it was given did or not.
+    Its ``spec`` names the agent's weights and the counts of its planner, whether the one it was
+    given did or not.
 
     Raises:
         UserError: when there is no such agent, it does not fit the task, or its weights are not
@@ -73,7 +75,8 @@ class Runner:
         }
         probe = envs.make(spec.task, obs_mode="state", **self._env_options)
         self.agent = _make_agent(spec, bare(probe).env_spec)
-        self.spec = spec = _with_weights(spec, getattr(self.agent, "weights_digest", None))
+        spec = _with_weights(spec, getattr(self.agent, "weights_digest", None))
+        self.spec = spec = _with_counts(spec, getattr(self.agent, "counts", None))
         self.tier = self.agent.tier
         self.made_of = made_of(self.agent, spec)
         keys = self.agent.observation_keys
@@ -137,6 +140,11 @@ def _with_weights(spec: RunSpec, digest: str | None) -> RunSpec:
             "were replaced meanwhile, or another machine has others"
         )
     return replace(spec, weights=digest)
+
+
+def _with_counts(spec: RunSpec, counts: Mapping[str, int] | None) -> RunSpec:
+    """The spec with what a budget came to."""
+    return spec if counts is None else replace(spec, options=spec.options | {"counts": {**counts}})
 
 
 def work_off(work: Work) -> Done:

@@ -7,6 +7,7 @@ planner: [cem, policy]            # every list is a choice to go through
 search: {samples: [32, 64]}       # the planner's settings, by its own names
 cost: {trust: 0.5}                # weights of our energies, by CostConfig's names
 energy: my_rules:shelf            # further energies, separated by commas
+budget_ms: [50, 100]              # time for an action, which the planner is fitted to
 tasks:
 - grasp
 - task: reach                       # goals, cameras and variation of its own

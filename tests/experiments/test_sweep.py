@@ -124,7 +124,7 @@ def test_no_file_and_odd_overrides_are_refused(tmp_path):
     assert read_plan(path, ("seeds=5:7",), force=True).seeds == (5, 6)
 
 
-def test_an_agent_is_made_once_for_all_variations_of_our_tasks(monkeypatch):
+def test_an_agent_is_made_once_for_all_variations_of_our_tasks(monkeypatch, tmp_path):
     made = []
 
     def prepared(spec):
@@ -137,7 +137,7 @@ def test_an_agent_is_made_once_for_all_variations_of_our_tasks(monkeypatch):
         for task in ("reach", "robosuite/Lift")
         for variation in ("default", "new-lab")
     ]
-    runs = campaign.all_prepared(specs)
+    runs = campaign.all_prepared(specs, tmp_path)
     assert made == [
         ("reach", "default"),
         ("robosuite/Lift", "default"),

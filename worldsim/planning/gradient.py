@@ -7,6 +7,7 @@ Several starts go down at once. Noise shakes them out of dents of a learnt energ
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 import torch
@@ -37,6 +38,8 @@ class Gradient:
         rate: Adam's step size.
         noise: standard deviation added at every step, times ``spread``.
     """
+
+    grows: ClassVar[str] = "steps"
 
     starts: int = 4
     steps: int = 6

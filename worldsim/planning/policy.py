@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 from torch import Tensor
@@ -17,6 +18,8 @@ class Policy:
     Attributes:
         horizon: actions of the plan.
     """
+
+    grows: ClassVar[None] = None
 
     horizon: int = 4
 

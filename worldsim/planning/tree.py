@@ -10,6 +10,7 @@ a learnt value does.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 import torch
@@ -33,6 +34,8 @@ class Tree:
         spread: (A,) standard deviations of their noise.
         recorded: recorded chunks that whoever plans is to propose.
     """
+
+    grows: ClassVar[str] = "recorded"
 
     horizon: int = 4
     depth: int = 1
