@@ -33,7 +33,8 @@ def main(config: CompareConfig) -> None:
     with claimed(folder, runs, seeds):
         arms, failed = carry_out(folder, runs, seeds, executor, "compare")
         command = "worldsim " + " ".join(sys.argv[1:])
-        print(publish(folder, arms, absent + failed, command, videos=config.videos))
+        artists = executor if config.videos else None
+        print(publish(folder, arms, absent + failed, command, artists))
     if failed:
         raise UserError("not completed: " + "; ".join(failed))
 
