@@ -68,6 +68,17 @@ def test_hostile_names_are_text(tmp_path, finished):
     assert data(text, "outcomes")  # and what scripts read is whole
 
 
+def test_no_two_elements_share_a_name(arms, tmp_path):
+    (tmp_path / "videos").mkdir()
+    (tmp_path / "videos" / "a.mp4").write_bytes(b"film")
+    first = arms[0]
+    note = {"runs": [[first.folder.name, first.spec.key]], "seed": 190_000, "outcome": "success"}
+    (tmp_path / "videos" / "a.json").write_text(json.dumps(note))
+    named = [found["id"] for _, found in Tags(text_of(arms, tmp_path)).found if "id" in found]
+    assert {"videos", "time", "times"} <= set(named)
+    assert len(set(named)) == len(named)
+
+
 def test_a_name_does_not_end_a_tables_cell():
     assert table(("a",), [("one | two\nthree",)]).splitlines()[-1] == "| one \\| two three |"
 
