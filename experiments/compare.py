@@ -11,7 +11,7 @@ from envs.errors import UserError
 from experiments.options.compare import CompareConfig
 from experiments.report.publish import publish
 from experiments.runs.campaign import Run, carry_out, check_folder, claimed, prepared
-from experiments.runs.choices import checked_spec, output_folder
+from experiments.runs.choices import checked_spec, listed, output_folder
 from experiments.runs.executors import make_executor
 from experiments.runs.seeds import check_purpose, parse_seeds
 
@@ -24,7 +24,8 @@ def main(config: CompareConfig) -> None:
             be completed: the others are published.
     """
     seeds, folder = parse_seeds(config.seeds), output_folder(config.out)
-    check_purpose(seeds, ("training",))
+    if not config.force:
+        check_purpose(seeds, ("training", "reserved"))
     workers = len(os.sched_getaffinity(0)) if config.workers is None else config.workers
     executor = make_executor("local", workers, config.threads, folder)
     runs, absent = agents_of(config)
@@ -32,7 +33,8 @@ def main(config: CompareConfig) -> None:
     with claimed(folder, runs, seeds):
         arms, failed = carry_out(folder, runs, seeds, executor, "compare")
         command = "worldsim " + " ".join(sys.argv[1:])
-        print(publish(folder, arms, absent + failed, command, videos=config.videos))
+        artists = executor if config.videos else None
+        print(publish(folder, arms, absent + failed, command, artists))
     if failed:
         raise UserError("not completed: " + "; ".join(failed))
 
@@ -40,8 +42,9 @@ def main(config: CompareConfig) -> None:
 def agents_of(config: CompareConfig) -> tuple[list[Run], list[str]]:
     """Every agent on every task; agents without weights for a task are said, not left out."""
     runs, absent = [], []
-    for task, agent in itertools.product(config.tasks.split(","), config.agents.split(",")):
-        cameras = tuple(config.cameras.split(","))
+    agents, tasks = listed("agent", config.agents), listed("task", config.tasks)
+    cameras = listed("camera", config.cameras)
+    for task, agent in itertools.product(tasks, agents):
         spec = checked_spec(agent, task, config.goal, cameras, "default", config.threads, {})
         try:
             runs.append(prepared(spec))

@@ -8,7 +8,7 @@ from typing import Any
 from envs.errors import UserError
 from experiments.options.evaluate import EvaluateConfig
 from experiments.runs.budgets import counted
-from experiments.runs.choices import checked_spec, output_folder
+from experiments.runs.choices import checked_spec, listed, output_folder
 from experiments.runs.driver import complete
 from experiments.runs.executors import make_executor
 from experiments.runs.runner import runner
@@ -28,7 +28,7 @@ def make_spec(config: EvaluateConfig) -> RunSpec:
         config.agent,
         config.task,
         config.goal,
-        tuple(config.cameras.split(",")),
+        listed("camera", config.cameras),
         config.variation,
         config.threads,
         {name: getattr(config, name) for name in AGENT_OPTIONS},
@@ -39,7 +39,7 @@ def main(config: EvaluateConfig) -> None:
     """Run what is missing, then print and write the summary."""
     seeds = parse_seeds(config.seeds)
     if not config.force:
-        check_purpose(seeds, ("training",))
+        check_purpose(seeds, ("training", "reserved"))
     spec, folder = make_spec(config), output_folder(config.out)
     check_run_folder(folder)
     summary = evaluate(spec, seeds, folder, config.workers)

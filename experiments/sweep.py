@@ -70,7 +70,9 @@ def main(config: SweepConfig) -> None:
             ((_tracked(arm.spec), arm.summary) for arm in arms),
         )
         command = "worldsim " + " ".join(sys.argv[1:])
-        print(publish(folder, arms, missing, command, videos=config.videos))
+        here = config.workers if config.executor == "local" else 1
+        artists = make_executor("local", here, 1, folder) if config.videos else None
+        print(publish(folder, arms, missing, command, artists))
     if missing:
         raise UserError("not completed: " + "; ".join(missing))
 

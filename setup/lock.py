@@ -2,8 +2,9 @@
 
     make lock
 
-Two changes are made to what pip resolves: packages that need a compiler and that nothing here
-imports are left out, and OpenCV comes without its windows (which need X libraries).
+Three changes are made to what pip resolves: packages that need a compiler and that nothing here
+imports are left out, OpenCV comes without its windows (which need X libraries), and MoviePy stands
+beside a Pillow that is newer than it asks for.
 """
 
 from __future__ import annotations
@@ -37,10 +38,13 @@ HEADER = """\
 """
 
 
-def resolve(extras: str, further: tuple[str, ...]) -> dict[str, str]:
+BESIDE = ("moviepy", "proglog", "python-dotenv", "decorator")
+"""Gymnasium's RecordVideo writes with MoviePy, which asks for Pillow < 12 and works with later."""
+
+
+def resolve(*wanted: str) -> dict[str, str]:
     """Name -> version of what pip would install into an empty environment."""
     command = [sys.executable, "-m", "pip", "install", "--quiet", "--dry-run", "--ignore-installed"]
-    wanted = [f"{ROOT}[{extras}]", *further, *ALWAYS]
     report = subprocess.run(
         [*command, "--report", "-", *wanted], check=True, stdout=subprocess.PIPE, text=True
     ).stdout
@@ -50,9 +54,10 @@ def resolve(extras: str, further: tuple[str, ...]) -> dict[str, str]:
 
 def write(name: str, extras: str, further: tuple[str, ...]) -> None:
     """Resolve one set of packages and write its lock."""
+    found = resolve(f"{ROOT}[{extras}]", *further, *ALWAYS) | resolve("--no-deps", *BESIDE)
     versions = {
         REPLACED.get(name.lower(), name): version.partition("+")[0]  # 2.13.0+cpu -> 2.13.0
-        for name, version in resolve(extras, further).items()
+        for name, version in found.items()
         if name.lower() not in LEFT_OUT | {"worldsim"}
     }
     lines = [f"{name}=={versions[name]}\n" for name in sorted(versions, key=str.lower)]

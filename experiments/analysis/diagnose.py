@@ -31,8 +31,9 @@ from experiments.report.episodes import StoredEpisode
 from experiments.report.frames import Look
 from experiments.report.video import render
 from experiments.runs.arms import Arm
+from experiments.runs.choices import listed
 from experiments.runs.episode import run_episode
-from experiments.runs.seeds import parse_seeds
+from experiments.runs.seeds import check_purpose, parse_seeds
 from experiments.runs.spec import USUAL_VARIATION, RunSpec
 from experiments.runs.store import RunStore
 from worldsim.context import Context
@@ -41,6 +42,9 @@ from worldsim.files import write_atomically
 from worldsim.world_model import WorldModel
 
 Array = NDArray[np.float64]
+
+NOT_LOOKED_AT = ("training", "reported", "reserved")
+"""Seeds whose failures nobody looks at: who does, retires them."""
 
 
 class SimulatedImagination:
@@ -111,12 +115,14 @@ def main(config: DiagnoseConfig) -> None:
     check_choice("goal", config.goal, GOAL_MODES)
     varied = config.variation != USUAL_VARIATION
     allowed = (*ARMS, *OF_A_VARIATION) if varied else ARMS
-    arms = allowed if config.arms is None else tuple(config.arms.split(","))
+    arms = allowed if config.arms is None else listed("arm", config.arms)
     for arm in arms:
         check_choice("arm", arm, allowed)
     seeds, out = parse_seeds(config.seeds), Path(config.out)
+    if not config.force:
+        check_purpose(seeds, NOT_LOOKED_AT, "diagnoses", "development")
     use_threads(config.threads)
-    cameras = tuple(config.cameras.split(","))
+    cameras = listed("camera", config.cameras)
     live = _make(config.task, cameras, config.variation)
     plain = _make(config.task, cameras, USUAL_VARIATION) if varied else live
     found = {arm: _arm(arm, plain if arm == "plain-scene" else live, config, seeds) for arm in arms}

@@ -99,7 +99,7 @@ def reporting(rows: int) -> float:
             made_up(folder / "runs" / str(number), number, rows // ARMS)
         start = time.perf_counter()
         with contextlib.redirect_stdout(io.StringIO()):
-            publish(folder, load_arms(folder), [], "bench", videos=False)
+            publish(folder, load_arms(folder), [], "bench")
         return time.perf_counter() - start
 
 

@@ -27,7 +27,8 @@ class CompareConfig:
         cameras: comma list of left, right, wrist.
         threads: of the numerical libraries.
         workers: processes; default: one a core. Outcomes do not depend on it.
-        videos: draw one success and one failure per agent and task.
+        videos: draw those starts on which the agents differ most, and a failure of each agent.
+        force: allow training and reserved seeds.
     """
 
     agents: str = DEFAULT_AGENTS
@@ -39,3 +40,4 @@ class CompareConfig:
     threads: int = 1
     workers: int | None = None
     videos: bool = True
+    force: bool = False

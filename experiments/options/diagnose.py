@@ -44,6 +44,7 @@ class DiagnoseConfig:
             and of plain-look and plain-scene with a variation; default: all.
         variation: of the scenes.
         threads: of the numerical libraries.
+        force: allow training, reported and reserved seeds.
     """
 
     task: str = "grasp"
@@ -55,3 +56,4 @@ class DiagnoseConfig:
     arms: str | None = None
     variation: str = "default"
     threads: int = 1
+    force: bool = False

@@ -41,7 +41,7 @@ class EvaluateConfig:
         variation: recipe of appearances.
         threads: of the numerical libraries; part of the result's specification.
         workers: processes; outcomes do not depend on it.
-        force: allow training seeds.
+        force: allow training and reserved seeds.
     """
 
     agent: str

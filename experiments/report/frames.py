@@ -204,9 +204,10 @@ class _Beside:
         ):
             values = self._stored.get(name)
             if values is not None and len(values) and np.isfinite(values).any():
-                now = scale * _at(values, step, 0.0)
+                curve = scale * np.asarray(values, dtype=np.float64)
                 extra = {} if colour is None else {"colour": colour}
-                found.append(Curve(heading.format(now), values, step, **extra))
+                heading = heading.format(_at(curve, step, 0.0))
+                found.append(Curve(heading, curve, step, **extra))
         if aims := self._imagined.aims:
             aim = aims[min(step, len(aims) - 1)]
             found.append(Pictures("sub-goal (nearest real picture)", [aim], views[:1]))

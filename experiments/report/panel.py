@@ -36,7 +36,7 @@ class Pictures:
 
 @dataclass(frozen=True)
 class Curve:
-    """A number over the steps of an episode, up to now.
+    """A number over the steps of an episode, up to now, on a scale from zero to its largest.
 
     Attributes:
         heading: above it, with its present value.
@@ -140,14 +140,21 @@ def _draw_curve(
     pen.rectangle(box, fill=RAISED)
     left, top, right, bottom = box
     values = np.asarray(curve.values, dtype=np.float64)
-    if len(values) == 0:
+    known = np.isfinite(values)
+    if not known.any():
         return
-    low, span = float(values.min()), max(1e-9, float(np.ptp(values)))
+    low, high = min(0.0, float(values[known].min())), max(1e-9, float(values[known].max()))
+    span = high - low
     room = 5 * unit
+    top_right, face = (right - room, top + 2 * unit), font(round(11 * unit))
+    pen.text(top_right, f"{high:.3g}", fill=DIM, font=face, anchor="ra")
     x = left + room + (right - left - 2 * room) * np.arange(len(values)) / max(1, len(values) - 1)
     y = bottom - room - (bottom - top - 2 * room) * (values - low) / span
     now = min(curve.step, len(values) - 1)
-    points = [(float(a), float(b)) for a, b in zip(x[: now + 1], y[: now + 1], strict=True)]
+    shown = np.flatnonzero(known[: now + 1])
+    if len(shown) == 0:
+        return
+    points = [(float(x[step]), float(y[step])) for step in shown]
     if len(points) > 1:
         pen.line(points, fill=curve.colour, width=max(1, round(2 * unit)))
     (a, b), r = points[-1], 3 * unit

@@ -17,6 +17,7 @@ from experiments.report.tables import as_csv, markdown
 from experiments.report.video import render_chosen
 from experiments.runs.arms import Arm, compare_arms, load_arms, named, usual
 from experiments.runs.drops import drops
+from experiments.runs.executors import Executor
 from experiments.runs.store import read_json
 from worldsim.files import write_atomically
 
@@ -29,11 +30,15 @@ def main(config: ReportConfig) -> None:
     if last.exists():
         found = read_json(last, {"command": str, "missing": list})
         command, missing = found["command"], found["missing"]
-    print(publish(folder, arms, missing, command, videos=False))
+    print(publish(folder, arms, missing, command))
 
 
 def publish(
-    folder: Path, arms: list[Arm], missing: list[str], command: str, videos: bool = True
+    folder: Path,
+    arms: list[Arm],
+    missing: list[str],
+    command: str,
+    artists: Executor | None = None,
 ) -> str:
     """Write table, figures, videos and page into a folder.
 
@@ -42,7 +47,7 @@ def publish(
         arms: finished runs; where there is none, only the tables are written.
         missing: what could not be run, and why.
         command: that led here.
-        videos: draw new ones; those that are there are shown in any case.
+        artists: who draw new videos; without, those that are there are shown.
 
     Returns:
         The tables and where the page is, to print.
@@ -65,7 +70,7 @@ def publish(
         return table
     write_tables(arms, folder)
     write_figures(usual(arms), folder / "figures")
-    if videos:
-        render_chosen(arms, folder / "videos")
+    if artists is not None:
+        render_chosen(arms, folder / "videos", artists)
     write_atomically(folder / "index.html", page(arms, pairs, missing, command, folder / "videos"))
     return f"\n{table}\n\nreport: {folder / 'index.html'}"

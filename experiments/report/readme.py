@@ -102,8 +102,7 @@ def others(arms: Sequence[Arm]) -> str:
     tasks = list(dict.fromkeys(arm.spec.task for arm in mine))
     cells: dict[tuple[str, str], dict[str, str]] = {}
     for arm in sorted(mine, key=_rank):
-        tier = arm.summary["tier"] if arm.learnt else "-"
-        cells.setdefault((arm.label, tier), {})[arm.spec.task] = _rate(arm)
+        cells.setdefault((arm.label, arm.tier), {})[arm.spec.task] = _rate(arm)
     rows = [(*who, *(found.get(task, "-") for task in tasks)) for who, found in cells.items()]
     return _with_seeds(mine, table(("agent", "tier", *tasks), rows))
 
@@ -130,12 +129,12 @@ TABLES: dict[str, Callable[[Sequence[Arm]], str]] = {
 
 
 def _is_offline(arm: Arm) -> bool:
-    return arm.learnt and arm.summary["tier"] == "C"
+    return arm.tier == "C"
 
 
 def _rank(arm: Arm) -> int:
     """By tier; what learnt nothing comes last, in the order of the agents' names."""
-    return list(TIERS).index(arm.summary["tier"]) if arm.learnt else len(TIERS)
+    return [*TIERS, "-"].index(arm.tier)
 
 
 def _where(arm: Arm) -> tuple[str, str]:

@@ -23,6 +23,7 @@ Array = NDArray[np.float64]
 Image8 = NDArray[np.uint8]
 
 _SHADOW_PX = 1024
+_SAMPLES = 4  # a pixel: without, edges are stairs
 _EXTENT_M = 1.0  # what shadows are computed for: the table and what is on it
 FOVY_DEG = 35.0
 _AZIMUTH_DEG, _ELEVATION_DEG = 145.0, -24.0
@@ -104,6 +105,7 @@ def _finery(model: mujoco.MjModel) -> Iterator[None]:
     """A model whose lights cast shadows; agents' own pictures of it must not change."""
     wanted = (
         (model.vis.quality, "shadowsize", _SHADOW_PX),
+        (model.vis.quality, "offsamples", _SAMPLES),
         (model.vis.quality, "numslices", 32),
         (model.vis.quality, "numstacks", 16),
         (model.vis.global_, "fovy", FOVY_DEG),

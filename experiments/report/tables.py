@@ -53,7 +53,7 @@ def cells(arm: Arm) -> tuple[str, ...]:
         arm.spec.task,
         arm.conditions,
         arm.label,
-        summary["tier"],
+        arm.tier,
         f"{summary['successes']}/{summary['n']} = {summary['success_rate']:.0%}"
         + ("" if part is None else f", credit {part:.0%}"),
         f"{summary['wilson_low']:.0%} to {summary['wilson_high']:.0%}",
@@ -97,7 +97,7 @@ def markdown(arms: list[Arm], pairs: list[Comparison], missing: list[str], lost:
         for arm in arms
         for clause in odd_failures(arm.summary)
     ]
-    known = [fact_cells(arm.label, arm.summary) for arm in arms if arm.facts]
+    known = [fact_cells(arm.label, arm.tier, arm.summary) for arm in arms if arm.facts]
     if known:
         blocks.append(table(FACTS, known))
     if pairs:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from itertools import zip_longest
 from pathlib import Path
 from typing import Any
@@ -24,6 +24,7 @@ from experiments.report.episodes import StoredEpisode
 from experiments.report.frames import FPS, Image8, Look, draw
 from experiments.runs.arms import Arm, groups, load_arms, usual
 from experiments.runs.choices import output_folder
+from experiments.runs.executors import Executor
 from experiments.runs.seeds import parse_seeds
 from experiments.runs.store import read_json
 from worldsim.files import replacing, write_atomically
@@ -76,7 +77,7 @@ def _layout(episodes: list[StoredEpisode], layout: str) -> Iterator[list[StoredE
     yield from (group if layout == "side-by-side" else group[:GRID] for group in shared.values())
 
 
-def render_chosen(arms: list[Arm], out: Path) -> None:
+def render_chosen(arms: list[Arm], out: Path, executor: Executor) -> None:
     """The videos of the page.
 
     In the usual scene all runs on the starts that tell most, and a failure of every run that has
@@ -94,8 +95,23 @@ def render_chosen(arms: list[Arm], out: Path) -> None:
         if arm.spec.variation != usual(arms)[0].spec.variation:
             ends = {episode.outcome: episode for episode in reversed(StoredEpisode.all_of(arm))}
             chosen += [(episode, Look(size=SMALL)) for episode in ends.values()]
-    for episode, look in tqdm(chosen, desc="videos", unit="video"):
-        render([episode], out, look)
+    shots = [_Shot(episode, out, look) for episode, look in chosen]
+    list(tqdm(executor.run(_draw, shots), "videos", len(shots), unit="video"))
+    for shot in shots:  # what a worker that died did not draw
+        _draw(shot)
+
+
+@dataclass(frozen=True)
+class _Shot:
+    """A video to draw: of an episode, into a folder, with a look."""
+
+    episode: StoredEpisode
+    out: Path
+    look: Look
+
+
+def _draw(shot: _Shot) -> None:
+    render([shot.episode], shot.out, shot.look)
 
 
 def telling_seeds(arms: list[Arm], count: int = 2) -> list[int]:

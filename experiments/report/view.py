@@ -49,7 +49,7 @@ def view(arms: Sequence[Arm], pairs: Sequence[Comparison]) -> View:
             for arm in arms
             for clause in odd_failures(arm.summary)
         ],
-        "facts": _facts(arms),
+        "facts": _facts(arms, colour),
         "fact_names": ("agent", "tasks", *FACTS[2:]),
         "shared": shared([arm.subject for arm in arms]),
         "purposes": sorted({purpose(arm.seeds) for arm in arms}),
@@ -68,18 +68,20 @@ def title(group: Sequence[Arm]) -> str:
 def _agents(arms: Sequence[Arm], colour: dict[str, str]) -> list[View]:
     found: dict[str, View] = {}
     for arm in arms:
-        tier = arm.summary["tier"] if arm.learnt else "-"
-        found.setdefault(arm.label, {"label": arm.label, "colour": colour[arm.label], "tier": tier})
+        found.setdefault(arm.label, {"label": arm.label, "colour": colour[arm.label]})
     return list(found.values())
 
 
-def _facts(arms: Sequence[Arm]) -> list[tuple[str, ...]]:
+def _facts(arms: Sequence[Arm], colour: dict[str, str]) -> list[tuple[Any, ...]]:
     """What agents are made of, tasks with equal facts together."""
     tasks: dict[tuple[str, ...], dict[str, None]] = {}
     for arm in sorted((arm for arm in arms if arm.facts), key=rank):
-        task, *facts = fact_cells(arm.label, arm.summary)
+        task, *facts = fact_cells(arm.label, arm.tier, arm.summary)
         tasks.setdefault(tuple(facts), {})[task] = None
-    return [(label, ", ".join(found), *rest) for (label, *rest), found in tasks.items()]
+    return [
+        ({"label": label, "colour": colour[label]}, ", ".join(found), *rest)
+        for (label, *rest), found in tasks.items()
+    ]
 
 
 def _matrix(
@@ -89,8 +91,7 @@ def _matrix(
     names = TIERS | {"-": "nothing learnt: a script that is told all, and chance"}
     rows: dict[str, View] = {}
     for arm in ordered:
-        tier = arm.summary["tier"] if arm.learnt else "-"
-        start = {"label": arm.label, "colour": colour[arm.label], "tier": tier}
+        start = {"label": arm.label, "colour": colour[arm.label], "tier": arm.tier}
         rows.setdefault(arm.label, start | {"cells": [None] * len(panels)})
     for column, panel in enumerate(panels):
         for arm in panel:
@@ -201,10 +202,20 @@ def _steps(group: Sequence[Arm], colour: dict[str, str]) -> View:
             {"label": arm.label, "colour": colour[arm.label], "path": " ".join(corners)}
             | {"width": round(width, 1)}
         )
+    _dash_alike(curves)
     ticks = [
         {"x": x(step), "text": str(step)} for step in range(0, most + 1, 5 if most <= 40 else 20)
     ]
     return {"title": title(group), "curves": curves, "ticks": ticks}
+
+
+def _dash_alike(curves: list[View], dash: int = 7) -> None:
+    """Give equal curves dashes that leave a part of each to be seen, all others whole lines."""
+    for curve in curves:
+        alike = [other for other in curves if other["path"] == curve["path"]]
+        place = alike.index(curve)
+        curve["dashes"] = f"{dash * (len(alike) - place)} {dash * place}" if place else "none"
+        curve["width"] = alike[0]["width"]
 
 
 def _y(share: float) -> float:

@@ -57,13 +57,13 @@ def _of_world_model(agent: Agent, spec: RunSpec) -> Training:
     )
 
 
-def cells(label: str, summary: dict[str, Any]) -> tuple[str, ...]:
+def cells(label: str, tier: str, summary: dict[str, Any]) -> tuple[str, ...]:
     """One row of the table ``HEADER`` as text."""
     facts = summary["made_of"]
     return (
         summary["task"],
         label,
-        summary["tier"],
+        tier,
         ", ".join(facts["inputs"]) or "nothing",
         facts["goal"],
         f"{facts['parameters']:,}",

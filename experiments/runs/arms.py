@@ -116,6 +116,11 @@ class Arm:
         return bool(self.facts.get("parameters", self.spec.agent not in ("expert", "random")))
 
     @property
+    def tier(self) -> str:
+        """One of ``TIERS``; "-" of an agent that learnt nothing."""
+        return str(self.summary["tier"]) if self.learnt else "-"
+
+    @property
     def subject(self) -> Subject:
         """What its name follows from."""
         return Subject(self.spec, self.facts, self.seeds, "/".join(self.folder.parts[-2:]))

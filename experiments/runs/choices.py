@@ -107,6 +107,20 @@ def _endless(value: bool | int | float | str) -> bool:
     return isinstance(value, float) and not math.isfinite(value)
 
 
+def listed(what: str, text: str) -> tuple[str, ...]:
+    """The names of a comma list.
+
+    Raises:
+        UserError: for an empty one, and for one that is given twice.
+    """
+    names = tuple(name.strip() for name in text.split(","))
+    if not all(names):
+        raise UserError(f"{what}s {text!r}: a name is empty")
+    if len(set(names)) < len(names):
+        raise UserError(f"{what}s {text!r}: a name is given twice")
+    return names
+
+
 def output_folder(text: str) -> Path:
     """The folder of an ``--out``.
 

@@ -13,6 +13,7 @@ import math
 import multiprocessing
 import os
 import signal
+import socket
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import as_completed
@@ -28,6 +29,9 @@ Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 NAMES = ("process", "local", "ray", "slurm")
+
+_CONNECT_S = 3.0
+"""Longest wait for a Ray cluster's host to answer: Ray itself asks for up to fourteen minutes."""
 
 
 class Executor(Protocol):
@@ -57,7 +61,8 @@ def make_executor(
         slurm: submitit's parameters, as ``slurm_partition`` or ``timeout_min``.
 
     Raises:
-        ValueError: for another name, no worker, or a package that is not installed.
+        UserError: for another name, no worker, a package that is not installed, or an address where
+            nobody answers.
     """
     if workers < 1 or threads < 1:
         raise UserError(f"workers and threads must be at least 1, got {workers}, {threads}")
@@ -66,6 +71,8 @@ def make_executor(
     if name == "local":
         return LocalPool(workers)
     if name == "ray":
+        if address not in (None, "auto", "local"):
+            _check_answers(address)
         return RayCluster(workers, threads, address)
     if name == "slurm":
         return Slurm(workers, threads, folder / "jobs", parameters=slurm or {})
@@ -211,6 +218,26 @@ class _Share:
 
     def __call__(self, items: Iterable[Any]) -> list[Any]:
         return [self.function(item) for item in items]
+
+
+def _check_answers(address: str) -> None:
+    """Whether anybody listens at ``[ray://]host:port``.
+
+    Raises:
+        UserError: nobody does, or it is no such address.
+    """
+    host, _, port = address.removeprefix("ray://").rpartition(":")
+    if not host or not port.isdecimal() or int(port) > 65_535:
+        raise UserError(
+            f"Ray address {address!r} is not understood: allowed are host:port, ray://host:port, "
+            "auto (the cluster of this machine) and local (a new one)"
+        )
+    try:
+        socket.create_connection((host, int(port)), _CONNECT_S).close()
+    except OSError as error:
+        raise UserError(
+            f"no Ray cluster answers at {address}: {error.strerror or error}"
+        ) from error
 
 
 def _needs(package: str) -> Any:

@@ -52,24 +52,27 @@ def parse_seeds(text: str) -> tuple[int, ...]:
     return tuple(seeds)
 
 
-def check_purpose(seeds: Sequence[int], refused: Sequence[str]) -> None:
-    """Refuse seeds that are for something else than results.
+def check_purpose(
+    seeds: Sequence[int], refused: Sequence[str], what: str = "results", wanted: str = "reported"
+) -> None:
+    """Refuse seeds that are for something else.
 
     Args:
         seeds: of the episodes to run.
         refused: names of ``RANGES``.
+        what: is made of the episodes.
+        wanted: name of the range that is for it.
 
     Raises:
-        UserError: when a seed is in one of these.
+        UserError: when a seed is in one of those refused.
     """
-    reported = RANGES["reported"]
+    allowed = RANGES[wanted]
     for name in refused:
         mine = RANGES[name]
         if any(seed in mine for seed in seeds):
             raise UserError(
                 f"seeds {describe_seeds(seeds)} overlap the {name} seeds ({mine[0]} to {mine[-1]})"
-                f": results come from {reported[0]} to {reported[-1]}; --force runs them all the "
-                "same"
+                f": {what} come from {allowed[0]} to {allowed[-1]}; --force runs them all the same"
             )
 
 

@@ -9,6 +9,7 @@ import subprocess
 import sys
 
 import gymnasium as gym
+import imageio.v2 as imageio
 import numpy as np
 import pytest
 
@@ -16,6 +17,18 @@ import envs
 from envs.errors import PhysicsError
 
 TASKS = tuple(envs.TASKS)
+
+
+def test_gymnasiums_own_wrapper_records_a_video(tmp_path):
+    pytest.importorskip("moviepy")  # both locks hold it
+    env = envs.make("reach", obs_mode="state", render_mode="rgb_array")
+    env = gym.wrappers.RecordVideo(env, str(tmp_path / "films"))
+    env.reset(seed=190_000)
+    for _ in range(3):
+        env.step(np.zeros(7, dtype=np.float32))
+    env.close()
+    (film,) = (tmp_path / "films").glob("*.mp4")
+    assert len(imageio.mimread(film, memtest=False)) == 4
 
 
 def test_use_before_reset_says_what_to_do():

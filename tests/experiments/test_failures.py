@@ -19,6 +19,7 @@ from experiments.report.results import episode_rows
 from experiments.runs import runner
 from experiments.runs.arms import load_arms
 from experiments.runs.episode import run_episode
+from experiments.runs.executors import InProcess
 from experiments.runs.spec import RunSpec
 
 SEEDS = (190_090, 190_091)
@@ -64,7 +65,7 @@ def test_a_seed_without_goal_pictures_is_a_failure_for_all_and_said(without_pict
     assert [arm.summary["failures"]["goal_failed"] for arm in arms] == [1, 1]
     assert arms[0].summary["n"] == 2
     assert "1 of 2 episodes had no goal pictures" in describe(arms[0].summary)
-    text = publish(without_pictures, arms, [], "test")
+    text = publish(without_pictures, arms, [], "test", InProcess())
     assert text.count("had no goal pictures: the scripted expert failed") == 2
     assert (without_pictures / "index.html").exists()
     videos = {path.name for path in (without_pictures / "videos").glob("*.mp4")}

@@ -81,5 +81,5 @@ def test_the_page_and_the_tables_show_it(arms, tmp_path):
     assert 'href="videos/one%20two.mp4"' in text  # beside the page: there may be a thousand
     assert "data:video" not in text
     assert "<b>lost</b>" in text
-    table = publish(tmp_path, arms, [], "test", videos=False)
+    table = publish(tmp_path, arms, [], "test")
     assert "| reach | subgoals, variation held-out:light:3 | world-model | +50% |" in table

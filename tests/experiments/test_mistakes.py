@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import time
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
 
 from experiments.cli import COMMANDS, run
+from experiments.compare import agents_of
+from experiments.options.compare import CompareConfig
 
 SWEEP = "agents: [{agent: world-model}]\ntasks: [reach]\nseeds: 190000:190002\n"
+EVALUATE = ["--agent", "random", "--task", "reach", "--out", "out"]
 ONE_THREAD = [
     ["landscape"],
     ["diagnose"],
@@ -99,6 +104,74 @@ def test_a_sweep_that_makes_no_sense_is_refused(override, named, sentence):
     said = sentence(["sweep", "sweep.yaml", "--out", "out", "--force", "--set", override])
     assert named in said
     assert len(said) < 500
+
+
+@pytest.mark.parametrize(
+    ("words", "named"),
+    [
+        (["diagnose", "--seeds", "201000:201002"], "diagnoses come from 100000 to 109999; --force"),
+        (["diagnose", "--seeds", "5:7"], "overlap the training seeds (0 to 99999)"),
+        (["compare", "--seeds", "5:7"], "results come from 201000 to 201199; --force"),
+        (["compare", "--seeds", "201199:201201"], "overlap the reserved seeds"),
+        (["evaluate", *EVALUATE, "--seeds", "201200:201201"], "overlap the reserved seeds"),
+    ],
+)
+def test_seeds_that_are_for_something_else_are_refused(words, named, sentence):
+    assert named in sentence(words)
+
+
+@pytest.mark.parametrize("command", ["diagnose", "compare", "evaluate"])
+def test_what_is_refused_names_an_option_that_there_is(command):
+    options, _ = COMMANDS[command].config()
+    assert "force" in {field.name for field in fields(options)}
+
+
+@pytest.mark.parametrize(
+    ("words", "named"),
+    [
+        (["compare", "--agents", "random,random"], "agents 'random,random': a name is"),
+        (
+            ["compare", "--agents", "random", "--tasks", "reach,reach"],
+            "tasks 'reach,reach': a name",
+        ),
+        (["compare", "--agents", "random,"], "agents 'random,': a name is empty"),
+        (["compare", "--agents", "random", "--cameras", "left,left"], "cameras 'left,left'"),
+        (
+            ["diagnose", "--arms", "shipped,shipped"],
+            "arms 'shipped,shipped': a name",
+        ),
+        (["evaluate", *EVALUATE, "--seeds", "190000", "--cameras", "left,left"], "given twice"),
+    ],
+)
+def test_a_name_that_is_given_twice_is_refused(words, named, sentence):
+    assert named in sentence(words)
+
+
+@pytest.mark.parametrize(
+    ("address", "named"),
+    [
+        ("127.0.0.1:1", "no Ray cluster answers at 127.0.0.1:1: Connection refused"),
+        ("ray://127.0.0.1:1", "no Ray cluster answers at ray://127.0.0.1:1"),
+        ("nowhere.invalid:6379", "no Ray cluster answers at nowhere.invalid:6379"),
+        ("garbage", "Ray address 'garbage' is not understood: allowed are host:port"),
+        ("host:99999", "is not understood"),
+    ],
+)
+def test_a_ray_cluster_that_is_not_there_is_said_at_once(address, named, sentence):
+    pytest.importorskip("ray")
+    started = time.perf_counter()
+    assert named in sentence(["sweep", "sweep.yaml", "--executor", "ray", "--address", address])
+    assert time.perf_counter() - started < 10
+
+
+def test_weights_that_are_not_shipped_are_said_with_what_makes_them():
+    config = CompareConfig(agents="ppo,random", tasks="pick-place")
+    runs, absent = agents_of(config)
+    assert [run.spec.agent for run in runs] == ["random"]
+    assert absent == [
+        "ppo on pick-place: no weights of ppo for pick-place are shipped: train them with "
+        "'worldsim train ppo --task pick-place' and give their folder"
+    ]
 
 
 def test_slurm_jobs_where_there_is_no_slurm_are_a_sentence(tmp_path, monkeypatch, capsys):

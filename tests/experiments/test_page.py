@@ -68,6 +68,17 @@ def test_hostile_names_are_text(tmp_path, finished):
     assert data(text, "outcomes")  # and what scripts read is whole
 
 
+def test_no_two_elements_share_a_name(arms, tmp_path):
+    (tmp_path / "videos").mkdir()
+    (tmp_path / "videos" / "a.mp4").write_bytes(b"film")
+    first = arms[0]
+    note = {"runs": [[first.folder.name, first.spec.key]], "seed": 190_000, "outcome": "success"}
+    (tmp_path / "videos" / "a.json").write_text(json.dumps(note))
+    named = [found["id"] for _, found in Tags(text_of(arms, tmp_path)).found if "id" in found]
+    assert {"videos", "time", "times"} <= set(named)
+    assert len(set(named)) == len(named)
+
+
 def test_a_name_does_not_end_a_tables_cell():
     assert table(("a",), [("one | two\nthree",)]).splitlines()[-1] == "| one \\| two three |"
 
@@ -149,10 +160,25 @@ def test_one_variation_is_no_heat_map(arms, tmp_path):
 def test_words_are_explained_where_they_stand(arms, tmp_path, finished):
     finished(tmp_path / "final", replace(arms[0].spec, goal="final"), [1, 0])
     text = text_of(load_arms(tmp_path), tmp_path)
-    for word in ("subgoals", "final", "p", "sees", "reached", "only one / other"):
+    for word in ("subgoals", "final", "p", "sees", "reached", "only one / other", "offline frames"):
         assert f"<b>{word}</b>" in text
     assert "Tier C: image goal, offline data" in text
     assert "(joint)" not in text
+    assert text.index("<b>subgoals</b>") < text.index("<section")  # before the word is first used
+
+
+def test_what_learnt_nothing_is_of_no_tier(arms):
+    found = {row[0]["label"]: row[2] for row in view(arms, [])["facts"]}
+    assert (found["random"], found["sac-her"], found["gc-bc"]) == ("-", "A", "C")
+    assert [cells(arm)[3] for arm in arms if arm.label == "random"] == ["-", "-"]
+
+
+def test_equal_curves_leave_a_part_of_each_to_be_seen(tmp_path, finished):
+    for agent, solved in (("world-model", [1, 1]), ("gc-bc", [1, 1]), ("random", [0, 0])):
+        finished(tmp_path / agent, RunSpec(agent, "reach"), solved)
+    curves = view(load_arms(tmp_path), [])["steps"][0]["curves"]
+    assert [curve["dashes"] for curve in curves] == ["none", "7 7", "none"]
+    assert curves[0]["width"] == curves[1]["width"]
 
 
 def test_retired_seeds_and_what_was_not_run_are_said(tmp_path, finished):

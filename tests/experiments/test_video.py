@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import pickle
 from dataclasses import replace
 from itertools import pairwise
 
@@ -14,13 +15,14 @@ from scipy.spatial.transform import Rotation
 
 import envs
 from envs.errors import UserError
+from envs.rendering import Renderer
 from experiments.cli import run
 from experiments.evaluate import evaluate
 from experiments.report.episodes import StoredEpisode
 from experiments.report.frames import BORDER, FPS, GREEN, GREY, RED, Look, draw
 from experiments.report.panel import Curve, panel
 from experiments.report.studio import FOVY_DEG, Studio, between, camera_for, what_to_hold
-from experiments.report.video import render, telling_seeds, tile
+from experiments.report.video import render, render_chosen, telling_seeds, tile
 from experiments.runs.arms import load_arms
 from experiments.runs.spec import RunSpec
 
@@ -134,6 +136,46 @@ def test_sections_that_do_not_fit_stand_in_further_columns():
     curves = [Curve(str(number), np.arange(3.0), 1) for number in range(5)]
     assert panel(curves[:2], 64, 60).size == (64, 60)
     assert panel(curves, 64, 60).size == (128, 60)
+
+
+def test_a_curve_stands_on_a_scale_from_zero_that_it_names():
+    def drawn(*values):
+        return np.asarray(panel([Curve("", np.array(values), 1)], 256, 80)).astype(int)
+
+    def rows(picture):
+        blue = (picture[..., 2] - picture[..., 0]) > 100
+        return np.flatnonzero(blue.any(axis=1))
+
+    steady, falling = drawn(4.0, 3.9), drawn(4.0, 0.0)
+    assert np.ptp(rows(steady)) < 12  # a tremor looks like one
+    assert np.ptp(rows(falling)) > 35
+    scale = (slice(20, 34), slice(200, 244))
+    assert not np.array_equal(drawn(4.0, 0.0)[scale], drawn(8.0, 0.0)[scale])
+    assert np.isfinite(drawn(np.nan, 4.0)).all()  # what is not known is left out
+
+
+def test_edges_are_smooth(folder):
+    episode = episodes(folder, "expert")[0]
+    env = episode.env()
+    studio = Studio(env, episode.load()["physics"], 64)
+    assert studio._renderer._context.offSamples == 4
+    assert Renderer(env.scene.model, 64)._context.offSamples == 0  # agents' own, as ever
+
+
+class Posted:
+    """Hands work over as to another process, and loses all but the first item."""
+
+    def run(self, function, items):
+        function, first = pickle.loads(pickle.dumps((function, items[0])))
+        yield function(first)
+
+
+def test_what_workers_lose_is_drawn_all_the_same(folder, tmp_path):
+    arms = [arm for arm in load_arms(folder) if arm.spec.agent == "expert"]
+    render_chosen(arms, tmp_path, Posted())
+    assert sorted(path.name for path in tmp_path.glob("*.mp4")) == [
+        f"reach_expert_{seed}_success.mp4" for seed in SEEDS
+    ]
 
 
 @pytest.mark.parametrize("change", [{"size": 100_000}, {"size": 65}, {"camera": "roof"}])

@@ -37,7 +37,7 @@ function showStarts() {
   table.className = "starts";
   document.getElementById("starts-table").replaceChildren(...(columns.length ? [table] : []));
   const shown = all.length > columns.length ? `; the first ${columns.length} are shown` : "";
-  document.getElementById("starts-note").textContent = `${all.length} of ${group.seeds.length} starts${shown}.`;
+  document.getElementById("starts-note").textContent = `${all.length} of ${group.seeds.length} starts were failed by ${startsAgent.value}${shown}.`;
 }
 
 function startsAgents() {
