@@ -11,9 +11,9 @@ simulator has answered. The suites (docs/understand.md):
   from frozen latents of eight frames, of these frames in disorder, and of one of them.
 - anticipate: what will be going on in a second, from what is seen, and from what is imagined too.
 
-It writes ``items.jsonl``, ``manifest.txt`` (a hash of each item's states) and ``summary.json``:
-suite, model, n, score with its interval, chance, the score of the same model with random weights,
-and what the suite adds. Ctrl-C keeps what is finished; the same command goes on where it stopped.
+It writes ``items.jsonl``, ``manifest.txt`` (a hash of each item's states), ``pictures`` of the first
+items and ``summary.json``: suite, model, n, score with its interval, chance, the score of the same
+model with random weights, and what the suite adds. Ctrl-C keeps what is finished; the same command goes on where it stopped.
 """
 
 from __future__ import annotations
@@ -29,7 +29,8 @@ class UnderstandConfig:
         out: folder for the items and the summary; the same command on the same folder continues.
         suite: what is asked.
         model: a world model's name, folder or released file.
-        items: how many are asked about.
+        items: how many are asked about; if left out, as many as take two cores a quarter of an
+            hour.
         variation: recipe of appearances.
         critic: folder that ``train sac-her --task grasp`` wrote, whose Q is asked, too; the
             shipped weights are actors alone.
@@ -40,7 +41,7 @@ class UnderstandConfig:
     out: str
     suite: str = "counterfactual"
     model: str = "tiny"
-    items: int = 2000
+    items: int | None = None
     variation: str = "default"
     critic: str | None = None
     threads: int = 1

@@ -24,7 +24,7 @@ from envs.errors import PhysicsError
 from envs.explorers import make_explorer
 from experiments.options.understand import UnderstandConfig
 from experiments.understand.branches import HORIZON, Glimpse, glimpse
-from experiments.understand.counterfactual import bare_env
+from experiments.understand.counterfactual import CAMERAS, bare_env
 from experiments.understand.items import Features, Item
 from experiments.understand.measures import Floats
 from experiments.understand.models import trained_and_random
@@ -115,14 +115,21 @@ class Anticipate:
             "contact_now": now.fingers > 0,
         }
         before = seen[: step + 1][-self.frames :]
+        images = images_of(self.env, before)
         chunk = np.stack([one.command for one in seen[step : step + HORIZON]])
         states = digest(np.stack([one.physics for one in seen[: step + HORIZON]]))
-        return Item(seed, digest=states, row=row, features=self._features(before, chunk))
+        features = self._features(images, before, chunk)
+        strip = np.concatenate(list(images[CAMERAS[0]]), axis=1)
+        return Item(seed, "", states, row, features, strip)
 
     @torch.inference_mode()
-    def _features(self, before: list[Glimpse], chunk: NDArray[np.float32]) -> Features:
+    def _features(
+        self,
+        images: dict[str, NDArray[np.uint8]],
+        before: list[Glimpse],
+        chunk: NDArray[np.float32],
+    ) -> Features:
         """What the probes read."""
-        images = images_of(self.env, before)
         poses = np.concatenate([[one.proprio, one.target] for one in before[-1:]]).ravel()
         gap = before[-1].proprio - before[0].proprio
         found: Features = {

@@ -10,8 +10,8 @@ Imagination may be right on average and still believe in what must fail: ``optim
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -34,27 +34,21 @@ from experiments.understand.branches import (
     jittered,
     simulate,
 )
+from experiments.understand.choices import summarise
 from experiments.understand.critic import Critic
 from experiments.understand.items import Features, Item
-from experiments.understand.measures import (
-    Floats,
-    estimate,
-    losses,
-    regret,
-    right_of_two,
-    spearman,
-)
+from experiments.understand.measures import Floats
 from experiments.understand.models import trained_and_random
-from experiments.understand.scorers import Actor, Cloned, Imagination, Question
+from experiments.understand.scorers import Actor, Cloned, Images, Imagination, Question
 from worldsim.data.episode import digest
+from worldsim.planning.energies.energy import Situation
 
 TASK, CAMERAS = "grasp", ("left", "wrist")
 FEWEST_CHUNKS = 6
 """Items with fewer stable chunks are dropped."""
 LEAST_SPREAD = 0.1
 """So are those on whose chunks less of the dense reward depends."""
-
-Costs = dict[str, Floats]
+_UNDERLINE, _GREEN = 6, (60, 180, 75)
 
 
 def bare_env(variation: str) -> ManipulationEnv:
@@ -62,6 +56,14 @@ def bare_env(variation: str) -> ManipulationEnv:
     env = envs.make(TASK, cameras=CAMERAS, obs_mode="state", variation=variation).unwrapped
     assert isinstance(env, ManipulationEnv)
     return env
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """From where everyone is asked, and what the models made of it."""
+
+    question: Question
+    situations: dict[str, Situation]
 
 
 class Counterfactual:
@@ -109,92 +111,77 @@ class Counterfactual:
             return Item(seed, "nothing depends on the chunk")
         goal = {camera: pictures[-1] for camera, pictures in goals.images.items()}
         question = Question.of(env, moment, goal, self.frames)
-        row = {
+        ends = self._ends(moment, kept)
+        asked = _Asked(question, self.situations(question, proposals))
+        elites = self.models["model"].elites(asked.situations["model"], search)
+        row: dict[str, Any] = {
             "policy": moment.policy,
             "chunks": stable,
             "flipped": len(chunks) - len(stable),
-            **self._asked(question, moment, [chunks[name] for name in stable], kept, proposals),
+            "elites": None,
+            **self._answers(asked, [chunks[name] for name in stable], kept, ends, proposals),
         }
+        if elites is not None:
+            tried = list(elites.numpy())
+            came = [simulate(env, moment.state, chunk) for chunk in tried]
+            row["elites"] = self._answers(asked, tried, came, self._ends(moment, came), proposals)
         states = digest(*(one.physics for one in outcomes.values()))
-        row["elites"] = self._elites(question, moment, proposals, search)
-        return Item(seed, digest=states, row=row)
+        return Item(seed, digest=states, row=row, picture=_strip(question, kept, ends))
 
-    def _asked(
+    def situations(self, question: Question, rng: np.random.Generator) -> dict[str, Situation]:
+        """What each model makes of the place where the chunks begin."""
+        return {name: asked.situation(question, rng) for name, asked in self.models.items()}
+
+    def _answers(
         self,
-        question: Question,
-        moment: Moment,
+        asked: _Asked,
         chunks: Sequence[Chunk],
         outcomes: Sequence[Outcome],
+        ends: Images,
         rng: np.random.Generator,
     ) -> dict[str, Any]:
-        """What came of the chunks, what everyone says, and what the models say of the ends."""
-        self.env.set_state(moment.state)
-        ends = {c: np.stack([self._end(c, one) for one in outcomes]) for c in CAMERAS}
-        proprio = np.stack([one.proprio for one in outcomes])
-        costs = self._costs(question, np.stack(chunks), rng)
-        for name, asked in self.models.items():
-            seen = asked.seen(asked.situation(question, rng), ends, proprio)
+        """What came of K chunks, and whom they would cost what."""
+        proprio, together = np.stack([one.proprio for one in outcomes]), np.stack(chunks)
+        costs: dict[str, Floats] = {}
+        for name, model in self.models.items():
+            situation = asked.situations[name]
+            imagined = model.costs(situation, torch.from_numpy(together))
+            seen = model.seen(situation, ends, proprio)
+            costs |= {f"{name}: {energy}": cost for energy, cost in imagined.items()}
             costs |= {f"{name}: {energy}, seen": cost for energy, cost in seen.items()}
-        return {**_truth(outcomes), "costs": _rounded(costs)}
-
-    def _costs(self, question: Question, chunks: Chunk, rng: np.random.Generator) -> Costs:
-        """Whom -> (K,) costs of chunks (K, H, 7)."""
-        found: Costs = {}
-        for name, asked in self.models.items():
-            costs = asked.costs(asked.situation(question, rng), torch.from_numpy(chunks))
-            found |= {f"{name}: {energy}": cost for energy, cost in costs.items()}
-        found["gc-bc"] = self.cloned.costs(question, chunks, rng)
-        found["sac-her, actor"] = self.actor.costs(question, chunks)
+        costs["gc-bc"] = self.cloned.costs(asked.question, together, rng)
+        costs["sac-her, actor"] = self.actor.costs(asked.question, together)
         if self.critic is not None:
-            found["sac-her, Q"] = self.critic.costs(question, chunks)
-        found["random"] = rng.random(len(chunks))
-        return found
-
-    def _elites(
-        self,
-        question: Question,
-        moment: Moment,
-        proposals: np.random.Generator,
-        search: np.random.Generator,
-    ) -> dict[str, Any] | None:
-        """The last elites of the model's own search, simulated, and what everyone says of them."""
-        asked = self.models["model"]
-        elites = asked.elites(asked.situation(question, proposals), search)
-        if elites is None:
-            return None
-        chunks = elites.numpy()
-        outcomes = [simulate(self.env, moment.state, chunk) for chunk in chunks]
-        return {**_truth(outcomes), "costs": _rounded(self._costs(question, chunks, proposals))}
-
-    def _end(self, camera: str, outcome: Outcome) -> NDArray[np.uint8]:
-        return self.env.picture(camera, state=outcome.physics[-1])
-
-    # -- all of them ----------------------------------------------------------------------------
-
-    def summarise(self, items: Sequence[Item], features: Features) -> dict[str, Any]:
-        """Score, and what stands beside it; nothing is fitted."""
-        rows = [item.row for item in items]
-        names = list(rows[0]["costs"])
-        scorers = {name: _measured(rows, name) for name in names}
-        main = "energy" if "model: energy" in scorers else "latent"
-        own, untrained = scorers[f"model: {main}"], scorers[f"random_weights: {main}"]
-        score = own["spearman"]
+            costs["sac-her, Q"] = self.critic.costs(asked.question, together)
+        costs["random"] = rng.random(len(chunks))
         return {
-            "score": score["value"],
-            "low": score["low"],
-            "high": score["high"],
-            "chance": 0.0,
-            "random_weights": untrained["spearman"]["value"],
-            "what": f"Spearman of the {main} imagined with the dense reward simulated",
-            "regret": own["regret"],
-            "elite_regret": own.get("elite_regret"),
-            "optimism_bias": {name: optimism(rows, name) for name in self.models},
-            "scorers": scorers,
-            "chunks": int(sum(len(row["value"]) for row in rows)),
-            "held": round(float(np.mean(np.concatenate([row["held"] for row in rows]))), 4),
-            "flipped": int(sum(row["flipped"] for row in rows)),
-            "policies": dict(Counter(row["policy"] for row in rows).most_common()),
+            "value": [round(one.value, 5) for one in outcomes],
+            "held": [one.held for one in outcomes],
+            "costs": {name: [round(float(c), 6) for c in cost] for name, cost in costs.items()},
         }
+
+    def _ends(self, moment: Moment, outcomes: Sequence[Outcome]) -> Images:
+        """Camera -> (K, H, W, 3) pictures of where chunks ended."""
+        self.env.set_state(moment.state)
+        states = [one.physics[-1] for one in outcomes]
+        return {c: np.stack([self.env.picture(c, state=s) for s in states]) for c in CAMERAS}
+
+    @staticmethod
+    def summarise(items: Sequence[Item], features: Features) -> dict[str, Any]:
+        """See ``experiments.understand.choices``; nothing is fitted."""
+        return summarise([item.row for item in items])
+
+
+def _strip(question: Question, outcomes: Sequence[Outcome], ends: Images) -> NDArray[np.uint8]:
+    """Now, the goal, and the ends from best to worst, underlined where the object is held."""
+    camera = CAMERAS[0]
+    frames = [question.images[camera][-1], question.goal[camera]]
+    for index in np.argsort([-one.value for one in outcomes], kind="stable"):
+        end = ends[camera][index].copy()
+        if outcomes[index].held:
+            end[-_UNDERLINE:] = _GREEN
+        frames.append(end)
+    return np.concatenate(frames, axis=1)
 
 
 def check_factual(moment: Moment, outcome: Outcome) -> None:
@@ -205,98 +192,3 @@ def check_factual(moment: Moment, outcome: Outcome) -> None:
     """
     if not np.array_equal(moment.followed, outcome.physics):
         raise RuntimeError("the factual branch did not repeat bit for bit")
-
-
-def optimism(rows: Sequence[Any], model: str) -> dict[str, Any] | None:
-    """How much nearer to the goal imagination is than what is seen, where a chunk fails.
-
-    Returns:
-        Control steps by which the goal head finds the imagined end nearer than the picture of the
-        true one, of chunks that fail and of those that hold; and the share of failing chunks whose
-        imagined end, and whose true one, the head takes for held (below the steps to go that best
-        tell the true ends apart). None where there is no goal head.
-    """
-    if f"{model}: steps" not in rows[0]["costs"]:
-        return None
-    imagined, seen = (
-        [np.array(row["costs"][f"{model}: {name}"]) for row in rows]
-        for name in ("steps", "steps, seen")
-    )
-    held = [np.array(row["held"], dtype=bool) for row in rows]
-    gap = [after - before for before, after in zip(imagined, seen, strict=True)]
-    limit = _best_limit(np.concatenate(seen), np.concatenate(held))
-    found: dict[str, Any] = {}
-    for name, failing in (("failing", True), ("held", False)):
-        chosen = [one != failing for one in held]
-        found[f"steps_{name}"] = _mean_of(gap, chosen)
-    failing_ones = [~one for one in held]
-    found["taken_for_held_imagined"] = _mean_of([one < limit for one in imagined], failing_ones)
-    found["taken_for_held_seen"] = _mean_of([one < limit for one in seen], failing_ones)
-    return found
-
-
-def _best_limit(steps: Floats, held: NDArray[np.bool_]) -> float:
-    """Below which steps to go tell held from not held with the best balanced accuracy."""
-    if held.all() or not held.any():
-        return float(np.median(steps))
-    tried = np.unique(np.quantile(steps, np.linspace(0, 1, 101)))
-    right = [(steps[held] < t).mean() + (steps[~held] >= t).mean() for t in tried]
-    return float(tried[int(np.argmax(right))])
-
-
-def _mean_of(
-    values: Sequence[NDArray[Any]], chosen: Sequence[NDArray[np.bool_]]
-) -> dict[str, float] | None:
-    """Mean over the chosen chunks; the interval is over items."""
-    sums = np.array([[v[c].sum(), c.sum()] for v, c in zip(values, chosen, strict=True) if c.any()])
-    if not len(sums):
-        return None
-
-    def mean(index: NDArray[np.int64]) -> float:
-        total, count = sums[index].sum(axis=0)
-        return float(total / count)
-
-    return estimate(len(sums), mean)
-
-
-def _measured(rows: Sequence[Any], name: str) -> dict[str, Any]:
-    """Rank correlation, regret and right answers of one scorer; the latter two of elites, too."""
-    pairs = [(np.array(row["value"]), np.array(row["costs"][name])) for row in rows]
-    ranks = np.array([spearman(value, -cost) for value, cost in pairs])
-    answers = [np.array(row["held"], dtype=bool) for row in rows]
-    right = np.array(
-        [
-            right_of_two(held, cost)
-            for held, (_, cost) in zip(answers, pairs, strict=True)
-            if held.any() and not held.all()
-        ]
-    )
-    found: dict[str, Any] = {
-        "spearman": estimate(len(ranks), lambda index: float(ranks[index].mean())),
-        "regret": _regret(pairs),
-    }
-    if len(right):
-        found["right_of_two"] = estimate(len(right), lambda index: float(right[index].mean()))
-        found["right_of_two"]["n"] = len(right)
-    elites = [row["elites"] for row in rows if row["elites"]]
-    if elites and name in elites[0]["costs"]:
-        found["elite_regret"] = _regret(
-            [(np.array(one["value"]), np.array(one["costs"][name])) for one in elites]
-        )
-    return found
-
-
-def _regret(pairs: Sequence[tuple[Floats, Floats]]) -> dict[str, float]:
-    lost = np.array([losses(value, cost) for value, cost in pairs])
-    return estimate(len(lost), lambda index: regret(lost[index]))
-
-
-def _truth(outcomes: Sequence[Outcome]) -> dict[str, Any]:
-    return {
-        "value": [round(one.value, 5) for one in outcomes],
-        "held": [one.held for one in outcomes],
-    }
-
-
-def _rounded(costs: Costs) -> dict[str, list[float]]:
-    return {name: [round(float(c), 6) for c in cost] for name, cost in costs.items()}

@@ -3,6 +3,7 @@
     DIR/spec.json           suite and options; a folder holds one
     DIR/items.jsonl         one line a seed, dropped ones with the reason
     DIR/features/SEED.npz   arrays of a suite that fits something on them
+    DIR/pictures/SEED.png   the first items, to look at
     DIR/manifest.txt        seed and hash of the simulator's states, of the items asked about
 
 An item is a function of its seed, its suite and the model that is asked.
@@ -19,10 +20,16 @@ from typing import Any
 import mujoco
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
 from envs.errors import UserError
+from experiments.runs.seeds import RANGES
 from experiments.runs.store import append_line, check_fields, read_json
 from worldsim.files import replacing, write_atomically
+
+SEEDS = RANGES["development"]
+"""Items are made from these."""
+PICTURED = SEEDS[:24]
 
 Features = dict[str, NDArray[Any]]
 
@@ -39,6 +46,7 @@ class Item:
         digest: of the simulator's states, whatever model is asked.
         row: truth and answers, for JSON.
         features: arrays that something is fitted on.
+        picture: (H, W, 3) uint8 to look at; kept of the first seeds alone.
     """
 
     seed: int
@@ -46,6 +54,7 @@ class Item:
     digest: str = ""
     row: Mapping[str, Any] = field(default_factory=dict)
     features: Mapping[str, NDArray[Any]] = field(default_factory=dict)
+    picture: NDArray[np.uint8] | None = None
 
 
 class ItemStore:
@@ -75,6 +84,9 @@ class ItemStore:
 
     def append(self, item: Item) -> None:
         """Keep an item: features first, so that a line always has its features."""
+        if item.picture is not None and item.seed in PICTURED:
+            with replacing(self.folder / "pictures" / f"{item.seed}.png", ".png") as path:
+                Image.fromarray(item.picture).save(path)
         if item.features:
             with replacing(self._features(item.seed)) as path, path.open("wb") as file:
                 np.savez(file, **item.features)

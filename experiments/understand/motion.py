@@ -58,7 +58,8 @@ class Motion:
             for name, model in self.models.items():
                 features[name] = model.encode(images).half().flatten(1).numpy()  # (T, N D)
         row = {"happened": happened, "tried": CLASSES[seed % len(CLASSES)]}
-        return Item(seed, digest=digest(track.physics), row=row, features=features)
+        strip = np.concatenate(list(images[CAMERAS[0]]), axis=1)
+        return Item(seed, "", digest(track.physics), row, features, strip)
 
     @staticmethod
     def summarise(items: Sequence[Item], features: Features) -> dict[str, Any]:

@@ -18,21 +18,19 @@ from envs.errors import UserError
 from envs.spec import check_choice
 from experiments.options.understand import UnderstandConfig
 from experiments.runs.executors import make_executor
-from experiments.runs.seeds import RANGES
 from experiments.runs.versions import versions
-from experiments.understand.items import Features, Item, ItemStore
+from experiments.understand.items import SEEDS, Features, Item, ItemStore
 from worldsim.checkpoint import load_world_model
 from worldsim.devices import check_threads, use_threads
 from worldsim.encoders import encoder_digest
 from worldsim.files import write_atomically
 
-SEEDS = RANGES["development"]
 SUITES = {
-    "counterfactual": "counterfactual:Counterfactual",
-    "motion": "motion:Motion",
-    "anticipate": "anticipate:Anticipate",
+    "counterfactual": ("counterfactual:Counterfactual", 600),
+    "motion": ("motion:Motion", 1200),
+    "anticipate": ("anticipate:Anticipate", 2000),
 }
-"""Name -> module:Class in this room."""
+"""Name -> module:Class in this room, and items unless others are asked for (docs/understand.md)."""
 
 
 class Suite(Protocol):
@@ -56,10 +54,11 @@ def main(config: UnderstandConfig) -> None:
     """Make what is missing, write the manifest and the summary."""
     check_choice("suite", config.suite, tuple(SUITES))
     check_threads(config.threads)
-    if not 1 <= config.items <= len(SEEDS):
-        raise UserError(f"items {config.items}: allowed are 1 to {len(SEEDS):,}")
+    count = SUITES[config.suite][1] if config.items is None else config.items
+    if not 1 <= count <= len(SEEDS):
+        raise UserError(f"items {count}: allowed are 1 to {len(SEEDS):,}")
     store = ItemStore(Path(config.out), _spec(config))
-    items = _fill(config, store)
+    items = _fill(config, store, count)
     store.write_manifest(items)
     made = [item for item in store.items() if item.seed <= items[-1].seed]
     summary = {
@@ -80,7 +79,7 @@ def main(config: UnderstandConfig) -> None:
 @lru_cache(maxsize=1)
 def open_suite(config: UnderstandConfig) -> Suite:
     """The suite of some options: one in a process."""
-    module, _, name = SUITES[config.suite].partition(":")
+    module, _, name = SUITES[config.suite][0].partition(":")
     suite: Suite = getattr(import_module(f"experiments.understand.{module}"), name)(config)
     return suite
 
@@ -91,22 +90,22 @@ def make_item(config: UnderstandConfig, seed: int) -> Item:
     return open_suite(config).item(seed)
 
 
-def _fill(config: UnderstandConfig, store: ItemStore) -> list[Item]:
+def _fill(config: UnderstandConfig, store: ItemStore, count: int) -> list[Item]:
     """The first items, by seed, about which something is asked; those missing are made.
 
     Raises:
         UserError: there are not as many.
     """
     executor = make_executor("local", config.workers, config.threads, store.folder)
-    with tqdm(total=config.items, desc=config.suite, unit="item") as bar:
+    with tqdm(total=count, desc=config.suite, unit="item") as bar:
         while True:
             done = store.items()
-            kept = [item for item in done if not item.dropped][: config.items]
+            kept = [item for item in done if not item.dropped][:count]
             bar.update(len(kept) - bar.n)
-            if len(kept) == config.items:
+            if len(kept) == count:
                 return kept
             made = {item.seed for item in done}
-            left = [seed for seed in SEEDS if seed not in made][: config.items - len(kept)]
+            left = [seed for seed in SEEDS if seed not in made][: count - len(kept)]
             if not left:
                 raise UserError(f"{len(SEEDS):,} seeds give only {len(kept)} items")
             for item in executor.run(partial(make_item, config), left):

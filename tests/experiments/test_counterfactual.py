@@ -12,7 +12,8 @@ import torch
 from envs.errors import UserError
 from envs.explorers import CONTACT_RANGE_M
 from experiments.understand.branches import HORIZON, chunks_of, find_moment, jittered, simulate
-from experiments.understand.counterfactual import bare_env, check_factual, optimism
+from experiments.understand.choices import optimism, summarise
+from experiments.understand.counterfactual import bare_env, check_factual
 from experiments.understand.critic import Critic
 from experiments.understand.measures import losses
 from experiments.understand.scorers import Actor
@@ -78,6 +79,30 @@ def test_optimism_is_what_imagination_adds_to_what_is_seen():
     assert found["taken_for_held_imagined"]["value"] == pytest.approx(1 / 8, abs=1e-4)
     assert found["taken_for_held_seen"]["value"] == 0.0
     assert optimism([{"held": [True], "costs": {"model: latent": [0.0]}}], "model") is None
+
+
+def test_the_summary_ranks_who_knows_above_who_does_not():
+    """Rows of an oracle, of its opposite and of chance; elites that nobody can tell apart."""
+    rng, rows = np.random.default_rng(0), []
+    for _ in range(60):
+        value = rng.normal(size=12)
+        costs = {
+            "model: energy": (-value).tolist(),
+            "random_weights: energy": rng.random(12).tolist(),
+            "gc-bc": value.tolist(),
+        }
+        row = {"value": value.tolist(), "held": (value > 0).tolist(), "costs": costs}
+        tied = {name: [0, 0] for name in costs}
+        same = {"value": [1.0, 2.0], "held": [True, False], "costs": tied}
+        rows.append(row | {"elites": same, "flipped": 1, "policy": "play"})
+    found = summarise(rows)
+    assert (found["score"], found["regret"]["value"]) == (1.0, 0.0)
+    assert abs(found["random_weights"]) < 0.2
+    assert found["elite_regret"]["value"] == 1.0
+    assert found["regret_less_than"]["random_weights: energy"]["low"] > 0.5
+    assert found["scorers"]["gc-bc"]["right_of_two"] == {"value": 0, "low": 0, "high": 0, "n": 60}
+    assert found["scorers"]["model: energy"]["right_of_two"]["value"] == 1.0
+    assert (found["chunks"], found["flipped"], found["policies"]) == (720, 60, {"play": 60})
 
 
 class Question:

@@ -100,6 +100,7 @@ def test_items_repeat_whatever_was_there_before(model, tmp_path, capsys):
     manifests = [(tmp_path / name / "manifest.txt").read_text() for name in ("whole", "cut")]
     assert manifests[0] == manifests[1]
     assert len(manifests[0].splitlines()) == 3
+    assert len(list((tmp_path / "whole/pictures").glob("*.png"))) == 2
     # Another suite in the same folder would mix what must not be mixed.
     words = ["--model", model, "--out", str(folder), "--suite", "motion"]
     assert run(["understand", *words]) == 2
