@@ -10,10 +10,13 @@ simulator has answered. The suites (docs/understand.md):
 - motion: what happened in two seconds (pushed left or right, picked up, put down, dropped, ...),
   from frozen latents of eight frames, of these frames in disorder, and of one of them.
 - anticipate: what will be going on in a second, from what is seen, and from what is imagined too.
+- expectation: an object is carried through the dark, and what comes to light is another one, none,
+  or elsewhere. Does that surprise more than what is possible?
 
-It writes ``items.jsonl``, ``manifest.txt`` (a hash of each item's states), ``pictures`` of the first
-items and ``summary.json``: suite, model, n, score with its interval, chance, the score of the same
-model with random weights, and what the suite adds. Ctrl-C keeps what is finished; the same command goes on where it stopped.
+It writes ``items.jsonl``, ``manifest.txt`` (a hash of each item's states), ``pictures`` of the
+first items and ``summary.json``: suite, model, n, score with its interval, chance, the score of the
+same model with random weights, and what the suite adds. Ctrl-C keeps what is finished; the same
+command goes on where it stopped.
 """
 
 from __future__ import annotations

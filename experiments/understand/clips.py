@@ -135,7 +135,7 @@ def _prepare(env: ManipulationEnv, verb: str, side: str, rng: np.random.Generato
     if verb in ("pushed", "missed"):
         return _beside(env, verb, side, speed, pause, rng)
     height = 0.0 if verb == "picked" else rng.uniform(0.045, 0.085)
-    _grasp(env, height)
+    grasp(env, height)
     sign = 1.0 if side == "left" else -1.0
     moves = {
         "picked": _action(z=speed, grip=1.0),
@@ -165,7 +165,7 @@ def _beside(
     return lambda step: _action(z=speed if step > pause + 1 else 0, grip=1.0)
 
 
-def _grasp(env: ManipulationEnv, height: float) -> None:
+def grasp(env: ManipulationEnv, height: float) -> None:
     """Hold the object, so high above the table."""
     expert = env.task_spec.expert()
     for _ in range(env.task_spec.budget):

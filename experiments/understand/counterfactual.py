@@ -51,9 +51,9 @@ LEAST_SPREAD = 0.1
 _UNDERLINE, _GREEN = 6, (60, 180, 75)
 
 
-def bare_env(variation: str) -> ManipulationEnv:
+def bare_env(variation: str, cameras: tuple[str, ...] = CAMERAS) -> ManipulationEnv:
     """The task's environment, which draws only what it is asked for."""
-    env = envs.make(TASK, cameras=CAMERAS, obs_mode="state", variation=variation).unwrapped
+    env = envs.make(TASK, cameras=cameras, obs_mode="state", variation=variation).unwrapped
     assert isinstance(env, ManipulationEnv)
     return env
 

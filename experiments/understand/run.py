@@ -27,8 +27,9 @@ from worldsim.files import write_atomically
 
 SUITES = {
     "counterfactual": ("counterfactual:Counterfactual", 600),
-    "motion": ("motion:Motion", 1200),
+    "motion": ("motion:Motion", 2000),
     "anticipate": ("anticipate:Anticipate", 2000),
+    "expectation": ("expectation:Expectation", 2000),
 }
 """Name -> module:Class in this room, and items unless others are asked for (docs/understand.md)."""
 

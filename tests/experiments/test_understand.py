@@ -110,7 +110,7 @@ def test_items_repeat_whatever_was_there_before(model, tmp_path, capsys):
 @pytest.mark.parametrize(
     ("words", "told"),
     [
-        (["--suite", "pears"], "allowed are counterfactual, motion, anticipate"),
+        (["--suite", "pears"], "allowed are counterfactual, motion, anticipate, expectation"),
         (["--items", "0"], "allowed are 1 to 10,000"),
         (["--model", "nobody"], "no world model 'nobody'"),
         (["--workers", "0"], "must be at least 1"),
