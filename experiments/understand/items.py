@@ -25,7 +25,7 @@ from PIL import Image
 from envs.errors import UserError
 from experiments.runs.seeds import RANGES
 from experiments.runs.store import append_line, check_fields, read_json
-from worldsim.files import replacing, write_atomically
+from worldsim.files import UNREADABLE, replacing, write_atomically
 
 SEEDS = RANGES["development"]
 """Items are made from these."""
@@ -112,13 +112,15 @@ class ItemStore:
         return [found[seed] for seed in sorted(found)]
 
     def features(self, items: Sequence[Item]) -> Features:
-        """Name -> features (items, ...); nothing where a suite has none."""
-        rows = list[Features]()
-        for item in items:
-            if (path := self._features(item.seed)).exists():
-                with np.load(path) as file:
-                    rows.append({name: file[name] for name in file.files})
-        return {name: np.stack([row[name] for row in rows]) for name in rows[0]} if rows else {}
+        """Name -> features (items, ...); nothing where a suite has none.
+
+        Raises:
+            UserError: those of an item are missing or damaged.
+        """
+        if not (self.folder / "features").exists():
+            return {}
+        rows = [_read(self._features(item.seed)) for item in items]
+        return {name: np.stack([row[name] for row in rows]) for name in rows[0]}
 
     def write_manifest(self, items: Sequence[Item]) -> None:
         """A line an item that is asked about."""
@@ -129,3 +131,13 @@ class ItemStore:
 
     def _features(self, seed: int) -> Path:
         return self.folder / "features" / f"{seed}.npz"
+
+
+def _read(path: Path) -> Features:
+    try:
+        with np.load(path) as file:
+            return {name: file[name] for name in file.files}
+    except UNREADABLE as error:
+        raise UserError(
+            f"{path} is missing or damaged ({error}): start again in another folder"
+        ) from error

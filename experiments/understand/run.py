@@ -26,7 +26,7 @@ from worldsim.encoders import encoder_digest
 from worldsim.files import write_atomically
 
 SUITES = {
-    "counterfactual": ("counterfactual:Counterfactual", 600),
+    "counterfactual": ("counterfactual:Counterfactual", 1000),
     "motion": ("motion:Motion", 2000),
     "anticipate": ("anticipate:Anticipate", 2000),
     "expectation": ("expectation:Expectation", 2000),

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
 
+from envs.errors import UserError
 from experiments.cli import run
 from experiments.options.understand import UnderstandConfig
 from experiments.understand import run as understand
+from experiments.understand.items import Item, ItemStore
 from experiments.understand.measures import estimate, losses, regret, right_of_two, spearman
 from tests.worldsim.test_world_model import small_model
 from worldsim.checkpoint import save_world_model
+from worldsim.world_model import WorldModel
 
 SUITES = tuple(understand.SUITES)
 FIELDS = ("suite", "model", "n", "score", "low", "high", "chance", "random_weights")
@@ -105,6 +109,27 @@ def test_items_repeat_whatever_was_there_before(model, tmp_path, capsys):
     words = ["--model", model, "--out", str(folder), "--suite", "motion"]
     assert run(["understand", *words]) == 2
     assert "another suite" in capsys.readouterr().err
+
+
+def test_features_that_are_gone_are_missed(tmp_path):
+    store = ItemStore(tmp_path / "out", {"suite": "motion"})
+    items = [Item(seed, features={"pixels": np.full(3, seed)}) for seed in (1, 2)]
+    assert store.features(items) == {}
+    for item in items:
+        store.append(item)
+    np.testing.assert_array_equal(store.features(items)["pixels"], [[1, 1, 1], [2, 2, 2]])
+    (tmp_path / "out/features/2.npz").write_bytes(b"PK")
+    with pytest.raises(UserError, match=r"2\.npz is missing or damaged"):
+        store.features(items)
+
+
+def test_a_model_without_heads_is_asked_by_its_latents(tmp_path):
+    model = WorldModel(replace(small_model().config, heads=False)).eval()
+    save_world_model(model, tmp_path / "model")
+    found = understood(tmp_path, str(tmp_path / "model"), "out", items=1)
+    assert found["what"].startswith("Spearman of the latent")
+    assert found["elite_regret"] is None
+    assert found["optimism_bias"] == {"model": None, "random_weights": None}
 
 
 @pytest.mark.parametrize(
