@@ -53,6 +53,18 @@ def summarise(rows: Rows) -> dict[str, Any]:
         "held": round(float(np.mean(np.concatenate([row["held"] for row in rows]))), 4),
         "flipped": int(sum(row["flipped"] for row in rows)),
         "policies": dict(Counter(row["policy"] for row in rows).most_common()),
+        "regret_by_explorer": _by_explorer(rows, (f"model: {main}", "gc-bc")),
+    }
+
+
+def _by_explorer(rows: Rows, names: Sequence[str]) -> dict[str, dict[str, float]]:
+    """Explorer, whatever its noise -> whom -> regret in the states it came through; and n."""
+    groups: dict[str, list[Mapping[str, Any]]] = {}
+    for row in rows:
+        groups.setdefault(row["policy"].partition("-")[0], []).append(row)
+    return {
+        explorer: {"n": len(own)} | {n: round(regret(_lost(own, n)), 4) for n in names}
+        for explorer, own in groups.items()
     }
 
 

@@ -102,6 +102,7 @@ def test_the_summary_ranks_who_knows_above_who_does_not():
     assert found["regret_less_than"]["random_weights: energy"]["low"] > 0.5
     assert found["scorers"]["gc-bc"]["right_of_two"] == {"value": 0, "low": 0, "high": 0, "n": 60}
     assert found["scorers"]["model: energy"]["right_of_two"]["value"] == 1.0
+    assert found["regret_by_explorer"]["play"]["model: energy"] == 0.0
     assert (found["chunks"], found["flipped"], found["policies"]) == (720, 60, {"play": 60})
 
 
