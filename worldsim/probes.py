@@ -49,27 +49,30 @@ def classify(
 
     Args:
         features: (F, D) latents.
-        classes: (F,) from 0 on; each must be among the fitted frames.
+        classes: (F,) from 0 on; one that is not among the fitted frames is never guessed.
         groups: (F,) seeds.
 
     Returns:
         Which frames are held out (F,), and scores (H, C) of these.
 
     Raises:
-        ValueError: fewer than eight groups, or a class that is not among the fitted frames.
+        ValueError: fewer than eight groups.
     """
     held_out, chosen, fitted = _split(groups)
     wanted = np.eye(int(classes.max()) + 1)[classes]  # (F, C)
-    shares = wanted[fitted].mean(axis=0)
-    if not shares.all():
-        raise UserError(
-            f"class {int(shares.argmin())} is among none of the fitted: more are needed"
-        )
     tried = _ridge(features[fitted], wanted[fitted], features[chosen], PENALTIES)
-    right = [class_recall(guess / shares, classes[chosen]) for guess in tried]
+    scored = [_over_shares(guess, wanted[fitted]) for guess in tried]
+    right = [class_recall(scores, classes[chosen]) for scores in scored]
     best = np.array([PENALTIES[int(np.argmax(right))]])
     guess = _ridge(features[~held_out], wanted[~held_out], features[held_out], best)[0]
-    return held_out, guess / wanted[~held_out].mean(axis=0)
+    return held_out, _over_shares(guess, wanted[~held_out])
+
+
+def _over_shares(guess: Floats, wanted: Floats) -> Floats:
+    """Guesses (H, C) over the share of each class in (F, C); one of no share is never guessed."""
+    shares = wanted.mean(axis=0)
+    lowest = np.full_like(guess, -np.inf)
+    return np.divide(guess, shares, out=lowest, where=np.broadcast_to(shares > 0, guess.shape))
 
 
 def class_recall(scores: Floats, classes: NDArray[np.int64], among: int = 1) -> float:

@@ -135,7 +135,7 @@ class Anticipate:
         found: Features = {
             "commands": chunk.ravel(),
             "proprio": np.concatenate([poses, gap]),
-            "pixels": small_grey({c: frames[-1:] for c, frames in images.items()})[0],
+            "pixels": small_grey(images).ravel(),
         }
         for name, model in self.models.items():
             latents, imagined = _seen_and_imagined(model, self.env, images, before, chunk)
@@ -204,10 +204,13 @@ def _seen_and_imagined(
     before: list[Glimpse],
     chunk: NDArray[np.float32],
 ) -> tuple[NDArray[np.float16], NDArray[np.float16]]:
-    """Latents (N D,) of the last frame, and those imagined at the end of a chunk."""
+    """Latents (T N D,) of the frames that a plan looks back on, and those imagined at its end.
+
+    What the predictor looks back on is shown to all: one frame does not tell how things move.
+    """
     context = context_of(model.encode(images), before, env.env_spec)
     imagined, _ = model.rollout(context, torch.from_numpy(chunk)[None])
-    ends = context.latents[-1], imagined[0, -1]
+    ends = context.latents, imagined[0, -1]
     now, then = (end.half().flatten().numpy() for end in ends)
     return now, then
 

@@ -161,6 +161,13 @@ def test_an_item_is_a_function_of_its_seed(suite, model):
         assert np.isfinite(features).all()
 
 
+def test_the_encoder_alone_is_shown_all_that_the_predictor_looks_back_on(model):
+    config = UnderstandConfig(out="", suite="anticipate", model=model)
+    features = understand.make_item(config, 100_000).features
+    assert features["model"].size == 2 * features["model, imagined"].size
+    assert features["pixels"].size == 2 * 512
+
+
 def test_random_weights_differ_and_repeat(model):
     config = UnderstandConfig(out="", model=model)
     one, other = (understand.open_suite(config).models for _ in range(2))
