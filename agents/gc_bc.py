@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -66,17 +67,29 @@ class GcBcAgent(LatentAgent):
         self.weights_digest = weights_digest(*used)
         self.training = training_of(card, sum(p.numel() for m in used for p in m.parameters()))
 
-    @torch.inference_mode()
     def policy(self, latent: Tensor, goal: Tensor, proprio: Array, target: Array) -> Array:
         """First action of the proposed chunk."""
+        first: Array = self.chunk(latent, goal, proprio, target, self._rng)[0]
+        return first
+
+    @torch.inference_mode()
+    def chunk(
+        self,
+        latent: Tensor,
+        goal: Tensor,
+        proprio: Array,
+        target: Array,
+        rng: np.random.Generator,
+    ) -> Array:
+        """Proposed actions (H, 7): ``policy`` takes the first; a flow's noise is ``rng``'s."""
         device = self.model.device
         pose = torch.as_tensor(proprio[None], dtype=torch.float32, device=device)
         closedness = torch.as_tensor(target[6:7], dtype=torch.float32, device=device)
         now, then = latent[None], goal[None]
         state = self.model.goal_state(now, then, pose, closedness)
         if isinstance(self._head, FlowHead):
-            chunk = self._head.sample((now, then, state), self._rng, self._guidance, DRAWS)
+            chunk = self._head.sample((now, then, state), rng, self._guidance, DRAWS)
         else:
             chunk, _ = self._head(now, then, state)
-        action: Array = chunk[0, 0].cpu().double().numpy()
-        return action
+        actions: Array = chunk[0].cpu().double().numpy()
+        return actions

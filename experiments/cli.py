@@ -135,6 +135,11 @@ COMMANDS: dict[str, Command] = {
     "diagnose": Command(
         "diagnose:DiagnoseConfig", "analysis.diagnose:main", "which part holds success back"
     ),
+    "understand": Command(
+        "understand:UnderstandConfig",
+        "understand.run:main",
+        "what a model knows, suite by suite",
+    ),
     "learning": Command(
         "learning:LearningConfig",
         "analysis.learning:main",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from worldsim.probes import probe
+from worldsim.probes import class_recall, classify, probe
 
 
 def planted(noise: float, frames: int = 400, width: int = 500):
@@ -42,3 +42,25 @@ def test_what_one_seed_alone_shows_is_not_credited():
 def test_too_few_seeds_are_refused():
     with pytest.raises(ValueError, match="7 seeds are too few"):
         probe(np.zeros((7, 2)), np.zeros((7, 3)), np.arange(7))
+
+
+def test_classes_that_can_be_told_apart_are_and_rare_ones_count_alike():
+    rng = np.random.default_rng(0)
+    classes = (rng.random(400) < 0.1).astype(int)  # one in ten
+    features = rng.normal(size=(400, 5))
+    features[:, 0] += 2.0 * classes
+    held_out, scores = classify(features, classes, np.arange(400))
+    assert held_out.sum() == 100 == len(scores)
+    assert class_recall(scores, classes[held_out]) > 0.7  # 0.5 by always guessing the frequent one
+    _, nothing = classify(features[:, 1:], classes, np.arange(400))
+    assert abs(class_recall(nothing, classes[held_out]) - 0.5) < 0.25
+    assert class_recall(nothing, classes[held_out], among=2) == 1.0
+
+
+def test_a_class_that_was_never_fitted_is_never_guessed():
+    classes = np.tile([0, 0, 1, 1], 10)
+    classes[3] = 2  # held out
+    features = np.eye(3)[classes]
+    held_out, scores = classify(features, classes, np.arange(40))
+    assert (scores.argmax(axis=1) == 1).all()
+    assert class_recall(scores, classes[held_out]) == 0.5
