@@ -19,7 +19,7 @@ from agents.checkpoint import load_agent, training_of, weights_digest
 from agents.latent import Array, LatentAgent, find_encoder
 from envs import EnvSpec
 from envs.errors import UserError
-from worldsim.flow import DRAWS, FlowHead
+from worldsim.flow import FlowHead
 
 ALGORITHM = "gc-bc"
 FILE = "model.safetensors"
@@ -55,7 +55,7 @@ class GcBcAgent(LatentAgent):
         flows = card.get("head", "mlp") == "flow"
         if guidance is not None and not flows:
             raise UserError("guidance is for a flow head: these weights are a perceptron's")
-        head = world.new_flow_head() if flows else world.new_goal_head()
+        head = world.new_flow_head(card["pairs"]) if flows else world.new_goal_head()
         try:
             head.load_state_dict({k: v.float() for k, v in weights.items()})
         except RuntimeError as error:
@@ -63,6 +63,7 @@ class GcBcAgent(LatentAgent):
         super().__init__(spec, world, advance, device=device)
         self._head = head.to(device).eval()
         self._guidance = float(card["guidance"] if flows and guidance is None else guidance or 0.0)
+        self._draws = int(card["draws"]) if flows else 1
         used = (world.encoder, world.readout, self._head)
         self.weights_digest = weights_digest(*used)
         self.training = training_of(card, sum(p.numel() for m in used for p in m.parameters()))
@@ -88,7 +89,7 @@ class GcBcAgent(LatentAgent):
         now, then = latent[None], goal[None]
         state = self.model.goal_state(now, then, pose, closedness)
         if isinstance(self._head, FlowHead):
-            chunk = self._head.sample((now, then, state), rng, self._guidance, DRAWS)
+            chunk = self._head.sample((now, then, state), rng, self._guidance, self._draws)
         else:
             chunk, _ = self._head(now, then, state)
         actions: Array = chunk[0].cpu().double().numpy()

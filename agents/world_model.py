@@ -33,7 +33,6 @@ from envs.goals import GoalSequence
 from worldsim import load_world_model, poses
 from worldsim.context import Context
 from worldsim.encoders import encoder_digest
-from worldsim.flow import DRAWS
 from worldsim.limits import Limits
 from worldsim.planning.budget import fitted
 from worldsim.planning.cost import Imagine, LatentGoalCost, own_energies
@@ -268,9 +267,9 @@ class WorldModelAgent(LatentAgent):
         else:
             actions, steps = self.model.goal_head(now, then, state)
             if self.model.config.flow:
-                guidance = self.model.config.guidance
+                own = self.model.config
                 actions = self.model.flow_head.sample(
-                    (now, then, state), self._rng, guidance, DRAWS
+                    (now, then, state), self._rng, own.guidance, own.draws
                 )
         return self._fitted(actions.float())[0], float(steps[0])
 

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from worldsim.heads import mlp
+from worldsim.heads import TokenReader, mlp
 from worldsim.noise import normal
 from worldsim.pairs import PairReader
 from worldsim.states import STATE_SIZE
@@ -25,8 +25,6 @@ from worldsim.typical import most_typical
 
 GUIDANCE, EULER_STEPS = 1.5, 10
 """How much more than a clone an acting flow seeks the goal, and in how many steps it is solved."""
-DRAWS = 16
-"""Chunks that an acting flow draws, of which it takes the most typical."""
 _FREQUENCIES = 16
 
 
@@ -43,6 +41,7 @@ class FlowConfig:
         context: width of what is read from the latents.
         hidden: width of the velocity's residual perceptron.
         blocks: of it.
+        pairs: whether pictures are read pair by pair, too, see ``worldsim.pairs``.
     """
 
     dim: int
@@ -53,6 +52,7 @@ class FlowConfig:
     context: int = 256
     hidden: int = 256
     blocks: int = 3
+    pairs: bool = False
 
 
 class Residual(nn.Module):
@@ -97,9 +97,7 @@ class FlowHead(nn.Module):
     def __init__(self, config: FlowConfig) -> None:
         super().__init__()
         self.config = config
-        self.reader = PairReader(
-            config.dim, config.grid, config.views, config.state_size + 1, config.context
-        )
+        self.reader = _reader(config)
         size = 7 * config.chunk
         self.velocity = Residual(config.context + size, config.hidden, config.blocks, size)
         self.register_buffer("action_mean", torch.zeros(7))
@@ -120,7 +118,7 @@ class FlowHead(nn.Module):
         shown = known.to(state.dtype)[:, None]
         own, gap = state.split((state.shape[1] - STATE_SIZE, STATE_SIZE), dim=1)
         beside = torch.cat([own, gap * shown, shown], dim=1)
-        context: Tensor = F.gelu(self.reader(now, goal * shown[:, :, None], beside))
+        context: Tensor = F.gelu(self.reader(now, goal * shown[:, :, None], extra=beside))
         return context
 
     def forward(self, context: Tensor, noisy: Tensor, time: Tensor) -> Tensor:
@@ -182,6 +180,15 @@ class FlowHead(nn.Module):
         typical = torch.stack([most_typical(each) for each in chunk.unflatten(0, (-1, draws))])
         actions: Tensor = typical.unflatten(1, (-1, 7))
         return actions * self.action_std + self.action_mean
+
+
+def _reader(config: FlowConfig) -> nn.Module:
+    """What turns two pictures and what is known beside them into a context."""
+    extra = config.state_size + 1
+    if config.pairs:
+        return PairReader(config.dim, config.grid, config.views, extra, config.context)
+    tokens = math.prod(config.grid) * config.views
+    return TokenReader(config.dim, tokens, config.context, 2, extra, hidden=(512,), dropout=0.1)
 
 
 def drawn(clean: Tensor, rng: np.random.Generator) -> tuple[Tensor, Tensor]:

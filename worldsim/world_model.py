@@ -50,6 +50,8 @@ class WorldModelConfig:
         heads: whether there are a read-out and a goal head; released models have neither.
         flow: whether there is a flow head, too, whose proposals take the place of the goal head's.
         guidance: of a flow head: 1 clones, more seeks the goal.
+        pairs: whether a flow head reads pictures pair by pair, too, see ``worldsim.pairs``.
+        draws: chunks that a flow head draws, of which the most typical is proposed.
         one_step_error: mean absolute error of a latent predicted one step ahead, in training.
     """
 
@@ -64,6 +66,8 @@ class WorldModelConfig:
     heads: bool = True
     flow: bool = False
     guidance: float = GUIDANCE
+    pairs: bool = False
+    draws: int = 1
     one_step_error: float | None = None
     versions: dict[str, str] = field(default_factory=dict)
 
@@ -119,12 +123,18 @@ class WorldModel(nn.Module):
         tokens, extra = self.tokens(len(cfg.cameras)), 2 * STATE_SIZE + 1
         return GoalHead(self.encoder.width, tokens, extra, cfg.chunk, cfg.max_steps)
 
-    def new_flow_head(self) -> FlowHead:
-        """An untrained flow head for this model's latents."""
+    def new_flow_head(self, pairs: bool | None = None) -> FlowHead:
+        """An untrained flow head for this model's latents.
+
+        Args:
+            pairs: whether it reads pictures pair by pair, too; default: as the model's own does.
+        """
         cfg, encoder = self.config, self.encoder
-        extra = 2 * STATE_SIZE + 1
-        sizes = FlowConfig(encoder.width, encoder.grid, len(cfg.cameras), extra, cfg.chunk)
-        return FlowHead(sizes)
+        extra, pairs = 2 * STATE_SIZE + 1, cfg.pairs if pairs is None else pairs
+        views = len(cfg.cameras)
+        return FlowHead(
+            FlowConfig(encoder.width, encoder.grid, views, extra, cfg.chunk, pairs=pairs)
+        )
 
     @property
     def device(self) -> torch.device:

@@ -29,6 +29,8 @@ class GcBcTraining:
         head: "mlp", a perceptron, or "flow", a flow with guidance.
         goal_free: share of a flow's pairs whose goal is hidden.
         guidance: a flow acts with it: 1 clones, more seeks the goal.
+        pairs: whether a flow reads pictures pair by pair, too, see ``worldsim.pairs``.
+        draws: chunks that a flow draws when it acts, of which it takes the most typical.
         released: share of the goals that are frames just after something was let go, in [0, 1].
         demonstrators: policies (by prefix) whose actions are imitated.
         device: cpu, cuda, ...
@@ -48,6 +50,8 @@ class GcBcTraining:
     head: Literal["mlp", "flow"] = "mlp"
     goal_free: float = 0.1
     guidance: float = 1.5
+    pairs: bool = False
+    draws: int = 1
     released: float = 0.0
     demonstrators: tuple[str, ...] = ("expert",)
     device: str = "cpu"

@@ -56,7 +56,7 @@ def main(config: GcBcTraining) -> None:
         "encoder": encoder,
         **data_card(data, episodes),
         "head": config.head,
-        **({"guidance": config.guidance} if config.head == "flow" else {}),
+        **(_acting(config) if config.head == "flow" else {}),
         "parameters": sum(p.numel() for p in head.parameters()),
         "losses": losses,
     }
@@ -64,6 +64,11 @@ def main(config: GcBcTraining) -> None:
     save_agent(out, card_of(ALGORITHM, config, run, facts), weights, FILE)
     run.close()
     print(f"wrote {out}")
+
+
+def _acting(config: GcBcTraining) -> dict[str, float]:
+    """How a flow acts, and what it reads."""
+    return {name: getattr(config, name) for name in ("guidance", "pairs", "draws")}
 
 
 def train_head(
@@ -76,6 +81,7 @@ def train_head(
             goal_free=config.goal_free,
             single_view=0.0,
             released=config.released,
+            pairs=config.pairs,
             demonstrators=config.demonstrators,
         )
         return train_flow_head(model, latents, flow, loop, run, ALGORITHM)

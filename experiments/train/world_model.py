@@ -195,5 +195,8 @@ def train(
         fourth = loop(config.flow_head_steps, config.flow_head_rate)
         flow = train_flow_head(model, latents, config.flow_head, fourth, run)
         model.flow_head, losses["flow_head"] = flow
-        model.config = replace(model.config, flow=True, guidance=config.flow_head.guidance)
+        own = config.flow_head
+        model.config = replace(
+            model.config, flow=True, guidance=own.guidance, pairs=own.pairs, draws=own.draws
+        )
     return losses

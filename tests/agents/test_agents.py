@@ -189,6 +189,8 @@ def test_a_flow_head_proposes_in_the_goal_heads_place(tmp_path):
     assert load_world_model(tmp_path).config.flow
     seeking = WorldModel(replace(plain.config, flow=True, guidance=4.0)).eval()
     seeking.load_state_dict(flowing.state_dict())
+    typical = WorldModel(replace(plain.config, flow=True, draws=8)).eval()
+    typical.load_state_dict(flowing.state_dict())
     goals = make_goals("reach", 190_011, cameras=CAMERAS, image_size=32)
     seen, _ = env.reset(seed=190_011)
     actions = {}
@@ -199,6 +201,7 @@ def test_a_flow_head_proposes_in_the_goal_heads_place(tmp_path):
         ("flow again", flowing, 0),
         ("other noise", flowing, 1),
         ("other guidance", seeking, 0),
+        ("the most typical of eight", typical, 0),
     ):
         agent = WorldModelAgent(spec, model, planner="policy")
         agent.reset(goals, np.random.default_rng(seed))
@@ -208,6 +211,7 @@ def test_a_flow_head_proposes_in_the_goal_heads_place(tmp_path):
     assert not np.allclose(actions["flow"], actions["plain"])
     assert not np.allclose(actions["flow"], actions["other noise"])
     assert not np.allclose(actions["flow"], actions["other guidance"])
+    assert not np.allclose(actions["flow"], actions["the most typical of eight"])
 
 
 def test_a_value_takes_the_goal_heads_place_and_its_chunks_are_tried(tmp_path):

@@ -171,9 +171,10 @@ def test_all_are_given_the_same_goal_pictures_from_the_same_start(place):
 
 
 def test_a_flow_acts_by_its_episodes_generator_and_its_guidance(place, tmp_path):
-    train_gc_bc.main(gc_bc_options(place, tmp_path / "flow", head="flow", guidance=2.0))
+    own = {"head": "flow", "guidance": 2.0, "pairs": True, "draws": 3}
+    train_gc_bc.main(gc_bc_options(place, tmp_path / "flow", **own))
     card = json.loads((tmp_path / "flow" / "config.json").read_text())
-    assert (card["head"], card["guidance"]) == ("flow", 2.0)
+    assert {name: card[name] for name in own} == own
     env = make("reach", cameras=CAMERAS, image_size=32)
     goals = make_goals("reach", 190_013, cameras=CAMERAS, image_size=32)
     observation, _ = env.reset(seed=190_013)

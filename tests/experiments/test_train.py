@@ -137,11 +137,12 @@ def test_a_training_that_goes_on_from_a_flow_head_has_none_or_one_of_its_own(dat
     model_run(data, tmp_path / "first", flow_head_steps=1)
     start = {"start": str(tmp_path / "first")}
     model_run(data, tmp_path / "none", **start)
-    own = FlowHeadConfig(batch=4, guidance=3.0)
+    own = FlowHeadConfig(batch=4, guidance=3.0, pairs=True, draws=4)
     model_run(data, tmp_path / "own", flow_head_steps=2, flow_head=own, **start)
     models = [load_world_model(tmp_path / name) for name in ("first", "none", "own")]
     assert [model.config.flow for model in models] == [True, False, True]
-    assert [model.config.guidance for model in models] == [1.5, 1.5, 3.0]
+    kept = [(c.guidance, c.pairs, c.draws) for c in (model.config for model in models)]
+    assert kept == [(1.5, False, 1), (1.5, False, 1), (3.0, True, 4)]
 
 
 def test_a_training_goes_on_from_a_model_with_finer_pictures(data, tmp_path):

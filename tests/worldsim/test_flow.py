@@ -31,10 +31,10 @@ def two_ways(count, rng):
     return inputs, actions, sign
 
 
-@pytest.fixture(scope="module")
-def learnt():
+@pytest.fixture(scope="module", params=[False, True], ids=["tokens", "pairs"])
+def learnt(request):
     torch.manual_seed(0)
-    head = FlowHead(FlowConfig(DIM, GRID, 1, STATE, 1, 32, 64, 2)).train()
+    head = FlowHead(FlowConfig(DIM, GRID, 1, STATE, 1, 32, 64, 2, request.param)).train()
     optimiser, rng = torch.optim.Adam(head.parameters(), 2e-3), np.random.default_rng(0)
     for _ in range(400):
         inputs, actions, _ = two_ways(256, rng)

@@ -40,7 +40,7 @@ def train_flow_head(
         The head, and running means of the losses.
     """
     torch.manual_seed(loop.seed)
-    head = model.new_flow_head().to(loop.device).train()
+    head = model.new_flow_head(config.pairs).to(loop.device).train()
     model.to(loop.device)
     pairs = DemonstratedPairs.of(model, latents, config.demonstrators, config.released)
     _set_statistics(head, model, pairs, latents)

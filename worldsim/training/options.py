@@ -117,6 +117,8 @@ class FlowHeadConfig:
         batch: pairs of frame and goal per step.
         goal_free: share of them whose goal is hidden, for guidance.
         guidance: that it acts with: 1 clones, more seeks the goal.
+        pairs: whether it reads pictures pair by pair, too, see ``worldsim.pairs``.
+        draws: chunks that it draws when it acts, of which it takes the most typical.
         single_view: share of batches with the first camera alone.
         released: share of the goals that are frames just after something was let go, see
             ``worldsim.training.releases``.
@@ -126,6 +128,8 @@ class FlowHeadConfig:
     batch: int = 256
     goal_free: float = 0.1
     guidance: float = 1.5
+    pairs: bool = False
+    draws: int = 1
     single_view: float = 0.3
     released: float = 0.0
     demonstrators: tuple[str, ...] = ("expert",)
