@@ -59,7 +59,7 @@ reproduce-play: setup
 		--joint-steps 3000 --joint-rate 0.0007 --posttrain-steps 1000 --goal-head-steps 4000 \
 		--flow-head-steps 12000 --joint.released 0.7 --posttrain.released 0.7 \
 		--goal-head.released 0.7 --flow-head.released 1 --joint.single-view 0.1 \
-		--flow-head.single-view 0
+		--flow-head.single-view 0 --flow-head.pairs --flow-head.draws 16
 
 setup:
 	@bash setup/setup.sh

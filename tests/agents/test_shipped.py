@@ -26,6 +26,7 @@ TASKS = ("reach", "grasp", "pick-place")
 FIRST = 190_050
 NO_PICTURES = GoalSequence({}, (), np.zeros(0, dtype=np.int64))
 DIVERSE = {"model": "diverse", "planner": "policy"}
+PLAY = {"model": "play", "planner": "policy"}
 
 
 @dataclass(frozen=True)
@@ -35,12 +36,14 @@ class Case:
     Attributes:
         starts: seeds, counted from ``FIRST``.
         solves: how many of them; None: all.
+        goal: protocol of the goal pictures.
     """
 
     agent: str
     task: str
     starts: tuple[int, ...] = (0, 1, 2)
     solves: int | None = None
+    goal: str = "subgoals"
     options: dict[str, Any] = field(default_factory=dict)
 
     @property
@@ -57,6 +60,7 @@ CASES = [
     Case("world-model", "pick-place", (0, 1)),
     Case("world-model", "reach", (1, 2, 3), options=DIVERSE),
     Case("world-model", "grasp", options=DIVERSE),
+    Case("world-model", "rearrange-1", (0, 3, 5), goal="final", options=PLAY),
     Case("servo", "reach"),
     Case("servo", "grasp", solves=0),
     Case("servo", "pick-place", (16, 17, 18)),
@@ -77,9 +81,9 @@ CASES = [
 
 
 @cache
-def goals_of(task: str, seed: int) -> GoalSequence | None:
+def goals_of(task: str, seed: int, goal: str) -> GoalSequence | None:
     """The same pictures for every agent."""
-    return make_goals(task, seed, cameras=CAMERAS)
+    return make_goals(task, seed, goal, cameras=CAMERAS)
 
 
 @pytest.mark.parametrize("case", CASES, ids=str)
@@ -91,7 +95,7 @@ def test_a_shipped_agent_solves_what_it_is_known_to_solve(case: Case) -> None:
     solved = 0
     for start in case.starts:
         seed = FIRST + start
-        goals = goals_of(case.task, seed) if looks else NO_PICTURES
+        goals = goals_of(case.task, seed, case.goal) if looks else NO_PICTURES
         solved += run_episode(env, agent, seed, goals).row["success"]
     assert abs(solved - case.known) <= 1
 
