@@ -167,7 +167,7 @@ def test_a_sweep_leaves_tables_figures_videos_and_the_page(swept):
     assert {"success.png", "success.pdf", "time.png", "time.pdf"} <= {
         path.name for path in (out / "figures").iterdir()
     }
-    assert "| reach | subgoals | expert | A | 3/3 = 100%" in (out / "table.md").read_text()
+    assert "| reach | subgoals | expert | - | 3/3 = 100%" in (out / "table.md").read_text()
     pair = json.loads((out / "results.json").read_text())["paired"][0]
     assert (pair["first"], pair["second"], pair["result"]["first_only"]) == ("expert", "random", 3)
 
