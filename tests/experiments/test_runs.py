@@ -79,7 +79,7 @@ def test_a_comparison_writes_tables_page_and_videos(tmp_path, capsys):
     compare(config)
     printed = capsys.readouterr().out
     assert "| reach | subgoals | expert | - | 2/2 = 100%" in printed
-    row = "| reach | expert | A | observation, desired_goal | coordinates | 0 | 0 | 0 | - | - |"
+    row = "| reach | expert | - | observation, desired_goal | coordinates | 0 | 0 | 0 | - | - |"
     assert row in printed
     page = (tmp_path / "index.html").read_text()
     assert "data:video/mp4" in page
