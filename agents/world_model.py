@@ -35,7 +35,7 @@ from worldsim.context import Context
 from worldsim.encoders import encoder_digest
 from worldsim.limits import Limits
 from worldsim.planning.budget import fitted
-from worldsim.planning.cost import Imagine, LatentGoalCost, own_energies
+from worldsim.planning.cost import Imagine, LatentGoalCost, own_energies, read_proposal
 from worldsim.planning.energies.energy import Situation
 from worldsim.planning.energies.value import Value
 from worldsim.planning.planner import Plan, Planner, shift
@@ -265,12 +265,7 @@ class WorldModelAgent(LatentAgent):
         if self.value is not None:
             actions, steps = self.value.act(now, then, state), self.value.steps(now, then)
         else:
-            actions, steps = self.model.goal_head(now, then, state)
-            if self.model.config.flow:
-                own = self.model.config
-                actions = self.model.flow_head.sample(
-                    (now, then, state), self._rng, own.guidance, own.draws
-                )
+            actions, steps = read_proposal(self.model, now, then, state, self._rng)
         return self._fitted(actions.float())[0], float(steps[0])
 
     def _fitted(self, chunks: Tensor) -> Tensor:

@@ -29,6 +29,11 @@ def mlp(inputs: int, hidden: tuple[int, ...], outputs: int) -> nn.Sequential:
     return nn.Sequential(*blocks, nn.Linear(hidden[-1], outputs))
 
 
+def filled(numbers: Tensor, width: int) -> Tensor:
+    """(B, n) with zeros for what is missing, (B, width)."""
+    return F.pad(numbers, (0, width - numbers.shape[1]))
+
+
 class TokenReader(nn.Module):
     """A perceptron over all tokens of one or more pictures.
 
@@ -61,7 +66,7 @@ class TokenReader(nn.Module):
     def forward(self, *pictures: Tensor, extra: Tensor | None = None) -> Tensor:
         """Pictures (B, N, D) and extra (B, E) -> (B, outputs)."""
         flat = [self.drop(self.token(picture)).flatten(1) for picture in pictures]
-        parts = [F.pad(x, (0, self.room - x.shape[1])) for x in flat]  # (B, tokens * PER_TOKEN)
+        parts = [filled(x, self.room) for x in flat]  # (B, tokens * PER_TOKEN)
         if extra is not None:
             parts.append(extra)
         out: Tensor = self.mlp(torch.cat(parts, dim=1))

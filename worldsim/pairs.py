@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from worldsim.heads import PER_TOKEN, mlp
+from worldsim.heads import PER_TOKEN, filled, mlp
 
 WIDTH, POINTS, FACTS = 96, 16, 8
 """Of a pair's perceptron; gathered per view; numbers gathered at each beside its place."""
@@ -61,9 +61,9 @@ class PairReader(nn.Module):
     def forward(self, now: Tensor, goal: Tensor, extra: Tensor) -> Tensor:
         """Pictures (B, N, D) and extra (B, E) -> (B, outputs)."""
         both = [self.drop(self.token(picture)).flatten(1) for picture in (now, goal)]
-        parts = [_filled(each, self.all // 2) for each in both]
+        parts = [filled(each, self.all // 2) for each in both]
         points = self.points(now, goal).flatten(1)
-        out: Tensor = self.mlp(torch.cat([*parts, _filled(points, self.gathered), extra], dim=1))
+        out: Tensor = self.mlp(torch.cat([*parts, filled(points, self.gathered), extra], dim=1))
         return out
 
     def points(self, now: Tensor, goal: Tensor) -> Tensor:
@@ -74,8 +74,3 @@ class PairReader(nn.Module):
         shares = (self.attention(each) + self.favoured).softmax(dim=2)  # (B, V, P, POINTS)
         facts = torch.cat([self.facts(each), self.places.expand(*each.shape[:3], 2)], dim=3)
         return torch.einsum("bvpk,bvpf->bvkf", shares, facts)
-
-
-def _filled(numbers: Tensor, width: int) -> Tensor:
-    """(B, n) with zeros for what is missing, (B, width)."""
-    return F.pad(numbers, (0, width - numbers.shape[1]))

@@ -81,12 +81,18 @@ def class_recall(scores: Floats, classes: NDArray[np.int64], among: int = 1) -> 
     return float(np.mean([found[classes == one].mean() for one in np.unique(classes)]))
 
 
+def held_out_frames(groups: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Which frames (F,) are of every fourth seed, on which probes are tried."""
+    held_out: NDArray[np.bool_] = np.isin(groups, np.unique(groups)[3::4])
+    return held_out
+
+
 def _split(groups: NDArray[np.int64]) -> tuple[NDArray[np.bool_], ...]:
     """Frames (F,) that are held out, that choose the penalty, and that are fitted before that."""
     names = np.unique(groups)
     if len(names) < 8:
         raise UserError(f"{len(names)} seeds are too few for a probe: at least 8 are needed")
-    held_out = np.isin(groups, names[3::4])
+    held_out = held_out_frames(groups)
     chosen = np.isin(groups, np.delete(names, np.s_[3::4])[3::4])
     return held_out, chosen, ~held_out & ~chosen
 

@@ -32,6 +32,7 @@ from experiments.understand.probing import Floats as Block
 from experiments.understand.probing import Guesses, difference, guesses, small_grey
 from experiments.understand.scorers import context_of, images_of
 from worldsim.data.episode import digest
+from worldsim.probes import held_out_frames
 from worldsim.world_model import WorldModel
 
 SKILLS = ("approach", "retreat", "wait", "touch", "grip", "lift", "lower", "carry")
@@ -240,6 +241,6 @@ def _answers(
     present = [item.row.get(f"{question}_now", False) for item in items]
     if set(present) <= set(names):
         stays = np.eye(len(names))[[names.index(value) for value in present]]
-        held_out = np.isin(seeds, np.unique(seeds)[3::4])
+        held_out = held_out_frames(seeds)
         found["persistence"] = Guesses(stays[held_out], classes[held_out])
     return found

@@ -6,7 +6,8 @@ Options and help: ``experiments.options.understand``.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Sequence
 from functools import lru_cache, partial
 from importlib import import_module
 from pathlib import Path
@@ -68,7 +69,7 @@ def main(config: UnderstandConfig) -> None:
         "n": len(items),
         **open_suite(config).summarise(items, store.features(items)),
         "variation": config.variation,
-        "dropped": _counts(item.dropped for item in made if item.dropped),
+        "dropped": dict(Counter(item.dropped for item in made if item.dropped)),
         "seeds": f"{items[0].seed} to {items[-1].seed} (development)",
         "versions": versions(),
     }
@@ -123,10 +124,3 @@ def _spec(config: UnderstandConfig) -> dict[str, Any]:
         "variation": config.variation,
         "critic": config.critic,
     }
-
-
-def _counts(reasons: Iterator[str]) -> dict[str, int]:
-    found: dict[str, int] = {}
-    for reason in reasons:
-        found[reason] = found.get(reason, 0) + 1
-    return found

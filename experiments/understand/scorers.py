@@ -24,7 +24,7 @@ from envs.spec import EnvSpec
 from experiments.understand.branches import HORIZON, Chunk, Glimpse, Moment
 from worldsim.context import Context
 from worldsim.limits import Limits
-from worldsim.planning.cost import LatentGoalCost, own_energies, read_goal_pose
+from worldsim.planning.cost import LatentGoalCost, own_energies, read_goal_pose, read_proposal
 from worldsim.planning.energies.energy import Energy, Futures, Situation
 from worldsim.planning.energies.latent import Latent
 from worldsim.planning.energies.steps import Steps
@@ -148,9 +148,7 @@ class Imagination:
             for numbers in (context.proprio[-1:], context.target[6:7])
         )
         state = model.goal_state(now, goal, pose, closedness)
-        chunk, steps = model.goal_head(now, goal, state)
-        if model.config.flow:
-            chunk = model.flow_head.sample((now, goal, state), rng, model.config.guidance)
+        chunk, steps = read_proposal(model, now, goal, state, rng)
         return chunk[0, :HORIZON], float(steps[0])
 
 

@@ -67,6 +67,25 @@ def read_goal_pose(
     return pose
 
 
+def read_proposal(
+    model: WorldModel, now: Tensor, goal: Tensor, state: Tensor, rng: np.random.Generator
+) -> tuple[Tensor, Tensor]:
+    """Chunks (B, H, 7) to act on, a flow head's where there is one, and steps to go (B,).
+
+    Args:
+        model: whose heads.
+        now: (B, N, D) latents of the present picture.
+        goal: (B, N, D) latents of the goal picture.
+        state: (B, 21), see ``WorldModel.goal_state``.
+        rng: of a flow's noise.
+    """
+    actions, steps = model.goal_head(now, goal, state)
+    if model.config.flow:
+        own, inputs = model.config, (now, goal, state)
+        actions = model.flow_head.sample(inputs, rng, own.guidance, own.draws)
+    return actions, steps
+
+
 class LatentGoalCost:
     """Cost of candidate actions from one situation; its gradient, and its constraints apart.
 
