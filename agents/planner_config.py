@@ -11,9 +11,11 @@ from envs.errors import UserError
 from envs.spec import check_choice
 from worldsim.planning.cem import CEM
 from worldsim.planning.energies.energy import Energy
+from worldsim.planning.moves import MoveSearch
 from worldsim.planning.names import PLANNERS, made_of, make_planner
 from worldsim.planning.options import CostConfig
 from worldsim.planning.planner import WIDE, Planner
+from worldsim.planning.policy import Policy
 from worldsim.planning.tree import Tree
 from worldsim.planning.vjepa2_ac import VJEPA2AC
 
@@ -37,6 +39,8 @@ class AgentConfig:
             training, see ``worldsim.surprise``; 0: not at all.
         hops: sub-goals imagined, of which one is worked towards, see ``agents.hops``; needs a
             value. 0: the picture itself is.
+        moves: the search over chains of moves, of which the first is made, see ``agents.moves``;
+            needs a model that knows moves. None: the picture itself is worked towards.
         budget_ms: time for an action that the planner is fitted to when the agent is made, see
             ``worldsim.planning.budget``; None: the planner searches as much as it says.
     """
@@ -48,6 +52,7 @@ class AgentConfig:
     advance: str = "arrival"
     surprise: float = 0.0
     hops: int = 0
+    moves: MoveSearch | None = None
     budget_ms: float | None = None
 
     @property
@@ -72,6 +77,8 @@ VJEPA2_AC = AgentConfig(VJEPA2AC(), CostConfig(), propose=False, advance="schedu
 PRESETS = {
     "vjepa2-ac": VJEPA2_AC,
     # The value that it needs is all that is searched for.
+    # What the executor of the first move proposes is done; the search is over chains of moves.
+    "moves": AgentConfig(Policy(), moves=MoveSearch()),
     "tree": AgentConfig(Tree(), CostConfig(latent=0.0)),
     "search": AgentConfig(
         CEM(samples=64, elites=8, spread=WIDE), replace(_ENERGY, trust=0.0), propose=False
@@ -96,6 +103,8 @@ def configure(
         search: overrides of the planner, by its own names (``{"samples": 64}``).
         cost: overrides of our energies' weights, by ``CostConfig``'s names.
         energy: further ones as ``package.module:Name``, separated by commas.
+        moves: the search over chains of moves, of which the first is made, see ``agents.moves``;
+            needs a model that knows moves. None: the picture itself is worked towards.
         budget_ms: time for an action that the planner is to be fitted to.
         counts: of the planner, what it was fitted to before, which then holds again.
         **changes: of ``AgentConfig``; None leaves what is there.
@@ -104,11 +113,12 @@ def configure(
         ValueError: an unknown name or setting.
     """
     if ":" not in planner:
-        check_choice("planner", planner, (*PLANNERS, "search"))
+        check_choice("planner", planner, tuple(dict.fromkeys((*PLANNERS, *PRESETS))))
     base = PRESETS.get(planner) or AgentConfig(make_planner(planner))
+    searching = "planner" if base.moves is None else "moves"
     return replace(
         base,
-        planner=_changed(base.planner, {**(search or {}), **(counts or {})}),
+        **{searching: _changed(getattr(base, searching), {**(search or {}), **(counts or {})})},
         cost=_changed(base.cost, cost),
         energies=tuple(made_of(name, "energy") for name in energy.split(",")) if energy else (),
         budget_ms=budget_ms if counts is None else None,

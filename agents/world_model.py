@@ -25,6 +25,7 @@ from agents.checkpoint import weights_digest
 from agents.goal_value import load_value
 from agents.hops import Hops
 from agents.latent import Array, LatentAgent, shared_views
+from agents.moves import MoveMaker
 from agents.planner_config import AgentConfig, configure
 from agents.threads import one_thread
 from envs import EnvSpec
@@ -113,6 +114,11 @@ class WorldModelAgent(LatentAgent):
         self._hops: Hops | None = None
         if self.value is not None and self.config.hops:
             self._hops = Hops(self.value, self.config.hops)
+        if self.config.moves and not world.config.moves:
+            raise UserError("this model knows no moves: train them with --moves-steps")
+        self._maker: MoveMaker | None = None
+        if self.config.moves:
+            self._maker = MoveMaker(world.moves, self.config.moves)
         learnt = [] if self.value is None else [self.value]
         self.weights_digest = weights_digest(world, *learnt)
         self.limits = Limits.of(spec.workspace_low, spec.workspace_high, spec.rotation_limit)
@@ -154,6 +160,8 @@ class WorldModelAgent(LatentAgent):
             self._surprise.reset()
         if self._hops is not None:
             self._hops.reset()
+        if self._maker is not None:
+            self._maker.reset()
 
     @one_thread()
     def decide(self, observation: Mapping[str, NDArray[np.generic]]) -> Array:
@@ -176,6 +184,8 @@ class WorldModelAgent(LatentAgent):
             self._index, self._mean = self._subgoals.index, None
         if self._hops is not None:
             goal = self._hops.towards(latent, goal, self._rng)
+        if self._maker is not None:
+            goal = self._maker.towards(latent, goal, self._pose(), self._rng)
         situation = self._situation(goal)
         plan = self._search(
             LatentGoalCost(situation, self._energies, self._imagine), situation.proposal
@@ -255,6 +265,11 @@ class WorldModelAgent(LatentAgent):
         """Numbers on the model's device."""
         return torch.as_tensor(numbers, dtype=torch.float32, device=self.model.device)
 
+    def _pose(self) -> Tensor:
+        """Achieved pose and commanded closedness (8,)."""
+        context = self._context
+        return self._tensor(np.append(context.proprio[-1], context.target[6]))
+
     @torch.no_grad()
     def _propose(self, latent: Tensor, goal: Tensor) -> tuple[Tensor, float]:
         """A chunk (H, 7), fitted to the planner's horizon, and steps to go."""
@@ -262,7 +277,10 @@ class WorldModelAgent(LatentAgent):
         proprio = self._tensor(self._context.proprio[-1:])
         closedness = self._tensor(self._context.target[6:7])
         state = self.model.goal_state(now, then, proprio, closedness)
-        if self.value is not None:
+        if self._maker is not None:
+            actions = self._maker.act(latent, self._pose(), self._rng)[None]
+            steps = self.model.goal_head(now, then, state)[1]
+        elif self.value is not None:
             actions, steps = self.value.act(now, then, state), self.value.steps(now, then)
         else:
             actions, steps = read_proposal(self.model, now, then, state, self._rng)

@@ -9,7 +9,9 @@ learnt, which makes behaviour cloning seek the goal more than its demonstrators 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import torch
@@ -26,6 +28,9 @@ from worldsim.typical import most_typical
 GUIDANCE, EULER_STEPS = 1.5, 10
 """How much more than a clone an acting flow seeks the goal, and in how many steps it is solved."""
 _FREQUENCIES = 16
+
+Velocity = Callable[[Tensor, Tensor], Tensor]
+"""(B, M) on the way from noise and times (B,) in [0, 1] -> (B, M)."""
 
 
 @dataclass(frozen=True)
@@ -146,9 +151,8 @@ class FlowHead(nn.Module):
         clean = ((actions - self.action_mean) / self.action_std).flatten(1)  # (B, 7 H)
         noise, time = drawn(clean, rng)
         known = torch.from_numpy(rng.random(len(clean)) >= goal_free).to(clean.device)
-        noisy = torch.lerp(noise, clean, time[:, None])
-        velocity = self(self.read(*inputs, known), noisy, time)
-        error: Tensor = (velocity.float() - (clean - noise)).square().mean(dim=1)
+        context = self.read(*inputs, known)
+        error = flow_error(partial(self, context), clean, noise, time)
         return (error * weights).sum()
 
     @torch.inference_mode()
@@ -172,11 +176,13 @@ class FlowHead(nn.Module):
             self.read(*inputs, shown).repeat_interleave(draws, dim=0) for shown in (known, ~known)
         )
         count = len(seeing)
-        chunk = normal(rng, (count, 7 * self.config.chunk), seeing)
-        for step in range(EULER_STEPS):
-            time = chunk.new_full((count,), step / EULER_STEPS)
+
+        def guided(chunk: Tensor, time: Tensor) -> Tensor:
             towards, anyway = self(seeing, chunk, time), self(blind, chunk, time)
-            chunk = chunk + (anyway + guidance * (towards - anyway)) / EULER_STEPS
+            found: Tensor = anyway + guidance * (towards - anyway)
+            return found
+
+        chunk = solved(guided, normal(rng, (count, 7 * self.config.chunk), seeing))
         typical = torch.stack([most_typical(each) for each in chunk.unflatten(0, (-1, draws))])
         actions: Tensor = typical.unflatten(1, (-1, 7))
         return actions * self.action_std + self.action_mean
@@ -195,3 +201,19 @@ def drawn(clean: Tensor, rng: np.random.Generator) -> tuple[Tensor, Tensor]:
     """Noise (B, M) and times (B,) for what (B, M) noise is to become."""
     times: NDArray[np.float32] = rng.random(len(clean), dtype=np.float32)
     return normal(rng, tuple(clean.shape), clean), torch.from_numpy(times).to(clean.device)
+
+
+def flow_error(velocity: Velocity, clean: Tensor, noise: Tensor, time: Tensor) -> Tensor:
+    """Mean square errors (B,) of the velocity from noise (B, M) to what it is to become (B, M)."""
+    found = velocity(torch.lerp(noise, clean, time[:, None]), time).float()
+    error: Tensor = (found - (clean - noise)).square().mean(dim=1)
+    return error
+
+
+def solved(velocity: Velocity, noise: Tensor) -> Tensor:
+    """What noise (B, M) becomes."""
+    found = noise
+    for step in range(EULER_STEPS):
+        time = found.new_full((len(found),), step / EULER_STEPS)
+        found = found + velocity(found, time) / EULER_STEPS
+    return found

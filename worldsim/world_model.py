@@ -26,6 +26,7 @@ from worldsim.encoders import EncoderReference, FrameEncoder
 from worldsim.errors import UserError
 from worldsim.flow import GUIDANCE, FlowConfig, FlowHead
 from worldsim.heads import GoalHead, TokenReader
+from worldsim.moves import Moves, MovesConfig
 from worldsim.states import STATE_SIZE, encode_state
 from worldsim.vjepa2 import ACPredictor, ACPredictorConfig, EncoderConfig
 from worldsim.vjepa2.official import new_module
@@ -52,6 +53,7 @@ class WorldModelConfig:
         guidance: of a flow head: 1 clones, more seeks the goal.
         pairs: whether a flow head reads pictures pair by pair, too, see ``worldsim.pairs``.
         draws: chunks that a flow head draws, of which the most typical is proposed.
+        moves: whether it knows moves, too, see ``worldsim.moves``.
         one_step_error: mean absolute error of a latent predicted one step ahead, in training.
     """
 
@@ -68,6 +70,7 @@ class WorldModelConfig:
     guidance: float = GUIDANCE
     pairs: bool = False
     draws: int = 1
+    moves: bool = False
     one_step_error: float | None = None
     versions: dict[str, str] = field(default_factory=dict)
 
@@ -103,6 +106,8 @@ class WorldModel(nn.Module):
             self.goal_head = self.new_goal_head()
         if config.flow:
             self.flow_head = self.new_flow_head()
+        if config.moves:
+            self.moves = self.new_moves()
         self.register_buffer("action_scale", torch.tensor(config.action_scale), persistent=False)
         if isinstance(config.encoder, EncoderReference):
             self.register_state_dict_post_hook(_leave_out_encoder)  # type: ignore[no-untyped-call]
@@ -135,6 +140,11 @@ class WorldModel(nn.Module):
         return FlowHead(
             FlowConfig(encoder.width, encoder.grid, views, extra, cfg.chunk, pairs=pairs)
         )
+
+    def new_moves(self) -> Moves:
+        """Untrained networks of moves for this model's latents."""
+        views, chunk = len(self.config.cameras), self.config.chunk
+        return Moves(MovesConfig(self.encoder.width, self.tokens(1), views, chunk))
 
     @property
     def device(self) -> torch.device:

@@ -24,6 +24,7 @@ from worldsim.training.options import (
     FlowHeadConfig,
     GoalHeadConfig,
     JointConfig,
+    MovesTraining,
     PosttrainConfig,
 )
 
@@ -41,14 +42,16 @@ class WorldModelTraining:
             part is then left out, and the sizes of the encoder are its own.
         start: shipped name or folder of a world model to go on from; all sizes are then its own.
         joint_steps, posttrain_steps, goal_head_steps: length of the three parts.
-        flow_head_steps: of a fourth part, a guided flow that proposes in the goal head's
+        moves_steps: of a fourth part, moves as ``worldsim.moves`` knows them; 0: none.
+        flow_head_steps: of a fifth part, a guided flow that proposes in the goal head's
             place; 0: none.
-        joint_rate, posttrain_rate, goal_head_rate, flow_head_rate: their peak learning rates.
+        joint_rate, posttrain_rate, goal_head_rate, flow_head_rate, moves_rate: their peak learning
+            rates.
         image_size: pixels the encoder sees per side; by default 64, or what the encoder or model
             built on was trained on. Stored frames of any size are fitted to it.
         width, depth, heads, stem: of the encoder.
         predictor_width, predictor_depth, predictor_heads: of the predictor.
-        joint, posttrain, goal_head, flow_head: weights and batch sizes.
+        joint, posttrain, goal_head, flow_head, moves: weights and batch sizes.
         device: cpu, cuda, ...
         threads: torch threads.
         tracker: none, tensorboard, wandb or trackio: where curves go.
@@ -67,10 +70,12 @@ class WorldModelTraining:
     posttrain_steps: int = 2000
     goal_head_steps: int = 6000
     flow_head_steps: int = 0
+    moves_steps: int = 0
     joint_rate: float = 1.5e-3
     posttrain_rate: float = 1e-3
     goal_head_rate: float = 1e-3
     flow_head_rate: float = 1e-3
+    moves_rate: float = 1e-3
     image_size: int | None = None
     width: int = 128
     depth: int = 6
@@ -83,6 +88,7 @@ class WorldModelTraining:
     posttrain: PosttrainConfig = field(default_factory=PosttrainConfig)
     goal_head: GoalHeadConfig = field(default_factory=GoalHeadConfig)
     flow_head: FlowHeadConfig = field(default_factory=FlowHeadConfig)
+    moves: MovesTraining = field(default_factory=MovesTraining)
     device: str = "cpu"
     threads: int = 1
     precision: str = "bfloat16"

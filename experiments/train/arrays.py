@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from worldsim.checkpoint import load_world_model
@@ -19,6 +21,8 @@ from worldsim.world_model import WorldModel
 
 MEMORY_SHARE = 0.5
 """Frames that need more of this machine's memory are mapped from a file."""
+DEVICE_SHARE = 0.7
+"""Those that need less of a device's free memory are kept there."""
 
 
 def load_arrays(
@@ -55,6 +59,20 @@ def load_arrays(
         lengths=data.lengths[episodes],
         policies=data.column("policy")[episodes],
     )
+
+
+def placed(arrays: Arrays, device: str) -> Arrays:
+    """Frames or latents on the device that learns from them, where they fit: none waits for a copy.
+
+    What is mapped from a file stays there.
+    """
+    kind, frames = torch.device(device).type, arrays.frames
+    if kind == "cpu" or isinstance(frames, np.memmap):
+        return arrays
+    free, _ = torch.get_device_module(device).mem_get_info()
+    if frames.nbytes > DEVICE_SHARE * free:
+        return arrays
+    return replace(arrays, frames=torch.as_tensor(frames).to(device))
 
 
 def readable_size(data: TrajectoryDataset, image_size: int) -> int | None:

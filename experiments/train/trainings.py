@@ -32,7 +32,7 @@ _FREE = (
 _TRACES = ("*.pt", "config.json", "card.json", "spec.json", "sweep.json", "meta.json")
 
 # Counts are at least 1 and other numbers at least 0, except for these.
-_MAY_BE_ZERO = ("seed", "demonstrations", "goals_per_step", "flow_head_steps")
+_MAY_BE_ZERO = ("seed", "demonstrations", "goals_per_step", "flow_head_steps", "moves_steps")
 _POSITIVE = ("rate", "gamma", "tau", "share")
 _MOST = {
     "gamma": 1,

@@ -14,7 +14,7 @@ import torch
 
 from experiments.options.train_world_model import WorldModelTraining
 from experiments.runs.versions import versions
-from experiments.train.arrays import load_arrays, model_for, readable_size
+from experiments.train.arrays import load_arrays, model_for, placed, readable_size
 from experiments.train.trainings import (
     card_of,
     check_demonstrators,
@@ -35,6 +35,7 @@ from worldsim.training.flow_head import train_flow_head
 from worldsim.training.goal_head import train_goal_head
 from worldsim.training.joint import train_joint
 from worldsim.training.loop import LoopConfig
+from worldsim.training.moves import train_moves
 from worldsim.training.posttrain import encode_all, train_posttrain
 from worldsim.training.run import TrainingRun
 from worldsim.training.sharpen import sharpened
@@ -89,7 +90,11 @@ def started(config: WorldModelTraining, data: TrajectoryDataset, name: str) -> W
     model = sharpened(model, config.image_size or model.image_size, config.seed)
     if model.config.flow:
         del model.flow_head  # of other latents than those to come
-    model.config = replace(model.config, recipe="joint", flow=False, versions=versions())
+    if model.config.moves:
+        del model.moves
+    model.config = replace(
+        model.config, recipe="joint", flow=False, moves=False, versions=versions()
+    )
     return model.train()
 
 
@@ -127,6 +132,8 @@ def main(config: WorldModelTraining) -> None:
         check_demonstrators(data, episodes, part.demonstrators)
     if config.flow_head_steps:
         check_demonstrators(data, episodes, config.flow_head.demonstrators)
+    if config.moves_steps:
+        check_demonstrators(data, episodes, config.moves.demonstrators)
     start = None if config.start is None else started(config, data, config.start)
     model = start or build(config, data.cameras, encoder)
     recipe = model.config.recipe
@@ -180,20 +187,26 @@ def train(
     )
     losses = {}
     if model.config.recipe == "joint":
-        losses["joint"] = train_joint(model, arrays, config.joint, first, run)
+        near = placed(arrays, config.device)
+        losses["joint"] = train_joint(model, near, config.joint, first, run)
+        del near  # latents need the room
     if latents_file is not None:
         told = estimate(model, np.asanyarray(arrays.frames))
         print(
             f"encoding {len(arrays.frames):,} frames takes about {told.hours:.1f} h on "
             f"{config.device} and {told.gib:.1f} GiB in {latents_file}"
         )
-    latents = encode_all(model, arrays, latents_file)
+    latents = placed(encode_all(model, arrays, latents_file), config.device)
     losses["posttrain"] = train_posttrain(model, latents, config.posttrain, second, run)
     model.config = replace(model.config, one_step_error=losses["posttrain"]["predict"])
     losses["goal_head"] = train_goal_head(model, latents, config.goal_head, third, run)
+    if config.moves_steps:
+        fourth = loop(config.moves_steps, config.moves_rate)
+        model.moves, losses["moves"] = train_moves(model, latents, config.moves, fourth, run)
+        model.config = replace(model.config, moves=True)
     if config.flow_head_steps:
-        fourth = loop(config.flow_head_steps, config.flow_head_rate)
-        flow = train_flow_head(model, latents, config.flow_head, fourth, run)
+        fifth = loop(config.flow_head_steps, config.flow_head_rate)
+        flow = train_flow_head(model, latents, config.flow_head, fifth, run)
         model.flow_head, losses["flow_head"] = flow
         own = config.flow_head
         model.config = replace(

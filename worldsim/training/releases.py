@@ -13,12 +13,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from worldsim.moves import HELD
 from worldsim.training.batches import Arrays
 
 Index = NDArray[np.int64]
 
-HELD = (0.04, 0.96)
-"""Fingers told to close that stay between these closednesses have something between them."""
 STEADY = 0.08
 """Change of closedness in a step below which fingers have stopped."""
 SOON = 3
@@ -36,15 +35,17 @@ class Releases:
         until: (R,) last frames with open fingers after each, up to ``SOON`` later.
         next: (F,) number of the first release whose ``until`` is not past, R where none comes.
         last: (F,) number of the last release of each frame's episode.
+        direct: a thing is taken and put down in so many frames.
     """
 
     frames: Index
     until: Index
     next: Index
     last: Index
+    direct: int = DIRECT
 
     @classmethod
-    def of(cls, arrays: Arrays) -> Releases:
+    def of(cls, arrays: Arrays, direct: int = DIRECT) -> Releases:
         """Find them in the recorded poses and commands."""
         ends, closed = arrays.ends, arrays.target[:, 6] > 0.5
         frames = _releases(arrays, closed)
@@ -54,7 +55,8 @@ class Releases:
             opened &= ~closed[later]
             until[opened] = later[opened]
         coming = np.searchsorted(until, np.arange(len(ends)))
-        return cls(frames, until, coming, np.searchsorted(frames, ends, side="right") - 1)
+        last = np.searchsorted(frames, ends, side="right") - 1
+        return cls(frames, until, coming, last, direct)
 
     def follows(self, now: Index) -> NDArray[np.bool_]:
         """Whether there are goals for frames (B,): a release soon to come, or one just past."""
@@ -64,17 +66,23 @@ class Releases:
 
     def _direct(self, now: Index, number: Index, things: Index | int) -> NDArray[np.bool_]:
         """Whether releases of these numbers (B,) came as soon as it takes to move that many."""
-        direct: NDArray[np.bool_] = self.frames[number] - now <= DIRECT * things
+        direct: NDArray[np.bool_] = self.frames[number] - now <= self.direct * things
         return direct
 
     def goals(self, now: Index, rng: np.random.Generator) -> Index:
         """Goals (B,) for frames (B,) that have any: just after the next release, or a later one.
 
-        Half of them after the next, a quarter after the second, and so on, unless that was on a
-        detour. While the fingers are still open after one, it is the next: there the lesson is to
-        hold still.
+        While the fingers are still open after one, it is the next: there the lesson is to hold
+        still.
         """
-        first = self.next[now]
+        return self.ahead(now, self.next[now], rng)
+
+    def ahead(self, now: Index, first: Index, rng: np.random.Generator) -> Index:
+        """Goals (B,) for frames (B,): just after releases of these numbers (B,), or later ones.
+
+        Half of them after these, a quarter after the second, and so on, unless that was on a
+        detour.
+        """
         number = np.minimum(first + rng.geometric(0.5, len(now)) - 1, self.last[now])
         number = np.where(self._direct(now, number, number - first + 1), number, first)
         goals = self.frames[number] + rng.integers(1, SOON + 1, len(now))

@@ -1,0 +1,210 @@
+"""Moves: where fingers close, and where they open again. A world model at that time scale.
+
+Three small networks on frozen latents, learnt from play alone (``worldsim.training.moves``):
+
+- ``proposals``: which moves could be next on the way from one picture to another, a flow;
+- ``outcome``: the latents just after a move, imagined at once and not control step by control step;
+- ``executor``: chunks of actions that make a move, a flow.
+
+A move is where the tool centre is when the fingers close, and when they open: x, y, z of both in
+metres in the robot-base frame, as in Transporter Networks (arXiv 2010.14406). The robot's own state
+tells both, in recorded play and while acting.
+
+Shapes: B batch, N patch tokens, D latent width, H actions of a chunk, K moves drawn.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from worldsim.flow import Residual, Velocity, drawn, flow_error, solved
+from worldsim.noise import normal
+from worldsim.states import STATE_SIZE, encode_state
+from worldsim.token_transformer import TokenTransformer
+from worldsim.typical import most_typical
+
+MOVE_SIZE = 6
+HELD = (0.04, 0.96)
+"""Fingers told to close that stay between these closednesses have something between them."""
+_OWN = STATE_SIZE + 1  # encoded pose, commanded closedness
+_SHARPER = 10.0  # a gap of 10 cm becomes an input of one
+
+
+@dataclass(frozen=True)
+class MovesConfig:
+    """Sizes.
+
+    Attributes:
+        dim: latent width D.
+        per_view: patch tokens of a view.
+        views: of an observation, N tokens in all.
+        chunk: actions of a chunk, H.
+        width, depth: of the transformers that read pictures; the executor's has half the depth.
+        hidden, blocks: of the flows' velocities.
+    """
+
+    dim: int
+    per_view: int
+    views: int
+    chunk: int
+    width: int = 128
+    depth: int = 4
+    hidden: int = 256
+    blocks: int = 3
+
+
+class Moves(nn.Module):
+    """Proposes, imagines and makes moves.
+
+    Moves and actions are normalised by the mean and deviation of those it was trained on.
+    """
+
+    move_mean: Tensor
+    move_std: Tensor
+    action_mean: Tensor
+    action_std: Tensor
+
+    def __init__(self, config: MovesConfig) -> None:
+        super().__init__()
+        self.config = config
+        dim, width, depth = config.dim, config.width, config.depth
+        tokens = config.per_view * config.views
+        told = _OWN + 2 * MOVE_SIZE
+        self.proposals = nn.ModuleDict(
+            {
+                "reader": TokenTransformer(2 * dim, tokens, _OWN, width, depth),
+                "velocity": Residual(width + MOVE_SIZE, config.hidden, config.blocks, MOVE_SIZE),
+            }
+        )
+        self.outcome = nn.ModuleDict(
+            {
+                "reader": TokenTransformer(dim, tokens, told, width, depth),
+                "change": nn.Linear(width, dim),
+            }
+        )
+        size = 7 * config.chunk
+        self.executor = nn.ModuleDict(
+            {
+                "reader": TokenTransformer(dim, tokens, told, width, depth // 2),
+                "velocity": Residual(width + told + size, config.hidden, config.blocks, size),
+            }
+        )
+        for name, count in (("move", MOVE_SIZE), ("action", 7)):
+            self.register_buffer(f"{name}_mean", torch.zeros(count))
+            self.register_buffer(f"{name}_std", torch.ones(count))
+
+    # -- which moves ------------------------------------------------------------------------------
+
+    def _asked(self, now: Tensor, goal: Tensor, pose: Tensor) -> Tensor:
+        """What decides the next move (B, width)."""
+        known, _ = self.proposals["reader"](torch.cat([now, goal], dim=2), _own(pose))
+        return F.gelu(known)
+
+    def proposal_loss(
+        self, now: Tensor, goal: Tensor, pose: Tensor, moves: Tensor, rng: np.random.Generator
+    ) -> Tensor:
+        """Mean square error of the velocity towards moves (B, 6); see ``propose``."""
+        clean = (moves - self.move_mean) / self.move_std
+        flow = _flow(self.proposals["velocity"], self._asked(now, goal, pose))
+        return flow_error(flow, clean, *drawn(clean, rng)).mean()
+
+    @torch.inference_mode()
+    def propose(
+        self, now: Tensor, goal: Tensor, pose: Tensor, rng: np.random.Generator, draws: int
+    ) -> Tensor:
+        """Moves (B, K, 6) that could be next.
+
+        Args:
+            now: (B, N, D) latents of the present.
+            goal: (B, N, D) latents of a picture.
+            pose: (B, 8) achieved pose (7,) and commanded closedness.
+            rng: of the episode.
+            draws: moves of each, K.
+        """
+        asked = self._asked(now, goal, pose).repeat_interleave(draws, dim=0)
+        noise = normal(rng, (len(asked), MOVE_SIZE), asked)
+        found = solved(_flow(self.proposals["velocity"], asked), noise)
+        moves: Tensor = (found * self.move_std + self.move_mean).unflatten(0, (-1, draws))
+        return moves
+
+    # -- what they bring about --------------------------------------------------------------------
+
+    def imagine(self, now: Tensor, pose: Tensor, moves: Tensor) -> Tensor:
+        """Layer-normed latents (B, N, D) just after moves (B, 6) from latents (B, N, D).
+
+        Args:
+            now: latents of the present, the fingers being empty.
+            pose: (B, 8) as for ``propose``.
+            moves: metres, robot-base frame.
+        """
+        _, tokens = self.outcome["reader"](now, _told(pose, moves))
+        later = now + self.outcome["change"](tokens)
+        return F.layer_norm(later.float(), later.shape[-1:])
+
+    @staticmethod
+    def after(pose: Tensor, moves: Tensor) -> Tensor:
+        """Poses (B, 8) just after moves (B, 6): the open fingers are where they let go."""
+        open_fingers = pose.new_zeros(len(pose), 1)
+        return torch.cat([moves[:, 3:], pose[:, 3:6], open_fingers, open_fingers], dim=1)
+
+    # -- making them ------------------------------------------------------------------------------
+
+    def _meant(self, now: Tensor, pose: Tensor, moves: Tensor) -> Tensor:
+        """What decides the next actions (B, width + told)."""
+        told = _told(pose, moves)
+        known, _ = self.executor["reader"](now, told)
+        return torch.cat([F.gelu(known), told], dim=1)
+
+    def executor_loss(
+        self, now: Tensor, pose: Tensor, moves: Tensor, actions: Tensor, rng: np.random.Generator
+    ) -> Tensor:
+        """Mean square error of the velocity towards chunks (B, H, 7); see ``act``."""
+        clean = ((actions - self.action_mean) / self.action_std).flatten(1)
+        flow = _flow(self.executor["velocity"], self._meant(now, pose, moves))
+        return flow_error(flow, clean, *drawn(clean, rng)).mean()
+
+    @torch.inference_mode()
+    def act(
+        self, now: Tensor, pose: Tensor, moves: Tensor, rng: np.random.Generator, draws: int
+    ) -> Tensor:
+        """Chunks (B, H, 7) that make moves (B, 6), in units of the action scale.
+
+        Of ``draws`` chunks the most typical; the other arguments are those of ``imagine``.
+        """
+        meant = self._meant(now, pose, moves).repeat_interleave(draws, dim=0)
+        noise = normal(rng, (len(meant), 7 * self.config.chunk), meant)
+        found = solved(_flow(self.executor["velocity"], meant), noise)
+        typical = torch.stack([most_typical(each) for each in found.unflatten(0, (-1, draws))])
+        actions: Tensor = typical.unflatten(1, (-1, 7)) * self.action_std + self.action_mean
+        return actions
+
+
+def holds(closedness: float, commanded: float) -> bool:
+    """Whether fingers that were told to close have something between them."""
+    return commanded > 0.5 and HELD[0] < closedness < HELD[1]
+
+
+def _flow(velocity: nn.Module, known: Tensor) -> Velocity:
+    """The velocity of what is drawn, given what is known (B, C)."""
+    return lambda noisy, time: velocity(torch.cat([known, noisy], dim=1), time)
+
+
+def _own(pose: Tensor) -> Tensor:
+    """Poses and commanded closedness (B, 8) as networks know them (B, 11)."""
+    return torch.cat([encode_state(pose[:, :7]), pose[:, 7:]], dim=1)
+
+
+def _told(pose: Tensor, moves: Tensor) -> Tensor:
+    """The same with moves (B, 6), as places and as gaps from here (B, 23)."""
+    gaps = moves - pose[:, :3].repeat(1, 2)
+    return torch.cat(
+        [_own(pose), _SHARPER * gaps, _SHARPER * (moves - moves.new_tensor(_MIDDLE))], 1
+    )
+
+
+_MIDDLE = (0.55, 0.0, 0.0) * 2  # of the table, robot-base frame

@@ -1,0 +1,168 @@
+"""Moves learnt from play: what the robot's own state tells of each thing taken and put down.
+
+Every frame from which something was soon let go is an example: of which move was next (on the way
+to the picture just after it, or after a later one), of what the latents were just after it, and of
+the actions that made it. No episode needs a goal of its own.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn import functional as F
+
+from worldsim.errors import UserError
+from worldsim.moves import Moves
+from worldsim.training.batches import Arrays, gather, gather_tokens
+from worldsim.training.hindsight import Index, chunks_towards
+from worldsim.training.loop import LoopConfig, train
+from worldsim.training.options import MovesTraining
+from worldsim.training.releases import Releases
+from worldsim.training.run import TrainingRun
+from worldsim.world_model import WorldModel
+
+WITHIN = 40
+"""A release so many frames on is what was being done; from afar it takes as long."""
+AFTER = 2
+"""The outcome of a move is seen so many frames after its release, with open fingers."""
+_FITTED = 20_000
+_SMALLEST_STD = 0.05
+
+
+@dataclass(frozen=True)
+class HindsightMoves:
+    """The moves of F frames.
+
+    Attributes:
+        releases: where they end; R of them.
+        next: (F,) number of the first release that is not past.
+        moves: (R, 6) tool centre when the fingers closed, and when they opened, m.
+        after: (R,) frames that show what each brought about.
+        making: frames from which one is being made, or soon begun.
+        empty: those of them whose fingers have not closed for it yet.
+    """
+
+    releases: Releases
+    next: Index
+    moves: NDArray[np.float32]
+    after: Index
+    making: Index
+    empty: Index
+
+    @classmethod
+    def of(cls, arrays: Arrays, demonstrators: tuple[str, ...]) -> HindsightMoves:
+        """Find them; ``demonstrators`` are policies (by prefix) to learn from.
+
+        Raises:
+            UserError: nothing is taken and let go in the data.
+        """
+        releases = Releases.of(arrays, WITHIN)
+        ends, closed = arrays.ends, arrays.target[:, 6] > 0.5
+        now = np.arange(len(ends))
+        coming = np.searchsorted(releases.frames, now)
+        some = np.flatnonzero(coming <= releases.last)
+        soon = some[releases.frames[coming[some]] - some <= WITHIN]
+        good = np.array([str(p).startswith(demonstrators) for p in arrays.policies])
+        making = soon[np.repeat(good, arrays.lengths)[soon]]
+        if not len(making):
+            raise UserError("nothing is taken and let go in the data: there are no moves to learn")
+        grasps = _last_open(closed, arrays.offsets, arrays.lengths)[releases.frames - 1] + 1
+        place, last = arrays.proprio[:, :3], releases.frames
+        moves = np.concatenate([place[np.minimum(grasps + 1, last)], place[last]], axis=1)
+        after = np.minimum(last + AFTER, releases.until)
+        empty = making[~closed[making] & (making < grasps[coming[making]])]
+        return cls(releases, coming, moves, after, making, empty)
+
+    def of_frames(self, frames: Index) -> Tensor:
+        """Moves (B, 6) that are next at frames (B,)."""
+        return torch.from_numpy(self.moves[self.next[frames]])
+
+    def goals(self, frames: Index, rng: np.random.Generator) -> Index:
+        """Frames (B,) just after the move that is next at frames (B,), or after later ones."""
+        return self.releases.ahead(frames, self.next[frames], rng)
+
+
+def _last_open(closed: NDArray[np.bool_], offsets: Index, lengths: Index) -> Index:
+    """(F,) last frame up to each, in its episode, at which the fingers were told to be open."""
+    opened = np.where(closed, -1, np.arange(len(closed)))
+    firsts = np.repeat(offsets, lengths) - 1
+    found: Index = np.maximum(np.maximum.accumulate(opened), firsts)
+    return found
+
+
+def train_moves(
+    model: WorldModel,
+    latents: Arrays,
+    config: MovesTraining,
+    loop: LoopConfig,
+    run: TrainingRun,
+    name: str = "moves",
+) -> tuple[Moves, dict[str, float]]:
+    """Train moves anew; the model stays as it is.
+
+    Args:
+        model: its encoder made the latents.
+        latents: what ``encode_all`` returned.
+        config: options.
+        loop: length, learning rate, device, seed (of the initial weights, too).
+        run: where the checkpoint is kept for resume.
+        name: of the training, and of its checkpoint.
+
+    Returns:
+        The networks, and running means of the losses.
+    """
+    torch.manual_seed(loop.seed)
+    learnt = model.new_moves().to(loop.device).train()
+    model.to(loop.device)
+    found = HindsightMoves.of(latents, config.demonstrators)
+    _fit(learnt, model, found, latents, np.random.default_rng(loop.seed))
+    tokens, device = model.tokens(len(model.config.cameras)), loop.device
+
+    def seen(frames: Index) -> Tensor:
+        return gather_tokens(latents, frames, tokens, device)
+
+    def poses(frames: Index) -> Tensor:
+        closed = gather(latents.target, frames)[:, 6:]
+        return torch.cat([gather(latents.proprio, frames), closed], dim=1).to(device)
+
+    def losses(rng: np.random.Generator, step: int) -> dict[str, Tensor]:
+        empty, making = (rng.choice(rows, config.batch) for rows in (found.empty, found.making))
+        now, pose, moves = seen(empty), poses(empty), found.of_frames(empty).to(device)
+        later = seen(found.after[found.next[empty]])
+        goal = seen(found.goals(empty, rng))
+        meant = found.of_frames(making)
+        # Near by is enough: the pictures tell where exactly a thing is to be taken.
+        blur = config.blur_m * rng.standard_normal((len(making), 3), dtype=np.float32)
+        meant[:, :3] += torch.from_numpy(blur)
+        chunks = chunks_towards(model, latents, making, found.after[found.next[making]])
+        made = (seen(making), poses(making), meant.to(device), chunks, rng)
+        return {
+            "proposals": learnt.proposal_loss(now, goal, pose, moves, rng),
+            "outcome": F.l1_loss(learnt.imagine(now, pose, moves), later),
+            "executor": learnt.executor_loss(*made),
+        }
+
+    parts = {part: getattr(learnt, part) for part in ("proposals", "outcome", "executor")}
+    means = train(name, parts, tuple(parts), losses, loop, run)
+    return learnt, means
+
+
+def _fit(
+    learnt: Moves,
+    model: WorldModel,
+    found: HindsightMoves,
+    latents: Arrays,
+    rng: np.random.Generator,
+) -> None:
+    """Means and deviations of moves and of actions, but for the gripper's."""
+    moves = torch.from_numpy(found.moves)
+    learnt.move_mean.copy_(moves.mean(dim=0))
+    learnt.move_std.copy_(moves.std(dim=0))
+    here = rng.choice(found.making, _FITTED)
+    actions = chunks_towards(model, latents, here, here + 1)[:, 0]
+    learnt.action_mean[:6] = actions.mean(dim=0)[:6]
+    learnt.action_std[:6] = actions.std(dim=0)[:6].clamp(min=_SMALLEST_STD)
