@@ -27,7 +27,7 @@ from experiments.data.recorder import Recorder
 from experiments.options.collect import CollectConfig
 from experiments.runs.executors import prepare_worker
 from experiments.runs.versions import versions
-from worldsim.data import Episode, TrajectoryWriter
+from worldsim.data import Episode, Packed, TrajectoryWriter, pack_episode
 
 TRAINING_SEEDS = (0, 100_000)
 BRANCH_STEPS = 5
@@ -79,12 +79,12 @@ def main(config: CollectConfig) -> None:
         for group in _groups(config, todo):
             if group:
                 writer.append_group(group)
-            frames += sum(len(episode.proprio) for episode in group)
+            frames += sum(len(item.episode) for item in group)
             bar.set_postfix(frames=frames)
             bar.update()
 
 
-def _groups(config: CollectConfig, seeds: list[int]) -> Iterator[list[Episode]]:
+def _groups(config: CollectConfig, seeds: list[int]) -> Iterator[list[Packed]]:
     """The episodes of each seed, in the order of the seeds whatever the number of workers."""
     jobs = [(seed, config.preset, config.cameras, config.image_size) for seed in seeds]
     if config.workers == 1:
@@ -95,10 +95,13 @@ def _groups(config: CollectConfig, seeds: list[int]) -> Iterator[list[Episode]]:
         yield from pool.imap(_job, jobs, chunksize=2)
 
 
-def _job(job: tuple[int, str, tuple[str, ...], int]) -> list[Episode]:
-    """The episodes of a seed; none where the simulation diverged in one of them."""
+def _job(job: tuple[int, str, tuple[str, ...], int]) -> list[Packed]:
+    """The episodes of a seed; none where the simulation diverged in one of them.
+
+    Packed where they are made: one process that packs what sixteen send it holds them up.
+    """
     try:
-        return collect_seed(*job)
+        return [pack_episode(episode) for episode in collect_seed(*job)]
     except PhysicsError as error:
         print(f"seed {job[0]} is left out: {error}")
         return []

@@ -43,11 +43,13 @@ from worldsim.data.dataset import TrajectoryDataset
 from worldsim.data.episode import DatasetError, Episode
 from worldsim.data.folder import export_folder, import_folder
 from worldsim.data.manifests import compare, manifest, manifest_text, read_manifest
+from worldsim.data.shard import Packed, pack_episode
 from worldsim.data.writer import TrajectoryWriter
 
 __all__ = [
     "DatasetError",
     "Episode",
+    "Packed",
     "TrajectoryDataset",
     "TrajectoryWriter",
     "compare",
@@ -55,5 +57,6 @@ __all__ = [
     "import_folder",
     "manifest",
     "manifest_text",
+    "pack_episode",
     "read_manifest",
 ]

@@ -39,16 +39,19 @@ class Packed:
     Attributes:
         episode: without images.
         frames: camera -> T gzip chunks.
+        shapes: camera -> (H, W, 3) of its frames.
     """
 
     episode: Episode
     frames: dict[str, list[bytes]]
+    shapes: dict[str, tuple[int, ...]]
 
 
 def pack_episode(episode: Episode) -> Packed:
     """Compress the frames of an episode."""
     frames = {camera: [pack(f) for f in images] for camera, images in episode.images.items()}
-    return Packed(replace(episode, images={}), frames)
+    shapes = {camera: images.shape[1:] for camera, images in episode.images.items()}
+    return Packed(replace(episode, images={}), frames, shapes)
 
 
 def shard_bytes(items: Sequence[Packed], image_size: int) -> bytes:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -130,21 +131,21 @@ class TrajectoryWriter:
         """Add one episode."""
         self.append_group([episode])
 
-    def append_group(self, episodes: list[Episode]) -> None:
-        """Add all episodes of one seed.
+    def append_group(self, episodes: Sequence[Episode | Packed]) -> None:
+        """Add all episodes of one seed, packed already (``pack_episode``) or not.
 
         Raises:
             ValueError: when an episode has other cameras or another image size than the set.
             DatasetError: when a shard cannot be written.
         """
-        for episode in episodes:
-            shapes = {camera: frames.shape[1:] for camera, frames in episode.images.items()}
-            if shapes != dict.fromkeys(self._cameras, (self._size, self._size, 3)):
+        group = [item if isinstance(item, Packed) else pack_episode(item) for item in episodes]
+        for item in group:
+            if item.shapes != dict.fromkeys(self._cameras, (self._size, self._size, 3)):
                 raise UserError(
-                    f"an episode has images {shapes}: the data set has "
+                    f"an episode has images {item.shapes}: the data set has "
                     f"{', '.join(self._cameras)} of {self._size} px"
                 )
-        self._pending.append([pack_episode(episode) for episode in episodes])
+        self._pending.append(group)
         if len(self._pending) >= self._groups_per_shard:
             self.flush()
 

@@ -9,7 +9,7 @@ import os
 import numpy as np
 import pytest
 
-from worldsim.data import DatasetError, TrajectoryDataset, TrajectoryWriter
+from worldsim.data import DatasetError, TrajectoryDataset, TrajectoryWriter, pack_episode
 
 
 def test_an_interrupted_collection_goes_on_from_whole_seeds(tmp_path, meta, episodes):
@@ -28,6 +28,17 @@ def test_nothing_is_seen_of_a_shard_before_it_is_whole(tmp_path, meta, episodes)
         assert [p.name for p in tmp_path.iterdir()] == ["meta.json"]
         writer.append_group(episodes[1])
         assert len(TrajectoryDataset(tmp_path)) == 4
+
+
+def test_episodes_packed_elsewhere_make_the_same_file(tmp_path, meta, episodes):
+    for name, group in (("plain", episodes[0]), ("packed", [pack_episode(e) for e in episodes[0]])):
+        with TrajectoryWriter(tmp_path / name, meta) as writer:
+            writer.append_group(group)
+    plain, packed = (tmp_path / name / "shard-00000.h5" for name in ("plain", "packed"))
+    assert packed.read_bytes() == plain.read_bytes()
+    smaller = {**meta, "image_size": meta["image_size"] // 2}
+    with TrajectoryWriter(tmp_path / "smaller", smaller) as writer, pytest.raises(ValueError):
+        writer.append_group([pack_episode(e) for e in episodes[0]])
 
 
 def test_a_full_disk_keeps_what_was_finished(tmp_path, meta, make_episode, monkeypatch):
