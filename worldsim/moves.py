@@ -41,18 +41,18 @@ class MovesConfig:
 
     Attributes:
         dim: latent width D.
-        per_view: patch tokens of a view.
-        views: of an observation, N tokens in all.
+        grid: (rows, columns) of a view's patches.
+        views: of an observation; N patch tokens in all.
         chunk: actions of a chunk, H.
         width, depth: of the transformers that read pictures; the executor's has half the depth.
         hidden, blocks: of the flows' velocities.
     """
 
     dim: int
-    per_view: int
+    grid: tuple[int, int]
     views: int
     chunk: int
-    width: int = 128
+    width: int = 160
     depth: int = 4
     hidden: int = 256
     blocks: int = 3
@@ -73,24 +73,24 @@ class Moves(nn.Module):
         super().__init__()
         self.config = config
         dim, width, depth = config.dim, config.width, config.depth
-        tokens = config.per_view * config.views
+        seen = config.grid, config.views
         told = _OWN + 2 * MOVE_SIZE
         self.proposals = nn.ModuleDict(
             {
-                "reader": TokenTransformer(2 * dim, tokens, _OWN, width, depth),
+                "reader": TokenTransformer(2 * dim, *seen, _OWN, width, depth),
                 "velocity": Residual(width + MOVE_SIZE, config.hidden, config.blocks, MOVE_SIZE),
             }
         )
         self.outcome = nn.ModuleDict(
             {
-                "reader": TokenTransformer(dim, tokens, told, width, depth),
+                "reader": TokenTransformer(dim, *seen, told, width, depth),
                 "change": nn.Linear(width, dim),
             }
         )
         size = 7 * config.chunk
         self.executor = nn.ModuleDict(
             {
-                "reader": TokenTransformer(dim, tokens, told, width, depth // 2),
+                "reader": TokenTransformer(dim, *seen, told, width, depth // 2),
                 "velocity": Residual(width + told + size, config.hidden, config.blocks, size),
             }
         )
@@ -102,8 +102,8 @@ class Moves(nn.Module):
 
     def _asked(self, now: Tensor, goal: Tensor, pose: Tensor) -> Tensor:
         """What decides the next move (B, width)."""
-        known, _ = self.proposals["reader"](torch.cat([now, goal], dim=2), _own(pose))
-        return F.gelu(known)
+        asked: Tensor = self.proposals["reader"](torch.cat([now, goal], dim=2), _own(pose))[0]
+        return asked
 
     def proposal_loss(
         self, now: Tensor, goal: Tensor, pose: Tensor, moves: Tensor, rng: np.random.Generator
@@ -158,7 +158,7 @@ class Moves(nn.Module):
         """What decides the next actions (B, width + told)."""
         told = _told(pose, moves)
         known, _ = self.executor["reader"](now, told)
-        return torch.cat([F.gelu(known), told], dim=1)
+        return torch.cat([known, told], dim=1)
 
     def executor_loss(
         self, now: Tensor, pose: Tensor, moves: Tensor, actions: Tensor, rng: np.random.Generator

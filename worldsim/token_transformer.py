@@ -1,16 +1,21 @@
 """A small transformer over patch tokens and what is known beside them.
 
-Where many examples are to be had it finds again on one side of the table what it saw on the other:
-on pairs of pictures from play its error on new episodes is that on those it learnt from, where a
-perceptron's is twice as large.
+Its summary tells what was found, and where: attention over places gathers a few facts of each with
+the place itself (spatial softmax, arXiv 1509.06113).
 """
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
-from worldsim.heads import mlp
+from worldsim.heads import filled, mlp
+
+POINTS, FACTS = 16, 8
+"""Gathered per view, and numbers gathered at each beside its place."""
 
 
 class TokenTransformer(nn.Module):
@@ -18,29 +23,52 @@ class TokenTransformer(nn.Module):
 
     Args:
         inputs: numbers of a token.
-        tokens: largest number of them; a leading part may be given.
+        grid: (rows, columns) of a view's tokens.
+        views: at most; what missing ones would tell is zero.
         extra: numbers known beside them.
-        width: of the transformer.
+        width: of the transformer, and of the summary.
         depth: layers.
         heads: of attention.
     """
 
+    places: Tensor
+
     def __init__(
-        self, inputs: int, tokens: int, extra: int, width: int, depth: int, heads: int = 4
+        self,
+        inputs: int,
+        grid: tuple[int, int],
+        views: int,
+        extra: int,
+        width: int,
+        depth: int,
+        heads: int = 4,
     ) -> None:
         super().__init__()
-        self.enter = nn.Linear(inputs, width)
+        rows, columns = (torch.linspace(-1.0, 1.0, count) for count in grid)
+        self.register_buffer("places", torch.cartesian_prod(rows, columns), persistent=False)
+        self.enter = mlp(inputs, (width,), width)
         self.beside = mlp(extra, (width,), width)
-        self.places = nn.Parameter(0.02 * torch.randn(1 + tokens, width))
+        self.position = nn.Parameter(0.02 * torch.randn(1 + views * math.prod(grid), width))
         layer = nn.TransformerEncoderLayer(
             width, heads, 4 * width, 0.0, "gelu", batch_first=True, norm_first=True
         )
         norm = nn.LayerNorm(width)
         self.layers = nn.TransformerEncoder(layer, depth, norm, enable_nested_tensor=False)
+        self.attention = nn.Linear(width, POINTS)
+        self.facts = nn.Linear(width, FACTS)
+        self.gathered = views * POINTS * (FACTS + 2)
+        self.summary = mlp(width + self.gathered, (2 * width,), width)
 
     def forward(self, tokens: Tensor, extra: Tensor) -> tuple[Tensor, Tensor]:
         """Tokens (B, N, inputs), extra (B, E) -> a summary (B, width), tokens (B, N, width)."""
-        beside = self.beside(extra)[:, None]
-        x = torch.cat([beside, self.enter(tokens) + beside], dim=1)
-        x = self.layers(x + self.places[: x.shape[1]])
-        return x[:, 0], x[:, 1:]
+        x = torch.cat([self.beside(extra)[:, None], self.enter(tokens)], dim=1)
+        x = self.layers(x + self.position[: x.shape[1]])
+        points = filled(self.points(x[:, 1:]).flatten(1), self.gathered)
+        return F.gelu(self.summary(torch.cat([x[:, 0], points], dim=1))), x[:, 1:]
+
+    def points(self, tokens: Tensor) -> Tensor:
+        """What is found and where, (B, V, POINTS, FACTS + 2), in tokens (B, N, width)."""
+        each = tokens.unflatten(1, (-1, len(self.places)))  # (B, V, P, width)
+        shares = self.attention(each).softmax(dim=2)  # (B, V, P, POINTS)
+        facts = torch.cat([self.facts(each), self.places.expand(*each.shape[:3], 2)], dim=3)
+        return torch.einsum("bvpk,bvpf->bvkf", shares, facts)

@@ -144,7 +144,7 @@ class WorldModel(nn.Module):
     def new_moves(self) -> Moves:
         """Untrained networks of moves for this model's latents."""
         views, chunk = len(self.config.cameras), self.config.chunk
-        return Moves(MovesConfig(self.encoder.width, self.tokens(1), views, chunk))
+        return Moves(MovesConfig(self.encoder.width, self.encoder.grid, views, chunk))
 
     @property
     def device(self) -> torch.device:

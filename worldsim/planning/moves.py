@@ -8,6 +8,7 @@ are imagined, the best are kept.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -101,7 +102,7 @@ class MoveSearch:
 
     def _weights(self, moves: Moves, goal: Tensor) -> Tensor:
         """(N,) of the tokens, of sum one."""
-        first = torch.arange(len(goal), device=goal.device) < moves.config.per_view
+        first = torch.arange(len(goal), device=goal.device) < math.prod(moves.config.grid)
         weights = torch.where(first, 1.0, self.near)
         return weights / weights.sum()
 
