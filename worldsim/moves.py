@@ -6,15 +6,19 @@ Three small networks on frozen latents, learnt from play alone (``worldsim.train
 - ``outcome``: the latents just after a move, imagined at once and not control step by control step;
 - ``executor``: chunks of actions that make a move, a flow.
 
+The first two look through the first camera alone, which sees where things stand.
+
 A move is where the tool centre is when the fingers close, and when they open: x, y, z of both in
 metres in the robot-base frame, as in Transporter Networks (arXiv 2010.14406). The robot's own state
 tells both, in recorded play and while acting.
 
-Shapes: B batch, N patch tokens, D latent width, H actions of a chunk, K moves drawn.
+Shapes: B batch, N patch tokens of all views, P of the first view, D latent width, H actions of a
+chunk, K moves drawn.
 """
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -23,6 +27,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from worldsim.flow import Residual, Velocity, drawn, flow_error, solved
+from worldsim.heads import TokenReader
 from worldsim.noise import normal
 from worldsim.states import STATE_SIZE, encode_state
 from worldsim.token_transformer import TokenTransformer
@@ -44,7 +49,7 @@ class MovesConfig:
         grid: (rows, columns) of a view's patches.
         views: of an observation; N patch tokens in all.
         chunk: actions of a chunk, H.
-        width, depth: of the transformers that read pictures; the executor's has half the depth.
+        width, depth: of the transformers that read pictures.
         hidden, blocks: of the flows' velocities.
     """
 
@@ -52,8 +57,8 @@ class MovesConfig:
     grid: tuple[int, int]
     views: int
     chunk: int
-    width: int = 160
-    depth: int = 4
+    width: int = 128
+    depth: int = 3
     hidden: int = 256
     blocks: int = 3
 
@@ -73,24 +78,27 @@ class Moves(nn.Module):
         super().__init__()
         self.config = config
         dim, width, depth = config.dim, config.width, config.depth
-        seen = config.grid, config.views
+        self.seen = math.prod(config.grid)
+        one = config.grid, 1
         told = _OWN + 2 * MOVE_SIZE
         self.proposals = nn.ModuleDict(
             {
-                "reader": TokenTransformer(2 * dim, *seen, _OWN, width, depth),
+                "reader": TokenTransformer(2 * dim, *one, _OWN, width, depth),
                 "velocity": Residual(width + MOVE_SIZE, config.hidden, config.blocks, MOVE_SIZE),
             }
         )
         self.outcome = nn.ModuleDict(
             {
-                "reader": TokenTransformer(dim, *seen, told, width, depth),
+                "reader": TokenTransformer(dim, *one, told, width, depth),
                 "change": nn.Linear(width, dim),
             }
         )
         size = 7 * config.chunk
         self.executor = nn.ModuleDict(
             {
-                "reader": TokenTransformer(dim, *seen, told, width, depth // 2),
+                "reader": TokenReader(
+                    dim, config.views * self.seen, width, 1, told, (config.hidden,), dropout=0.1
+                ),
                 "velocity": Residual(width + told + size, config.hidden, config.blocks, size),
             }
         )
@@ -102,7 +110,8 @@ class Moves(nn.Module):
 
     def _asked(self, now: Tensor, goal: Tensor, pose: Tensor) -> Tensor:
         """What decides the next move (B, width)."""
-        asked: Tensor = self.proposals["reader"](torch.cat([now, goal], dim=2), _own(pose))[0]
+        both = torch.cat([now[:, : self.seen], goal[:, : self.seen]], dim=2)
+        asked: Tensor = self.proposals["reader"](both, _own(pose))[0]
         return asked
 
     def proposal_loss(
@@ -120,8 +129,8 @@ class Moves(nn.Module):
         """Moves (B, K, 6) that could be next.
 
         Args:
-            now: (B, N, D) latents of the present.
-            goal: (B, N, D) latents of a picture.
+            now: (B, P or N, D) latents of the present.
+            goal: (B, P or N, D) latents of a picture.
             pose: (B, 8) achieved pose (7,) and commanded closedness.
             rng: of the episode.
             draws: moves of each, K.
@@ -135,15 +144,18 @@ class Moves(nn.Module):
     # -- what they bring about --------------------------------------------------------------------
 
     def imagine(self, now: Tensor, pose: Tensor, moves: Tensor) -> Tensor:
-        """Layer-normed latents (B, N, D) just after moves (B, 6) from latents (B, N, D).
+        """Layer-normed latents (B, P, D) just after moves (B, 6).
+
+        A move from a place to the same place is the empty hand's going there.
 
         Args:
-            now: latents of the present, the fingers being empty.
+            now: (B, P or N, D) latents of the present, the fingers being empty.
             pose: (B, 8) as for ``propose``.
             moves: metres, robot-base frame.
         """
-        _, tokens = self.outcome["reader"](now, _told(pose, moves))
-        later = now + self.outcome["change"](tokens)
+        seen = now[:, : self.seen]
+        _, tokens = self.outcome["reader"](seen, _told(pose, moves))
+        later = seen + self.outcome["change"](tokens)
         return F.layer_norm(later.float(), later.shape[-1:])
 
     @staticmethod
@@ -157,7 +169,7 @@ class Moves(nn.Module):
     def _meant(self, now: Tensor, pose: Tensor, moves: Tensor) -> Tensor:
         """What decides the next actions (B, width + told)."""
         told = _told(pose, moves)
-        known, _ = self.executor["reader"](now, told)
+        known = F.gelu(self.executor["reader"](now, extra=told))
         return torch.cat([known, told], dim=1)
 
     def executor_loss(
@@ -174,7 +186,7 @@ class Moves(nn.Module):
     ) -> Tensor:
         """Chunks (B, H, 7) that make moves (B, 6), in units of the action scale.
 
-        Of ``draws`` chunks the most typical; the other arguments are those of ``imagine``.
+        Of ``draws`` chunks the most typical; ``now`` (B, N, D) is of all views.
         """
         meant = self._meant(now, pose, moves).repeat_interleave(draws, dim=0)
         noise = normal(rng, (len(meant), 7 * self.config.chunk), meant)

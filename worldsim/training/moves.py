@@ -40,6 +40,7 @@ class HindsightMoves:
     Attributes:
         releases: where they end; R of them.
         next: (F,) number of the first release that is not past.
+        grasps: (R,) frames before which the fingers closed for each.
         moves: (R, 6) tool centre when the fingers closed, and when they opened, m.
         after: (R,) frames that show what each brought about.
         making: frames from which one is being made, or soon begun.
@@ -48,6 +49,7 @@ class HindsightMoves:
 
     releases: Releases
     next: Index
+    grasps: Index
     moves: NDArray[np.float32]
     after: Index
     making: Index
@@ -75,7 +77,7 @@ class HindsightMoves:
         moves = np.concatenate([place[np.minimum(grasps + 1, last)], place[last]], axis=1)
         after = np.minimum(last + AFTER, releases.until)
         empty = making[~closed[making] & (making < grasps[coming[making]])]
-        return cls(releases, coming, moves, after, making, empty)
+        return cls(releases, coming, grasps, moves, after, making, empty)
 
     def of_frames(self, frames: Index) -> Tensor:
         """Moves (B, 6) that are next at frames (B,)."""
@@ -102,15 +104,15 @@ def train_moves(
     run: TrainingRun,
     name: str = "moves",
 ) -> tuple[Moves, dict[str, float]]:
-    """Train moves anew; the model stays as it is.
+    """Train moves anew, one network after the other; the model stays as it is.
 
     Args:
         model: its encoder made the latents.
         latents: what ``encode_all`` returned.
         config: options.
         loop: length, learning rate, device, seed (of the initial weights, too).
-        run: where the checkpoint is kept for resume.
-        name: of the training, and of its checkpoint.
+        run: where the checkpoints are kept for resume.
+        name: of the training, and of its checkpoints.
 
     Returns:
         The networks, and running means of the losses.
@@ -120,35 +122,69 @@ def train_moves(
     model.to(loop.device)
     found = HindsightMoves.of(latents, config.demonstrators)
     _fit(learnt, model, found, latents, np.random.default_rng(loop.seed))
-    tokens, device = model.tokens(len(model.config.cameras)), loop.device
+    teacher = _Teacher(model, latents, learnt, found, config)
+    means: dict[str, float] = {}
+    for part in ("proposals", "outcome", "executor"):
+        modules = {part: getattr(learnt, part)}
 
-    def seen(frames: Index) -> Tensor:
-        return gather_tokens(latents, frames, tokens, device)
+        def losses(rng: np.random.Generator, step: int, part: str = part) -> dict[str, Tensor]:
+            return {part: getattr(teacher, part)(rng)}
 
-    def poses(frames: Index) -> Tensor:
-        closed = gather(latents.target, frames)[:, 6:]
-        return torch.cat([gather(latents.proprio, frames), closed], dim=1).to(device)
-
-    def losses(rng: np.random.Generator, step: int) -> dict[str, Tensor]:
-        empty, making = (rng.choice(rows, config.batch) for rows in (found.empty, found.making))
-        now, pose, moves = seen(empty), poses(empty), found.of_frames(empty).to(device)
-        later = seen(found.after[found.next[empty]])
-        goal = seen(found.goals(empty, rng))
-        meant = found.of_frames(making)
-        # Near by is enough: the pictures tell where exactly a thing is to be taken.
-        blur = config.blur_m * rng.standard_normal((len(making), 3), dtype=np.float32)
-        meant[:, :3] += torch.from_numpy(blur)
-        chunks = chunks_towards(model, latents, making, found.after[found.next[making]])
-        made = (seen(making), poses(making), meant.to(device), chunks, rng)
-        return {
-            "proposals": learnt.proposal_loss(now, goal, pose, moves, rng),
-            "outcome": F.l1_loss(learnt.imagine(now, pose, moves), later),
-            "executor": learnt.executor_loss(*made),
-        }
-
-    parts = {part: getattr(learnt, part) for part in ("proposals", "outcome", "executor")}
-    means = train(name, parts, tuple(parts), losses, loop, run)
+        means |= train(f"{name}-{part}", modules, (part,), losses, loop, run)
     return learnt, means
+
+
+@dataclass(frozen=True)
+class _Teacher:
+    """The loss of each network, on a batch of its own."""
+
+    model: WorldModel
+    latents: Arrays
+    learnt: Moves
+    found: HindsightMoves
+    config: MovesTraining
+
+    def proposals(self, rng: np.random.Generator) -> Tensor:
+        """Which move is next?"""
+        here = rng.choice(self.found.empty, self.config.batch)
+        goal = self._seen(self.found.goals(here, rng))
+        moves = self.found.of_frames(here).to(self.model.device)
+        return self.learnt.proposal_loss(self._seen(here), goal, self._poses(here), moves, rng)
+
+    def outcome(self, rng: np.random.Generator) -> Tensor:
+        """What does it bring about? At times the hand goes somewhere, and moves nothing."""
+        here = rng.choice(self.found.empty, self.config.batch)
+        moves = self.found.of_frames(here)
+        later = self.found.after[self.found.next[here]]
+        idle = rng.random(len(here)) < self.config.idle
+        later[idle] = rng.integers(here[idle], self.found.grasps[self.found.next[here[idle]]])
+        moves[idle] = gather(self.latents.proprio, later[idle])[:, :3].repeat(1, 2)
+        imagined = self.learnt.imagine(
+            self._seen(here), self._poses(here), moves.to(self.model.device)
+        )
+        return F.l1_loss(imagined, self._seen(later))
+
+    def executor(self, rng: np.random.Generator) -> Tensor:
+        """How is it made? Roughly where to take is told: pictures tell where exactly."""
+        here = rng.choice(self.found.making, self.config.batch)
+        moves = self.found.of_frames(here)
+        blur = self.config.blur_m * rng.standard_normal((len(here), 3), dtype=np.float32)
+        moves[:, :3] += torch.from_numpy(blur)
+        chunks = chunks_towards(
+            self.model, self.latents, here, self.found.after[self.found.next[here]]
+        )
+        now, told = self._seen(here, len(self.model.config.cameras)), moves.to(self.model.device)
+        return self.learnt.executor_loss(now, self._poses(here), told, chunks, rng)
+
+    def _seen(self, frames: Index, views: int = 1) -> Tensor:
+        """Latents (B, N, D) of frames (B,)."""
+        return gather_tokens(self.latents, frames, self.model.tokens(views), str(self.model.device))
+
+    def _poses(self, frames: Index) -> Tensor:
+        """Achieved poses and commanded closedness (B, 8) at frames (B,)."""
+        closed = gather(self.latents.target, frames)[:, 6:]
+        poses = torch.cat([gather(self.latents.proprio, frames), closed], dim=1)
+        return poses.to(self.model.device)
 
 
 def _fit(
