@@ -19,8 +19,8 @@ from mkdocs.structure.pages import Page
 
 ROOT = Path(__file__).resolve().parents[1]
 PUBLISHED = (
-    *("README.md", "CHANGELOG.md", "NOTICE", "docs/**/*"),
-    *("results/*", "worldsim/weights/*/card.md"),
+    *("README.md", "CHANGELOG.md", "NOTICE", "results/*", "worldsim/weights/*/card.md"),
+    *("docs/**/*.md", "docs/images/**/*", "docs/notebooks/*.ipynb"),
 )
 """Globs of what is on the site, from the repository's root."""
 
@@ -37,7 +37,7 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
     """The theme's files, and ours by their place in the repository."""
     found = [file for file in files if file.src_dir != config.docs_dir]
     for path in sorted({path for glob in PUBLISHED for path in ROOT.glob(glob)}):
-        if path.is_file() and ".ipynb_checkpoints" not in path.parts:
+        if path.is_file():
             kind = Notebook if path.suffix == ".ipynb" else File
             name = path.relative_to(ROOT).as_posix()
             found.append(kind(name, str(ROOT), config.site_dir, config.use_directory_urls))
