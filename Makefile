@@ -34,9 +34,10 @@ test-core:
 	@$(TEST_ENV) .venv-core/$(PYTEST) $(CORE_TESTS)
 
 # Warnings are errors: links that lead nowhere, docstrings that tell of arguments there are not.
+# (MkDocs counts only the warnings that it prints: no --quiet.)
 docs:
 	@bash setup/setup.sh docs
-	@NO_MKDOCS_2_WARNING=1 .venv-docs/bin/mkdocs build --strict --quiet
+	@NO_MKDOCS_2_WARNING=1 .venv-docs/bin/mkdocs build --strict
 	@echo "site/index.html"
 
 reproduce: setup
