@@ -3,6 +3,7 @@
 # make test-core the core's once more, with NumPy 2 and without robosuite
 # make reproduce set up, then the shipped world model from nothing: data, check, training; resumes
 # make reproduce-diverse, make reproduce-play  the same for ``diverse`` and ``play``
+# make docs      the documentation site, site/index.html, in an environment of its own
 # make setup     .venv, Python packages, headless GL; at once when it is done already
 # make lint      ruff, mypy, import-linter
 # make format    let ruff rewrite the sources
@@ -18,7 +19,7 @@ CORE_TESTS := tests/envs tests/agents/test_agents.py tests/worldsim/data tests/w
 	$(addprefix tests/worldsim/test_,planning.py poses.py world_model.py) \
 	$(addprefix tests/experiments/test_,collect.py runs.py statistics.py)
 
-.PHONY: compare test test-core reproduce reproduce-diverse reproduce-play setup lint format lock
+.PHONY: compare test test-core docs reproduce reproduce-diverse reproduce-play setup lint format lock
 
 compare: setup
 	@$(BIN)/worldsim compare
@@ -31,6 +32,13 @@ test: lint
 test-core:
 	@bash setup/setup.sh core
 	@$(TEST_ENV) .venv-core/$(PYTEST) $(CORE_TESTS)
+
+# Warnings are errors: links that lead nowhere, docstrings that tell of arguments there are not.
+# (MkDocs counts only the warnings that it prints: no --quiet.)
+docs:
+	@bash setup/setup.sh docs
+	@NO_MKDOCS_2_WARNING=1 .venv-docs/bin/mkdocs build --strict
+	@echo "site/index.html"
 
 reproduce: setup
 	$(BIN)/worldsim collect --preset default --out data/default

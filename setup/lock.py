@@ -1,4 +1,4 @@
-"""Write requirements.lock and setup/core.lock: exact versions, from clean resolves.
+"""Write requirements.lock and the locks in setup/: exact versions, from clean resolves.
 
     make lock
 
@@ -12,6 +12,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -52,9 +53,15 @@ def resolve(*wanted: str) -> dict[str, str]:
     return {package["name"]: package["version"] for package in found}
 
 
-def write(name: str, extras: str, further: tuple[str, ...]) -> None:
-    """Resolve one set of packages and write its lock."""
-    found = resolve(f"{ROOT}[{extras}]", *further, *ALWAYS) | resolve("--no-deps", *BESIDE)
+def for_docs() -> list[str]:
+    """The extra ``docs`` without the project, whose sources the site is made from, unimported."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    wanted: list[str] = project["optional-dependencies"]["docs"]
+    return wanted
+
+
+def write(name: str, found: dict[str, str]) -> None:
+    """Write the lock of a set of packages, name -> version."""
     versions = {
         REPLACED.get(name.lower(), name): version.partition("+")[0]  # 2.13.0+cpu -> 2.13.0
         for name, version in found.items()
@@ -68,7 +75,9 @@ def write(name: str, extras: str, further: tuple[str, ...]) -> None:
 def main() -> None:
     """Write every lock."""
     for name, (extras, further) in SETS.items():
-        write(name, extras, further)
+        found = resolve(f"{ROOT}[{extras}]", *further, *ALWAYS) | resolve("--no-deps", *BESIDE)
+        write(name, found)
+    write("setup/docs.lock", resolve(*for_docs()))
 
 
 if __name__ == "__main__":

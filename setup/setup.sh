@@ -5,13 +5,15 @@
 #
 #   PYTHON=/path/to/python3.12 make setup     choose the interpreter (3.11 or 3.12)
 #   bash setup/setup.sh core                  .venv-core instead: no robosuite, NumPy 2, any Python
+#   bash setup/setup.sh docs                  .venv-docs instead: what builds the documentation site
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 case ${1:-} in
 "") VENV=.venv LOCK=requirements.lock BEFORE="(3, 13)" PYTHONS="python3 python3.12 python3.11" ;;
 core) VENV=.venv-core LOCK=setup/core.lock BEFORE="(4,)" PYTHONS="python3" ;;
-*) echo "usage: setup.sh [core]" >&2 && exit 2 ;;
+docs) VENV=.venv-docs LOCK=setup/docs.lock BEFORE="(4,)" PYTHONS="python3" ;;
+*) echo "usage: setup.sh [core|docs]" >&2 && exit 2 ;;
 esac
 readonly VENV LOCK BEFORE PYTHONS
 readonly STAMP=$VENV/set-up-for
@@ -20,6 +22,9 @@ readonly LOG=$VENV/set-up.log
 readonly GL_PACKAGES=(libegl1 libgl1 libgl1-mesa-dri libosmesa6)
 AS_ROOT=(env DEBIAN_FRONTEND=noninteractive)
 [[ $EUID -eq 0 ]] || AS_ROOT=(sudo -n "${AS_ROOT[@]}")
+
+# The site is made from our sources, which are read and not run: no project, PyTorch or GL for that.
+builds_docs() { [[ $VENV == .venv-docs ]]; }
 
 say() { printf 'set-up: %s\n' "$*" >&2; }
 fail() {
@@ -78,6 +83,7 @@ install_packages() {
     say "installing $(grep -c == "$LOCK") Python packages (minutes the first time)"
     : >"$LOG"
     pip_install --no-deps --only-binary=:all: --no-compile -r "$LOCK"
+    if builds_docs; then return; fi
     pip_install --only-binary=:all: --no-compile -c "$LOCK" torch
     pip_install --no-deps --no-build-isolation -e .
 }
@@ -109,7 +115,7 @@ list_libraries() { ldconfig -p 2>/dev/null || /sbin/ldconfig -p || true; }
 
 stale() { [[ ! -e $STAMP || $(cat "$STAMP") != "$(fingerprint)" ]]; }
 
-if [[ $(uname) == Linux ]]; then
+if [[ $(uname) == Linux ]] && ! builds_docs; then
     LIBRARIES=$(list_libraries)
     if ! can_draw || { stale && ! has_library libOSMesa.so; }; then
         install_gl </dev/null
@@ -123,5 +129,5 @@ if stale; then
     "$VENV/bin/python" -c '' 2>/dev/null || make_environment
     install_packages
     fingerprint >"$STAMP"
-    say "done: $VENV/bin/worldsim"
+    say "done: $VENV"
 fi

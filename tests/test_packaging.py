@@ -145,6 +145,13 @@ def test_a_lock_is_portable_and_needs_no_compiler(lock: str) -> None:
     assert pins["torch"] == "2.13.0"
 
 
+def test_the_lock_of_the_documentation_site_is_its_extra_and_nothing_of_the_core() -> None:
+    pins = locked("setup/docs.lock")
+    for requirement in map(Requirement, PROJECT["optional-dependencies"]["docs"]):
+        assert requirement.specifier.contains(pins[canonicalize_name(requirement.name)])
+    assert not {"torch", "mujoco", "numpy"} & set(pins)
+
+
 def test_only_robosuite_holds_numpy_and_mujoco_back() -> None:
     """The core has no ceiling; the second lock proves it with what robosuite cannot use."""
     ceilings = [text for text in PROJECT["dependencies"] if re.search(r"<|==|~=", text)]

@@ -1,0 +1,1 @@
+"""Search for cheap sequences of actions: planners, one a file, and the costs they search."""
