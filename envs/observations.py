@@ -1,7 +1,8 @@
 """What is observed: one space, and one dictionary that fits it.
 
-``proprio`` and ``target`` always; ``image_<camera>`` where pixels are asked for; ``observation``,
-``achieved_goal`` and ``desired_goal`` (a GoalEnv's) where state is; further senses by name.
+``proprio`` and ``target`` always; ``image_<camera>`` where pixels are asked for, and beside it
+``depth_<camera>`` where depth is; ``observation``, ``achieved_goal`` and ``desired_goal`` (a
+GoalEnv's) where state is; further senses by name.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import numpy as np
 from gymnasium import spaces
 from numpy.typing import NDArray
 
+from envs.depth import FARTHEST_M
 from envs.scene import LARGEST_VELOCITY, Scene
 from envs.spec import EnvSpec
 from envs.state import state_size
@@ -29,7 +31,7 @@ class Observer:
     Args:
         task: declaration of the task.
         spec: cameras and image size.
-        obs_mode: "pixels", "state" or "all".
+        obs_mode: one of ``envs.spec.OBS_MODES``.
         vectors: further senses by name.
     """
 
@@ -37,7 +39,8 @@ class Observer:
         self, task: TaskSpec, spec: EnvSpec, obs_mode: str, vectors: Mapping[str, Vector]
     ) -> None:
         self._task, self._spec, self._vectors = task, spec, vectors
-        self._cameras = spec.cameras if obs_mode in ("pixels", "all") else ()
+        self._cameras = spec.cameras if obs_mode != "state" else ()
+        self._depth = obs_mode == "depth"
         self._state = obs_mode in ("state", "all")
 
     def space(self) -> spaces.Dict:
@@ -51,6 +54,8 @@ class Observer:
             entries[name] = box(vector.low, vector.high, (vector.size,), np.float32)
         for camera in self._cameras:
             entries[f"image_{camera}"] = box(0, 255, (size, size, 3), np.uint8)
+            if self._depth:
+                entries[f"depth_{camera}"] = box(0, FARTHEST_M, (size, size), np.float32)
         if self._state:
             numbers = state_size(self._task.objects)
             goal = box(-POSE_BOUND, POSE_BOUND, (self._task.goal_size,), np.float64)
@@ -63,15 +68,20 @@ class Observer:
         scene: Scene,
         rules: Task,
         goal: NDArray[np.float64],
-        frame: Callable[[str], NDArray[np.uint8]],
+        altered: Callable[[NDArray[np.uint8]], NDArray[np.uint8]],
     ) -> dict[str, Any]:
-        """New arrays of what there is to see; ``frame`` draws a camera's picture."""
+        """New arrays of what there is to see; ``altered`` is what the episode does to pictures."""
         seen: dict[str, Any] = {
             "proprio": scene.controller.proprio(scene.data).astype(np.float32),
             "target": scene.controller.target.vector().astype(np.float32),
         }
         seen |= {name: vector(scene) for name, vector in self._vectors.items()}
-        seen |= {f"image_{camera}": frame(camera) for camera in self._cameras}
+        for camera in self._cameras:
+            if self._depth:
+                picture, seen[f"depth_{camera}"] = scene.rgbd(camera, self._spec.image_size)
+            else:
+                picture = scene.picture(camera, self._spec.image_size)
+            seen[f"image_{camera}"] = altered(picture)
         if self._state:
             seen |= privileged(scene, rules, goal)
         return seen
