@@ -157,6 +157,24 @@ def test_only_robosuite_holds_numpy_and_mujoco_back() -> None:
     assert Version(new["mujoco"]) >= Version("3.10")
 
 
+def test_the_container_has_what_set_up_installs_and_what_the_wheel_is_made_of() -> None:
+    recipe, script = ((ROOT / n).read_text() for n in ("Dockerfile", "setup/setup.sh"))
+    (libraries,) = re.findall(r"GL_PACKAGES=\((.+)\)", script)
+    assert f"--no-install-recommends {libraries} " in recipe
+    versions = re.findall(r"^FROM python:(\S+?)-", recipe, re.MULTILINE)
+    assert versions == ["3.11", "3.11"]  # what the lock is tested with
+    let_in = set(re.findall(r"^!(.+)$", (ROOT / ".dockerignore").read_text(), re.MULTILINE))
+    licences = {name.partition("/")[0] for name in PROJECT["license-files"]}
+    assert let_in == {
+        *PACKAGES,
+        *licences,
+        PROJECT["readme"],
+        "pyproject.toml",
+        "requirements.lock",
+    }
+    assert all((ROOT / name).exists() for name in let_in)
+
+
 def evaluate_one_seed(python: Path, work: Path, agent: str) -> None:
     """Run ``worldsim evaluate`` as installed beside ``python``, far from the repository."""
     files = run(
