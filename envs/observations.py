@@ -1,8 +1,8 @@
 """What is observed: one space, and one dictionary that fits it.
 
 ``proprio`` and ``target`` always; ``image_<camera>`` where pixels are asked for, and beside it
-``depth_<camera>`` where depth is; ``observation``, ``achieved_goal`` and ``desired_goal`` (a
-GoalEnv's) where state is; further senses by name.
+``depth_<camera>`` or ``bodies_<camera>`` where depth or segmentation is; ``observation``,
+``achieved_goal`` and ``desired_goal`` (a GoalEnv's) where state is; further senses by name.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from envs.depth import FARTHEST_M
 from envs.scene import LARGEST_VELOCITY, Scene
+from envs.segmentation import MOST_BODIES, NOTHING
 from envs.spec import EnvSpec
 from envs.state import state_size
 from envs.task import Task, TaskSpec
@@ -40,7 +41,7 @@ class Observer:
     ) -> None:
         self._task, self._spec, self._vectors = task, spec, vectors
         self._cameras = spec.cameras if obs_mode != "state" else ()
-        self._depth = obs_mode == "depth"
+        self._mode = obs_mode
         self._state = obs_mode in ("state", "all")
 
     def space(self) -> spaces.Dict:
@@ -54,8 +55,10 @@ class Observer:
             entries[name] = box(vector.low, vector.high, (vector.size,), np.float32)
         for camera in self._cameras:
             entries[f"image_{camera}"] = box(0, 255, (size, size, 3), np.uint8)
-            if self._depth:
+            if self._mode == "depth":
                 entries[f"depth_{camera}"] = box(0, FARTHEST_M, (size, size), np.float32)
+            elif self._mode == "segmentation":
+                entries[f"bodies_{camera}"] = box(NOTHING, MOST_BODIES, (size, size), np.int32)
         if self._state:
             numbers = state_size(self._task.objects)
             goal = box(-POSE_BOUND, POSE_BOUND, (self._task.goal_size,), np.float64)
@@ -76,11 +79,14 @@ class Observer:
             "target": scene.controller.target.vector().astype(np.float32),
         }
         seen |= {name: vector(scene) for name, vector in self._vectors.items()}
+        size = self._spec.image_size
         for camera in self._cameras:
-            if self._depth:
-                picture, seen[f"depth_{camera}"] = scene.rgbd(camera, self._spec.image_size)
+            if self._mode == "depth":
+                picture, seen[f"depth_{camera}"] = scene.rgbd(camera, size)
             else:
-                picture = scene.picture(camera, self._spec.image_size)
+                picture = scene.picture(camera, size)
+            if self._mode == "segmentation":
+                seen[f"bodies_{camera}"] = scene.bodies(camera, size)
             seen[f"image_{camera}"] = altered(picture)
         if self._state:
             seen |= privileged(scene, rules, goal)

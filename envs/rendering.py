@@ -30,6 +30,7 @@ from envs.backend import BACKENDS, requested_backend
 from envs.culling import VISIBLE_GROUPS, out_of_view
 from envs.depth import metres
 from envs.errors import MachineError, UserError
+from envs.segmentation import bodies
 
 _MOST_PIXELS = 4096
 
@@ -42,6 +43,7 @@ _HIDDEN = (
     mujoco.mjtRndFlag.mjRND_HAZE,
     mujoco.mjtRndFlag.mjRND_FOG,
 )
+_SEGMENTING = [int(mujoco.mjtRndFlag.mjRND_SEGMENT), int(mujoco.mjtRndFlag.mjRND_IDCOLOR)]
 _EGL_PLATFORM_DEVICE_EXT = 0x313F
 
 _gl: Any = None  # the process's OpenGL context
@@ -122,6 +124,19 @@ class Renderer:
         buffer = np.empty((self._size, self._size), dtype=np.float32)
         mujoco.mjr_readPixels(None, buffer, self._rect, self._context)
         return self._pixels[::-1].copy(), metres(self._model, buffer[::-1])
+
+    def render_bodies(self, data: mujoco.MjData, camera: str) -> NDArray[np.int32]:
+        """Draw what is where: a new (size, size) int32 array, see ``envs.segmentation``.
+
+        Raises:
+            ValueError: the model has no such camera.
+        """
+        self._scene.flags[_SEGMENTING] = 1
+        try:
+            self._show(data, camera)
+        finally:
+            self._scene.flags[_SEGMENTING] = 0
+        return bodies(self._model, self._scene, self._pixels[::-1])
 
     def _show(self, data: mujoco.MjData, camera: str) -> None:
         """Fill OpenGL's buffers and ``_pixels``; ValueError where there is no such camera."""

@@ -166,6 +166,10 @@ class Scene:
         """The same, and (size, size) the metres along its axis to what each pixel shows."""
         return self._renderer(size).render_rgbd(self.data, camera)
 
+    def bodies(self, camera: str, size: int) -> NDArray[np.int32]:
+        """(size, size) id of the body that each pixel of a camera shows now; -1: none."""
+        return self._renderer(size).render_bodies(self.data, camera)
+
     def _renderer(self, size: int) -> Renderer:
         if size not in self._renderers:
             self._renderers[size] = Renderer(self.model, size)
