@@ -48,26 +48,15 @@ reproduce: setup
 # V-JEPA 2's progressive resolution: most of the way at 64 px, the end at 128.
 reproduce-diverse: setup
 	$(BIN)/worldsim collect --preset diverse --out data/diverse
-	$(BIN)/worldsim train world-model --data data/diverse --out runs/diverse-64 --precision float32 \
-		--joint-steps 4500 --posttrain-steps 1200 --goal-head-steps 5000 --joint.single-view 0.3
-	$(BIN)/worldsim train world-model --start runs/diverse-64 --image-size 128 --data data/diverse \
-		--out runs/diverse --precision float32 --joint-steps 6500 --joint-rate 0.001 \
-		--posttrain-steps 1200 --goal-head-steps 6000 --flow-head-steps 12000 --joint.single-view 0.35
+	$(BIN)/worldsim train world-model --config trainings/diverse-64.yaml
+	$(BIN)/worldsim train world-model --config trainings/diverse.yaml
 
 # From free play alone: no demonstration, and no goal but what was let go somewhere.
-PLAY := --data data/play --precision float32 $(foreach part,joint posttrain goal-head flow-head,\
-	--$(part).demonstrators free-play)
-
 reproduce-play: setup
 	$(BIN)/worldsim collect --preset play --out data/play
 	$(BIN)/worldsim data info data/play --check experiments/data/manifests/play.txt
-	$(BIN)/worldsim train world-model $(PLAY) --out runs/play-64 --joint-steps 4500 \
-		--posttrain-steps 1000 --goal-head-steps 4000 --joint.single-view 0.1
-	$(BIN)/worldsim train world-model $(PLAY) --start runs/play-64 --image-size 128 --out runs/play \
-		--joint-steps 3000 --joint-rate 0.0007 --posttrain-steps 1000 --goal-head-steps 4000 \
-		--flow-head-steps 12000 --joint.released 0.7 --posttrain.released 0.7 \
-		--goal-head.released 0.7 --flow-head.released 1 --joint.single-view 0.1 \
-		--flow-head.single-view 0 --flow-head.pairs --flow-head.draws 16
+	$(BIN)/worldsim train world-model --config trainings/play-64.yaml
+	$(BIN)/worldsim train world-model --config trainings/play.yaml
 
 setup:
 	@bash setup/setup.sh

@@ -84,7 +84,7 @@ class ManipulationEnv(gym.Env[dict[str, Any], NDArray[np.float32]]):
         self._progress = Progress()
         self.action_space = spaces.Box(-1.0, 1.0, (7,), np.float32)
         self.observation_space = self._observer.space()
-        if chosen.obs_mode != "pixels" and chosen.reward == "sparse":
+        if chosen.obs_mode in ("state", "all") and chosen.reward == "sparse":
             # Stable-Baselines3 takes any env with this method for a GoalEnv. A dense reward is no
             # function of the goals: hindsight could only contradict it.
             self.compute_reward = self.sparse_reward
@@ -275,7 +275,7 @@ class ManipulationEnv(gym.Env[dict[str, Any], NDArray[np.float32]]):
         check_choice("camera", camera, CAMERAS)
         with nullcontext() if state is None else self.showing(state):
             picture = self.scene.picture(camera, size or self.env_spec.image_size)
-        return looks.altered(picture, self.start, self._altering)
+        return self._altered(picture)
 
     def success(self) -> bool:
         """Whether the task is solved; False where there is no episode, too."""
@@ -342,4 +342,7 @@ class ManipulationEnv(gym.Env[dict[str, Any], NDArray[np.float32]]):
         }
 
     def _observation(self) -> dict[str, Any]:
-        return self._observer.observe(self.scene, self._rules, self.start.goal, self.picture)
+        return self._observer.observe(self.scene, self._rules, self.start.goal, self._altered)
+
+    def _altered(self, picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        return looks.altered(picture, self.start, self._altering)

@@ -23,8 +23,10 @@ class EnvOptions:
         task: one of ``envs.TASKS``.
         cameras: which of "left", "right", "wrist" to render.
         image_size: height and width of each frame, 16 to 1024 pixels.
-        obs_mode: "pixels" (frames), "state" (GoalEnv vectors) or "all". ``proprio`` and
-            ``target`` are always there; frames are rendered only when asked for.
+        obs_mode: "pixels" (frames), "depth" (frames, and metres beside each), "segmentation"
+            (frames, and ids of bodies beside each), "state" (GoalEnv vectors) or "all" (frames and
+            vectors). ``proprio`` and ``target`` are always there; frames are rendered only when
+            asked for.
         reward: "sparse" (0 at the goal, -1 elsewhere, a function of the goals alone) or "dense".
         control_period: seconds per action, 0.032 to 10.
         variation: name of one of ``envs.variations``.

@@ -27,15 +27,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from envs.backend import BACKENDS, requested_backend
+from envs.culling import VISIBLE_GROUPS, out_of_view
+from envs.depth import metres
 from envs.errors import MachineError, UserError
-
-VISIBLE_GROUPS = (0, 1, 2)
-"""Groups of geoms and sites that our scenes draw; collision-only shapes live in group 3."""
+from envs.segmentation import bodies
 
 _MOST_PIXELS = 4096
-
-SHADOW_M = 5.0
-"""Length of the longest shadow, m."""
 
 _MAX_GEOMS = 1000
 _HIDDEN_GROUP = 5
@@ -46,6 +43,7 @@ _HIDDEN = (
     mujoco.mjtRndFlag.mjRND_HAZE,
     mujoco.mjtRndFlag.mjRND_FOG,
 )
+_SEGMENTING = [int(mujoco.mjtRndFlag.mjRND_SEGMENT), int(mujoco.mjtRndFlag.mjRND_IDCOLOR)]
 _EGL_PLATFORM_DEVICE_EXT = 0x313F
 
 _gl: Any = None  # the process's OpenGL context
@@ -107,6 +105,41 @@ class Renderer:
         Raises:
             ValueError: the model has no such camera.
         """
+        self._show(data, camera)
+        return self._pixels[::-1].copy()  # OpenGL's row 0 is at the bottom
+
+    def render_rgbd(
+        self, data: mujoco.MjData, camera: str
+    ) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
+        """Draw as ``render`` does, once, and read the depth with the colours.
+
+        Returns:
+            What ``render`` returns, and a new (size, size) float32 array: metres along the camera's
+            axis to what each pixel shows, see ``envs.depth``.
+
+        Raises:
+            ValueError: the model has no such camera.
+        """
+        self._show(data, camera)
+        buffer = np.empty((self._size, self._size), dtype=np.float32)
+        mujoco.mjr_readPixels(None, buffer, self._rect, self._context)
+        return self._pixels[::-1].copy(), metres(self._model, buffer[::-1])
+
+    def render_bodies(self, data: mujoco.MjData, camera: str) -> NDArray[np.int32]:
+        """Draw what is where: a new (size, size) int32 array, see ``envs.segmentation``.
+
+        Raises:
+            ValueError: the model has no such camera.
+        """
+        self._scene.flags[_SEGMENTING] = 1
+        try:
+            self._show(data, camera)
+        finally:
+            self._scene.flags[_SEGMENTING] = 0
+        return bodies(self._model, self._scene, self._pixels[::-1])
+
+    def _show(self, data: mujoco.MjData, camera: str) -> None:
+        """Fill OpenGL's buffers and ``_pixels``; ValueError where there is no such camera."""
         camera_id = mujoco.mj_name2id(self._model, mujoco.mjtObj.mjOBJ_CAMERA, camera)
         if camera_id < 0:
             names = [self._model.camera(i).name for i in range(self._model.ncam)]
@@ -121,7 +154,6 @@ class Renderer:
             self._draw(data, camera_id)
             if mujoco.mjr_getError():
                 raise RuntimeError("OpenGL fails to draw: another library uses this context")
-        return self._pixels[::-1].copy()  # OpenGL's row 0 is at the bottom
 
     def _draw(self, data: mujoco.MjData, camera: int) -> None:
         """Fill ``_pixels``."""
@@ -133,7 +165,7 @@ class Renderer:
         casting = np.flatnonzero(model.light_castshadow & model.light_active)
         self._scene.flags[mujoco.mjtRndFlag.mjRND_SHADOW] = casting.size > 0
         if not self._effects:  # what is out of view may be reflected
-            model.geom_group[self._out_of_view(data, camera, casting)] = _HIDDEN_GROUP
+            model.geom_group[out_of_view(model, data, camera, casting)] = _HIDDEN_GROUP
         # Floor and walls come last: what other things hide of them then costs nothing.
         seen, world = model.geom_group.copy(), model.geom_bodyid == 0
         model.geom_group[world] = _HIDDEN_GROUP
@@ -146,33 +178,6 @@ class Renderer:
         model.geom_group[:] = groups
         mujoco.mjr_render(self._rect, self._scene, self._context)
         mujoco.mjr_readPixels(self._pixels, None, self._rect, self._context)
-
-    def _out_of_view(
-        self, data: mujoco.MjData, camera: int, casting: NDArray[np.int64]
-    ) -> NDArray[np.int64]:
-        """Ids of the geoms whose bounding box lies beyond a side of the camera's pyramid.
-
-        So must the box's shadow, of each of the directional lights ``casting``. MuJoCo sends every
-        triangle to OpenGL; leaving out these changes no pixel and makes the wrist camera's picture,
-        which sees two fingers of the arm, twice as fast.
-        """
-        model, half = self._model, np.deg2rad(self._model.cam_fovy[camera]) / 2
-        c, s = np.cos(half), np.sin(half)
-        sides = np.array([[c, 0, s], [-c, 0, s], [0, c, s], [0, -c, s]])  # their outward normals
-        sides = sides @ data.cam_xmat[camera].reshape(3, 3).T
-        # A plane has no bounds (0); what is not drawn anyway need not be looked at.
-        drawn = np.flatnonzero((model.geom_rbound > 0) & (model.geom_group <= VISIBLE_GROUPS[-1]))
-        axes = data.geom_xmat[drawn].reshape(-1, 3, 3).transpose(1, 0, 2).reshape(3, -1)
-        along = (sides @ axes).reshape(4, -1, 3)  # the normals in each geom's axes
-        center, extent = model.geom_aabb[drawn, :3], model.geom_aabb[drawn, 3:]
-        middle = (along * center).sum(axis=2)
-        middle += sides @ (data.geom_xpos[drawn] - data.cam_xpos[camera]).T
-        reach = (np.abs(along) * extent).sum(axis=2)
-        outside = middle > reach
-        for light in casting:
-            outside &= middle + SHADOW_M * (sides @ data.light_xdir[light])[:, None] > reach
-        found: NDArray[np.int64] = drawn[outside.any(axis=0)]
-        return found
 
     def close(self) -> None:
         """Free the GPU-side copy of the model; the next picture uploads it again."""
@@ -189,6 +194,7 @@ class Renderer:
         """Upload the model to this process's OpenGL context."""
         _gl_context().make_current()
         self._context = mujoco.MjrContext(self._model, mujoco.mjtFontScale.mjFONTSCALE_100)
+        self._context.readDepthMap = mujoco.mjtDepthMap.mjDEPTH_ZEROFAR  # as ``metres`` reads it
         mujoco.mjr_resizeOffscreen(self._size, self._size, self._context)
         _live.add(self)
 

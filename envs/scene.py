@@ -160,9 +160,20 @@ class Scene:
 
     def picture(self, camera: str, size: int) -> NDArray[np.uint8]:
         """(size, size, 3) what a camera sees now."""
+        return self._renderer(size).render(self.data, camera)
+
+    def rgbd(self, camera: str, size: int) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
+        """The same, and (size, size) the metres along its axis to what each pixel shows."""
+        return self._renderer(size).render_rgbd(self.data, camera)
+
+    def bodies(self, camera: str, size: int) -> NDArray[np.int32]:
+        """(size, size) id of the body that each pixel of a camera shows now; -1: none."""
+        return self._renderer(size).render_bodies(self.data, camera)
+
+    def _renderer(self, size: int) -> Renderer:
         if size not in self._renderers:
             self._renderers[size] = Renderer(self.model, size)
-        return self._renderers[size].render(self.data, camera)
+        return self._renderers[size]
 
     def tool_position(self) -> Array:
         """(3,) tool centre."""

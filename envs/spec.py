@@ -12,7 +12,7 @@ from envs.errors import UserError
 from envs.geometry import WORKSPACE_HIGH, WORKSPACE_LOW
 
 CAMERAS: tuple[str, ...] = ("left", "right", "wrist")
-OBS_MODES: tuple[str, ...] = ("pixels", "state", "all")
+OBS_MODES: tuple[str, ...] = ("pixels", "depth", "segmentation", "state", "all")
 REWARDS: tuple[str, ...] = ("sparse", "dense")
 RENDER_MODES: tuple[str, ...] = ("rgb_array", "human")
 

@@ -12,14 +12,15 @@ from __future__ import annotations
 import contextlib
 import io
 import os
+import signal
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
-from difflib import get_close_matches
+from functools import partial
 from importlib import import_module
 from typing import Any
 
-from worldsim.errors import UserError
+from worldsim.errors import UserError, unknown
 
 _EXAMPLES = """examples:
   worldsim compare                                      the main job, a few minutes
@@ -27,7 +28,12 @@ _EXAMPLES = """examples:
   worldsim evaluate --agent world-model --task reach --seeds 201000:201200 --out runs/reach
   worldsim sweep sweeps/planners.yaml --dry-run         what a sweep would run, and for how long
   worldsim collect --preset default --out data/default  rebuild the training data
+  worldsim train world-model --config trainings/play.yaml --out runs/mine
   worldsim doctor                                       is this machine set up?
+"""
+
+_FILE_HELP = """
+Options may stand in a YAML file, by their names: --config FILE.yaml. Those typed win.
 """
 
 
@@ -151,7 +157,13 @@ COMMANDS: dict[str, Command] = {
 
 def main() -> None:
     """Entry point."""
-    sys.exit(run(sys.argv[1:]))
+    try:
+        code = run(sys.argv[1:])
+        sys.stdout.flush()
+    except BrokenPipeError:  # who reads has left, as head does; the flush at exit would fail, too
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = 128 + signal.SIGPIPE
+    sys.exit(code)
 
 
 def run(arguments: list[str]) -> int:
@@ -167,7 +179,7 @@ def run(arguments: list[str]) -> int:
         return 0
     name, rest = _split(arguments)
     if name is None:
-        print(f"worldsim: {_unknown('command', _named(arguments), COMMANDS)}", file=sys.stderr)
+        print(f"worldsim: {unknown('command', _named(arguments), COMMANDS)}", file=sys.stderr)
         return 2
     return _call(name, rest)
 
@@ -219,10 +231,28 @@ def _parsed(name: str, config: type, description: str, arguments: list[str]) -> 
         UserError: in a sentence, when they are unknown, missing or impossible.
         SystemExit: after help was shown.
     """
+    if name.startswith("bench "):
+        arguments = _with_json_target(arguments)
+    if not _takes_file(name):
+        return _read(name, config, description, arguments)
+    read = partial(_read, name, config, f"{description}\n{_FILE_HELP}")
+    if any(word.partition("=")[0] == "--config" for word in arguments):
+        from experiments.option_file import with_file
+
+        arguments = with_file(arguments, config, read)
+    return read(arguments)
+
+
+def _takes_file(name: str) -> bool:
+    """Whether a command's options may stand in a file: those of long work with many of them."""
+    return name.partition(" ")[0] in ("train", "collect")
+
+
+def _read(name: str, config: type, description: str, words: list[str]) -> Any:
+    """The options that are written in words; raises as ``_parsed`` does."""
     import tyro
 
-    words = _with_json_target(arguments) if name.startswith("bench ") else arguments
-    _check_options(config, words)
+    _check_options(config, words, ("config",) if _takes_file(name) else ())
     _check_filled(words)
     frame = io.StringIO()
     try:
@@ -236,14 +266,14 @@ def _parsed(name: str, config: type, description: str, arguments: list[str]) -> 
         raise UserError(f"{_unframed(frame.getvalue())} (see worldsim {name} --help)") from None
 
 
-def _check_options(config: type, words: list[str]) -> None:
+def _check_options(config: type, words: list[str], further: tuple[str, ...]) -> None:
     """Refuse an unknown option with the nearest one."""
-    names = [field.name.replace("_", "-") for field in fields(config)]
+    names = [*(field.name.replace("_", "-") for field in fields(config)), *further]
     known = (*(f"--{name}" for name in names), *(f"--no-{name}" for name in names), "--help")
     for word in words:
         option = word.partition("=")[0].partition(".")[0].replace("_", "-")
         if option.startswith("--") and len(option) > 2 and option not in known:
-            raise UserError(_unknown("option", option, [f"--{name}" for name in names]))
+            raise UserError(unknown("option", option, [f"--{name}" for name in names]))
 
 
 def _check_filled(words: list[str]) -> None:
@@ -290,11 +320,3 @@ def _named(arguments: list[str]) -> str:
     """The words that should have been a command."""
     groups = {name.partition(" ")[0] for name in COMMANDS if " " in name}
     return " ".join(arguments[: 2 if arguments[0] in groups else 1])
-
-
-def _unknown(what: str, given: str, allowed: Iterable[str]) -> str:
-    """What was given, the nearest name, and what is allowed."""
-    names = tuple(allowed)
-    near = get_close_matches(given, names, n=1)
-    hint = f" (did you mean {near[0]}?)" if near else ""
-    return f"unknown {what} {given!r}{hint}: allowed are {', '.join(names)}"

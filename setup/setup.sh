@@ -32,10 +32,11 @@ fail() {
     exit 1
 }
 
-# What the environment depends on: this folder (scripts hold its path) and these files.
+# What the environment depends on: this folder (scripts hold its path) and these files; the version,
+# which results are stamped with, stands in the third.
 fingerprint() {
     printf '%s\n' "$PWD"
-    cat "$LOCK" pyproject.toml setup/setup.sh | cksum
+    cat "$LOCK" pyproject.toml worldsim/__init__.py setup/setup.sh | cksum
 }
 
 find_python() {

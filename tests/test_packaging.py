@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import configparser
+import os
 import re
 import shutil
 import subprocess
@@ -46,7 +47,8 @@ def locked(lock: str) -> dict[str, str]:
 
 def run(*command: str | Path, cwd: Path = ROOT) -> str:
     """Run a command that must succeed; returns what it prints."""
-    done = subprocess.run(command, cwd=cwd, capture_output=True, text=True, timeout=900)
+    own = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    done = subprocess.run(command, cwd=cwd, env=own, capture_output=True, text=True, timeout=900)
     assert done.returncode == 0, f"{command}:\n{done.stdout}{done.stderr}"
     return done.stdout
 
@@ -98,6 +100,18 @@ def test_the_wheel_names_licences_command_and_plugin(contents: dict[str, bytes])
     points.read_string(contents[f"{info}/entry_points.txt"].decode())
     assert dict(points["console_scripts"]) == {"worldsim": "experiments.cli:main"}
     assert dict(points["gymnasium.envs"]) == {"__root__": "envs:register"}
+
+
+def test_everything_that_names_the_version_names_the_same() -> None:
+    found = {
+        "CITATION.cff": r"^version: (\S+)$",
+        "CHANGELOG.md": r"^## \[(\d\S+)\] - \d{4}-\d\d-\d\d$",  # the latest comes first
+        "docs/installing.md": r"worldsim-(\S+)-py3-none-any\.whl",
+    }
+    for name, pattern in found.items():
+        told = re.search(pattern, (ROOT / name).read_text(encoding="utf-8"), re.MULTILINE)
+        assert told is not None, name
+        assert told[1] == worldsim.__version__, name
 
 
 def test_a_module_prefix_is_enough_for_gymnasium_to_find_a_task() -> None:
@@ -164,6 +178,24 @@ def test_only_robosuite_holds_numpy_and_mujoco_back() -> None:
     assert Version(new["mujoco"]) >= Version("3.10")
 
 
+def test_the_container_has_what_set_up_installs_and_what_the_wheel_is_made_of() -> None:
+    recipe, script = ((ROOT / n).read_text() for n in ("Dockerfile", "setup/setup.sh"))
+    (libraries,) = re.findall(r"GL_PACKAGES=\((.+)\)", script)
+    assert f"--no-install-recommends {libraries} " in recipe
+    versions = re.findall(r"^FROM python:(\S+?)-", recipe, re.MULTILINE)
+    assert versions == ["3.11", "3.11"]  # what the lock is tested with
+    let_in = set(re.findall(r"^!(.+)$", (ROOT / ".dockerignore").read_text(), re.MULTILINE))
+    licences = {name.partition("/")[0] for name in PROJECT["license-files"]}
+    assert let_in == {
+        *PACKAGES,
+        *licences,
+        PROJECT["readme"],
+        "pyproject.toml",
+        "requirements.lock",
+    }
+    assert all((ROOT / name).exists() for name in let_in)
+
+
 def evaluate_one_seed(python: Path, work: Path, agent: str) -> None:
     """Run ``worldsim evaluate`` as installed beside ``python``, far from the repository."""
     files = run(
@@ -186,6 +218,20 @@ def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     python = folder / "bin" / "python"
     run(python, "-m", "pip", "install", "--no-deps", "--no-index", wheel)
     return python
+
+
+def test_the_installed_wheel_has_its_command_and_steps_an_environment(
+    installed: Path, tmp_path: Path
+) -> None:
+    assert "usage: worldsim" in run(installed.with_name("worldsim"), "--help", cwd=tmp_path)
+    code = (
+        "import gymnasium, worldsim; env = gymnasium.make('envs:worldsim/Grasp-v0'); env.reset(); "
+        "seen = env.step(env.action_space.sample())[0]; "
+        "print(worldsim.__version__, seen['image_left'].shape, worldsim.__file__)"
+    )
+    said = run(installed, "-c", code, cwd=tmp_path)
+    assert said.startswith(f"{worldsim.__version__} (128, 128, 3)")
+    assert str(ROOT) not in said
 
 
 @pytest.mark.parametrize("agent", ["world-model", "sac-her", "expert"])

@@ -24,7 +24,7 @@ from envs.foreign.robosuite_tasks import TASKS, RobosuiteTask, Thing
 from envs.given import clipped
 from envs.goals import expert_goals
 from envs.rendering import Renderer
-from envs.spec import OBS_MODES, EnvSpec, check_choice
+from envs.spec import EnvSpec, check_choice
 from envs.state import STATE, STATE_SIZE
 from envs.task import STAGES
 from envs.tasks import SimTask
@@ -67,7 +67,7 @@ class RobosuiteEnv(gym.Env[dict[str, Any], NDArray[np.float32]]):
         check_choice("variation", variation, ("default",))
         for camera in cameras:
             check_choice("camera", camera, CAMERAS)
-        check_choice("obs_mode", obs_mode, OBS_MODES)
+        check_choice("obs_mode", obs_mode, ("pixels", "state", "all"))
         self.task_spec: RobosuiteTask = TASKS[task]
         self.env_spec = EnvSpec(
             task,

@@ -22,19 +22,17 @@ threads: 1
 from __future__ import annotations
 
 import itertools
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-
-import yaml
 
 from envs.errors import UserError
 from envs.spec import check_choice
 from experiments.runs.choices import OPTIONS, checked_spec
 from experiments.runs.seeds import check_purpose, parse_seeds
 from experiments.runs.spec import RunSpec
+from experiments.yaml_file import parse_yaml, read_yaml
 
 DEFAULTS: dict[str, Any] = {
     "agents": [],
@@ -71,13 +69,13 @@ def read_plan(path: Path, overrides: tuple[str, ...] = (), force: bool = False) 
         ValueError: for an unknown key, an impossible choice, an empty product, a run that appears
             twice, or seeds that are not for results.
     """
-    values = DEFAULTS | _mapping(path, _load(path))
+    values = DEFAULTS | _mapping(path, read_yaml(path, "sweep file"))
     for text in overrides:
         key, equals, value = text.partition("=")
         if not equals:
             raise UserError(f"override {text!r}: KEY=VALUE is needed, as in tasks=[reach]")
         check_choice("key", key, tuple(DEFAULTS))
-        values[key] = _parsed(value, f"override {text!r}")
+        values[key] = parse_yaml(value, f"override {text!r}")
     seeds = _seeds(values["seeds"], force)
     specs = tuple(_specs(values))
     if not specs:
@@ -85,37 +83,6 @@ def read_plan(path: Path, overrides: tuple[str, ...] = (), force: bool = False) 
     if len({spec.key for spec in specs}) < len(specs):
         raise UserError(f"{path}: the same run appears twice")
     return Plan(specs, seeds)
-
-
-_INT = "tag:yaml.org,2002:int"
-
-
-class _Loader(yaml.SafeLoader):
-    """YAML 1.1 reads 5:7 as 307, in base sixty; here it is a range of seeds."""
-
-    yaml_implicit_resolvers = {  # noqa: RUF012 - yaml's own protocol
-        first: [(tag, pattern) for tag, pattern in found if tag != _INT]
-        for first, found in yaml.SafeLoader.yaml_implicit_resolvers.items()
-    }
-
-
-_Loader.add_implicit_resolver(_INT, re.compile(r"[-+]?[0-9]+$"), list("-+0123456789"))
-
-
-def _load(path: Path) -> Any:
-    try:
-        return _parsed(path.read_text(), str(path))
-    except OSError as error:
-        raise UserError(f"{path}: no such sweep file can be read ({error.strerror})") from error
-    except UnicodeDecodeError as error:
-        raise UserError(f"{path} is not YAML: it is no text") from error
-
-
-def _parsed(text: str, where: str) -> Any:
-    try:
-        return yaml.load(text, _Loader)
-    except (yaml.YAMLError, RecursionError) as error:
-        raise UserError(f"{where} is not YAML: {' '.join(str(error).split())}") from error
 
 
 def _mapping(path: Path, found: Any) -> dict[str, Any]:

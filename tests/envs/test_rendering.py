@@ -18,6 +18,7 @@ import pytest
 
 from envs import geometry, rendering
 from envs.compose import load_model, resize_object
+from envs.culling import out_of_view
 from envs.objects import OBJECTS
 from envs.rendering import Renderer
 
@@ -94,9 +95,9 @@ def test_leaving_out_what_the_camera_cannot_see_changes_no_pixel(
         mujoco.mj_forward(model, data)
         seen = culled.render(data, camera)
         casting = np.flatnonzero(model.light_castshadow)
-        hidden += culled._out_of_view(data, model.camera(camera).id, casting).size
+        hidden += out_of_view(model, data, model.camera(camera).id, casting).size
         with monkeypatch.context() as patch:
-            patch.setattr(Renderer, "_out_of_view", lambda *_: nothing)
+            patch.setattr(rendering, "out_of_view", lambda *_: nothing)
             np.testing.assert_array_equal(seen, whole.render(data, camera))
     assert hidden > 0
 

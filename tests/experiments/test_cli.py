@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import inspect
 import json
+import os
 import subprocess
 import sys
 from dataclasses import fields
@@ -135,6 +136,18 @@ def test_help_is_shown(capsys):
         run(["doctor", "--help"])
     assert ended.value.code == 0
     assert "Is this machine set up?" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("words", ["", "train"])
+def test_an_overview_that_nobody_reads_to_its_end_is_no_error(words):
+    code = f"import sys; sys.argv[1:] = {words.split()}; from experiments.cli import main; main()"
+    reader, writer = os.pipe()
+    os.close(reader)
+    child = subprocess.run(
+        [sys.executable, "-c", code], stdout=writer, stderr=subprocess.PIPE, text=True
+    )
+    os.close(writer)
+    assert (child.returncode, child.stderr) == (141, "")
 
 
 def test_deliberate_errors_have_a_class_of_their_own():

@@ -9,7 +9,6 @@ from pathlib import Path
 
 import pytest
 
-from envs.errors import UserError
 from envs.variations.factors import FACTORS
 from experiments.cli import run
 from experiments.report.results import write_tables
@@ -116,7 +115,7 @@ def test_no_file_and_odd_overrides_are_refused(tmp_path):
     with pytest.raises(ValueError, match="no such sweep file"):
         read_plan(tmp_path / "none.yaml")
     (tmp_path / "binary.yaml").write_bytes(b"\xff\xfe\x00")
-    with pytest.raises(UserError, match="is not YAML"):
+    with pytest.raises(ValueError, match="is not YAML"):
         read_plan(tmp_path / "binary.yaml")
     path = write(tmp_path, GOOD)
     with pytest.raises(ValueError, match="KEY=VALUE"):
