@@ -24,10 +24,10 @@ class MoveMaker:
         search: chooses.
 
     Attributes:
-        chain: what is begun; there is none before the first.
+        chain: what is begun; None where the next look chooses.
     """
 
-    chain: Chain
+    chain: Chain | None
 
     def __init__(self, moves: Moves, search: MoveSearch) -> None:
         self._moves, self._search = moves, search
@@ -35,28 +35,30 @@ class MoveMaker:
 
     def reset(self) -> None:
         """Choose anew."""
+        self.chain = None
         self._left, self._held, self._open = 0, 0, 0
 
-    def towards(
-        self, latent: Tensor, goal: Tensor, pose: Tensor, rng: np.random.Generator
-    ) -> Tensor:
-        """Latents (N, D) to work towards, from those now (N, D) to those of a picture (N, D).
+    def look(
+        self, latent: Tensor, goal: Tensor, pose: Tensor, hand: Tensor, rng: np.random.Generator
+    ) -> None:
+        """Choose a move where the last one has ended.
 
         Args:
-            latent: now.
-            goal: of the picture.
+            latent: (N, D) latents now.
+            goal: (N, D) latents of the picture.
             pose: (8,) achieved pose and commanded closedness.
+            hand: (3,) place of the tool centre in the picture, m.
             rng: of the episode.
         """
         self._watch(float(pose[6]), float(pose[7]))
-        if self._left <= 0 and not self._held:
-            self.chain = self._search.plan(self._moves, latent, goal, pose, rng)
+        if self.chain is None or (self._left <= 0 and not self._held):
+            self.chain = self._search.plan(self._moves, latent, goal, pose, hand, rng)
             self._left = PATIENCE
         self._left -= 1
-        return self.chain.latents[0]
 
     def act(self, latent: Tensor, pose: Tensor, rng: np.random.Generator) -> Tensor:
         """The chunk of actions (H, 7) that goes on with the move."""
+        assert self.chain is not None, "look first"
         move = self.chain.moves[:1]
         return self._moves.act(latent[None], pose[None], move, rng, DRAWS)[0]
 

@@ -115,7 +115,9 @@ class WorldModelAgent(LatentAgent):
         if self.value is not None and self.config.hops:
             self._hops = Hops(self.value, self.config.hops)
         if self.config.moves and not world.config.moves:
-            raise UserError("this model knows no moves: train them with --moves-steps")
+            raise UserError(
+                "this model knows no moves: planner moves needs one that does, such as play"
+            )
         self._maker: MoveMaker | None = None
         if self.config.moves:
             self._maker = MoveMaker(world.moves, self.config.moves)
@@ -185,7 +187,8 @@ class WorldModelAgent(LatentAgent):
         if self._hops is not None:
             goal = self._hops.towards(latent, goal, self._rng)
         if self._maker is not None:
-            goal = self._maker.towards(latent, goal, self._pose(), self._rng)
+            hand = self._tensor(self._goal_pose(self._index, latent, proprio)[:3])
+            self._maker.look(latent, goal, self._pose(), hand, self._rng)
         situation = self._situation(goal)
         plan = self._search(
             LatentGoalCost(situation, self._energies, self._imagine), situation.proposal

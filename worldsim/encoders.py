@@ -165,3 +165,20 @@ def _model_type(path: str) -> str:
         return str(config.get("model_type", ""))
     except (ValueError, AttributeError) as error:
         raise CheckpointError(f"{file} is damaged: {error}") from error
+
+
+def leave_out_encoder(model: nn.Module) -> None:
+    """Keep a frozen encoder that is referred to out of a model's files and checkpoints."""
+    model.register_state_dict_post_hook(_leave_out)
+    model.register_load_state_dict_post_hook(_miss_none)
+
+
+def _leave_out(
+    module: nn.Module, state: dict[str, Any], prefix: str, metadata: dict[str, Any]
+) -> None:
+    for name in [name for name in state if name.startswith(f"{prefix}encoder.")]:
+        del state[name]
+
+
+def _miss_none(module: nn.Module, keys: Any) -> None:
+    keys.missing_keys[:] = [name for name in keys.missing_keys if not name.startswith("encoder.")]

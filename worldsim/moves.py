@@ -20,6 +20,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 import torch
@@ -68,6 +69,8 @@ class Moves(nn.Module):
 
     Moves and actions are normalised by the mean and deviation of those it was trained on.
     """
+
+    PARTS: ClassVar = ("proposals", "outcome", "executor")
 
     move_mean: Tensor
     move_std: Tensor

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 import torch
@@ -22,7 +21,7 @@ from torch.nn import functional as F
 
 from worldsim import poses
 from worldsim.context import Context
-from worldsim.encoders import EncoderReference, FrameEncoder
+from worldsim.encoders import EncoderReference, FrameEncoder, leave_out_encoder
 from worldsim.errors import UserError
 from worldsim.flow import GUIDANCE, FlowConfig, FlowHead
 from worldsim.heads import GoalHead, TokenReader
@@ -110,8 +109,7 @@ class WorldModel(nn.Module):
             self.moves = self.new_moves()
         self.register_buffer("action_scale", torch.tensor(config.action_scale), persistent=False)
         if isinstance(config.encoder, EncoderReference):
-            self.register_state_dict_post_hook(_leave_out_encoder)  # type: ignore[no-untyped-call]
-            self.register_load_state_dict_post_hook(_miss_no_encoder)  # type: ignore[no-untyped-call]
+            leave_out_encoder(self)
 
     def _check_fit(self) -> None:
         (rows, columns), cfg = self.encoder.grid, self.config.predictor
@@ -341,17 +339,3 @@ class WorldModel(nn.Module):
                 f"a model of the recipe {self.config.recipe!r} has no read-out and no goal head: "
                 "plan with the latent distance alone (planner vjepa2-ac)"
             )
-
-
-# A frozen encoder that is referred to stays out of the model's files and checkpoints.
-
-
-def _leave_out_encoder(
-    module: nn.Module, state: dict[str, Any], prefix: str, metadata: dict[str, Any]
-) -> None:
-    for name in [name for name in state if name.startswith(f"{prefix}encoder.")]:
-        del state[name]
-
-
-def _miss_no_encoder(module: nn.Module, keys: Any) -> None:
-    keys.missing_keys[:] = [name for name in keys.missing_keys if not name.startswith("encoder.")]

@@ -10,7 +10,8 @@ model's recipe is then called "two-stage", otherwise "joint". Ours is saved with
 else's is referred to, and its latents are kept in a file of the run's folder.
 
 With ``--start`` the training goes on from the weights of a whole world model, whose sizes it keeps,
-on other data or with finer pictures (``--image-size 128`` after 64).
+on other data or with finer pictures (``--image-size 128`` after 64). A part of 0 steps is then left
+as it is: ``trainings/play-moves.yaml`` teaches a model moves so (docs/compose.md).
 
 The same command resumes; finished parts are not run again. The result is a folder that
 ``worldsim evaluate --model FOLDER`` and ``worldsim.load_world_model`` take.
@@ -41,8 +42,10 @@ class WorldModelTraining:
         encoder: file, folder or package.module:Class of a trained encoder to freeze; the joint
             part is then left out, and the sizes of the encoder are its own.
         start: shipped name or folder of a world model to go on from; all sizes are then its own.
-        joint_steps, posttrain_steps, goal_head_steps: length of the three parts.
-        moves_steps: of a fourth part, moves as ``worldsim.moves`` knows them; 0: none.
+        joint_steps, posttrain_steps, goal_head_steps: length of the three parts; 0 leaves what
+            ``start`` has.
+        proposals_steps, outcome_steps, executor_steps: of a fourth part, the networks of
+            ``worldsim.moves``; 0: what ``start`` has, or none.
         flow_head_steps: of a fifth part, a guided flow that proposes in the goal head's
             place; 0: none.
         joint_rate, posttrain_rate, goal_head_rate, flow_head_rate, moves_rate: their peak learning
@@ -70,7 +73,9 @@ class WorldModelTraining:
     posttrain_steps: int = 2000
     goal_head_steps: int = 6000
     flow_head_steps: int = 0
-    moves_steps: int = 0
+    proposals_steps: int = 0
+    outcome_steps: int = 0
+    executor_steps: int = 0
     joint_rate: float = 1.5e-3
     posttrain_rate: float = 1e-3
     goal_head_rate: float = 1e-3

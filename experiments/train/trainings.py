@@ -32,7 +32,8 @@ _FREE = (
 _TRACES = ("*.pt", "config.json", "card.json", "spec.json", "sweep.json", "meta.json")
 
 # Counts are at least 1 and other numbers at least 0, except for these.
-_MAY_BE_ZERO = ("seed", "demonstrations", "goals_per_step", "flow_head_steps", "moves_steps")
+_PARTS = ("joint", "posttrain", "goal_head", "proposals", "outcome", "executor", "flow_head")
+_MAY_BE_ZERO = ("seed", "demonstrations", "goals_per_step", *(f"{part}_steps" for part in _PARTS))
 _POSITIVE = ("rate", "gamma", "tau", "share")
 _MOST = {
     "gamma": 1,
@@ -41,6 +42,7 @@ _MOST = {
     "single_view": 1,
     "goal_free": 1,
     "released": 1,
+    "idle": 1,
     "ema": 1,
     "seed": 2**32 - 1,
     "envs": 1024,

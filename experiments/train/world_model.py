@@ -30,6 +30,7 @@ from worldsim.data import TrajectoryDataset
 from worldsim.encoders import EncoderReference, FrameEncoder, encoder_digest, open_encoder
 from worldsim.errors import UserError
 from worldsim.latents import estimate
+from worldsim.moves import Moves
 from worldsim.training.batches import Arrays
 from worldsim.training.flow_head import train_flow_head
 from worldsim.training.goal_head import train_goal_head
@@ -86,16 +87,22 @@ def started(config: WorldModelTraining, data: TrajectoryDataset, name: str) -> W
     Raises:
         UserError: it has other cameras than the data, or cannot see pictures of that size.
     """
-    model = model_for(data, name)
-    model = sharpened(model, config.image_size or model.image_size, config.seed)
-    if model.config.flow:
-        del model.flow_head  # of other latents than those to come
-    if model.config.moves:
-        del model.moves
-    model.config = replace(
-        model.config, recipe="joint", flow=False, moves=False, versions=versions()
-    )
+    before = model_for(data, name)
+    size = config.image_size or before.image_size
+    model = sharpened(before, size, config.seed)
+    if config.joint_steps or size != before.image_size:  # these are of other latents
+        for learnt, part in (("flow", "flow_head"), ("moves", "moves")):
+            if getattr(model.config, learnt):
+                delattr(model, part)
+        model.config = replace(model.config, flow=False, moves=False)
+    model.config = replace(model.config, recipe="joint", versions=versions())
     return model.train()
+
+
+def moves_steps(config: WorldModelTraining) -> dict[str, int]:
+    """Steps of the networks of moves that are to be trained, by name."""
+    steps = {part: getattr(config, f"{part}_steps") for part in Moves.PARTS}
+    return {part: count for part, count in steps.items() if count}
 
 
 def is_ours(path: str) -> bool:
@@ -120,22 +127,26 @@ def main(config: WorldModelTraining) -> None:
     check_options(config)
     if config.start is not None and config.encoder is not None:
         raise UserError("give either start, a whole world model, or encoder, a frozen one")
+    steps = (config.joint_steps, config.posttrain_steps, config.goal_head_steps)
+    if config.start is None and not all(steps):
+        raise UserError("a part of 0 steps leaves what the model started from: give start")
     data = TrajectoryDataset(config.data)
     episodes = episodes_of(data, config.share, config.policies)
     out, encoder = Path(config.out), None
     if config.encoder is not None:
         is_ours(config.encoder)  # refuses a whole world model
         encoder = open_encoder(config.encoder, config.image_size)
-    else:
+    elif config.joint_steps:
         check_demonstrators(data, episodes, config.joint.demonstrators)
-    for part in (config.posttrain, config.goal_head):
-        check_demonstrators(data, episodes, part.demonstrators)
-    if config.flow_head_steps:
-        check_demonstrators(data, episodes, config.flow_head.demonstrators)
-    if config.moves_steps:
+    for part in ("posttrain", "goal_head", "flow_head"):
+        if getattr(config, f"{part}_steps"):
+            check_demonstrators(data, episodes, getattr(config, part).demonstrators)
+    if moves_steps(config):
         check_demonstrators(data, episodes, config.moves.demonstrators)
     start = None if config.start is None else started(config, data, config.start)
     model = start or build(config, data.cameras, encoder)
+    if 0 < len(moves_steps(config)) < len(Moves.PARTS) and not model.config.moves:
+        raise UserError(f"moves need {', '.join(Moves.PARTS)}: give steps for each of them")
     recipe = model.config.recipe
     built_on = {
         "encoder": None if encoder is None else encoder_digest(encoder),
@@ -186,7 +197,7 @@ def train(
         loop(config.goal_head_steps, config.goal_head_rate),
     )
     losses = {}
-    if model.config.recipe == "joint":
+    if model.config.recipe == "joint" and config.joint_steps:
         near = placed(arrays, config.device)
         losses["joint"] = train_joint(model, near, config.joint, first, run)
         del near  # latents need the room
@@ -197,11 +208,13 @@ def train(
             f"{config.device} and {told.gib:.1f} GiB in {latents_file}"
         )
     latents = placed(encode_all(model, arrays, latents_file), config.device)
-    losses["posttrain"] = train_posttrain(model, latents, config.posttrain, second, run)
-    model.config = replace(model.config, one_step_error=losses["posttrain"]["predict"])
-    losses["goal_head"] = train_goal_head(model, latents, config.goal_head, third, run)
-    if config.moves_steps:
-        fourth = loop(config.moves_steps, config.moves_rate)
+    if config.posttrain_steps:
+        losses["posttrain"] = train_posttrain(model, latents, config.posttrain, second, run)
+        model.config = replace(model.config, one_step_error=losses["posttrain"]["predict"])
+    if config.goal_head_steps:
+        losses["goal_head"] = train_goal_head(model, latents, config.goal_head, third, run)
+    if moves := moves_steps(config):
+        fourth = {part: loop(steps, config.moves_rate) for part, steps in moves.items()}
         model.moves, losses["moves"] = train_moves(model, latents, config.moves, fourth, run)
         model.config = replace(model.config, moves=True)
     if config.flow_head_steps:

@@ -24,6 +24,7 @@ from worldsim.training.options import (
     FlowHeadConfig,
     GoalHeadConfig,
     JointConfig,
+    MovesTraining,
     PosttrainConfig,
     PretrainConfig,
 )
@@ -31,6 +32,8 @@ from worldsim.vjepa2 import Encoder, EncoderConfig
 from worldsim.vjepa2.checkpoints import Checkpoint, read, write
 
 SIZES = {"image_size": 32, "width": 24, "depth": 1, "heads": 2, "threads": 1}
+MOVES = ("proposals_steps", "outcome_steps", "executor_steps")
+OWN_MOVES = MovesTraining(batch=4, demonstrators=("expert",))
 PREDICTORS = {"predictor_width": 24, "predictor_depth": 1, "predictor_heads": 2}
 
 
@@ -44,6 +47,21 @@ def data(tmp_path):
         for seed in range(6):
             writer.append_group([episode_of(seed, images=images, policy="expert")])
     return str(tmp_path / "data")
+
+
+@pytest.fixture
+def held(data, tmp_path):
+    """The same number of episodes, in each of which something is taken and let go."""
+    rng = np.random.default_rng(0)
+    meta = {"cameras": ["left", "wrist"], "image_size": 32, "control_period": 0.25}
+    images = {c: rng.integers(0, 256, (6, 32, 32, 3), np.uint8) for c in meta["cameras"]}
+    with TrajectoryWriter(tmp_path / "held", meta | {"recipe": "test", "versions": {}}) as writer:
+        for seed in range(6):
+            episode = episode_of(seed, images=images, policy="expert")
+            episode.proprio[:, 6] = [0.0, 0.5, 0.5, 0.5, 0.2, 0.0]
+            episode.target[:, 6] = [0.0, 1.0, 1.0, 1.0, 0.0, 0.0]
+            writer.append_group([episode])
+    return str(tmp_path / "held")
 
 
 def encoder_run(data, out, **changes):
@@ -143,6 +161,45 @@ def test_a_training_that_goes_on_from_a_flow_head_has_none_or_one_of_its_own(dat
     assert [model.config.flow for model in models] == [True, False, True]
     kept = [(c.guidance, c.pairs, c.draws) for c in (model.config for model in models)]
     assert kept == [(1.5, False, 1), (1.5, False, 1), (3.0, True, 4)]
+
+
+def test_parts_of_no_steps_are_left_as_the_model_started(data, tmp_path):
+    model_run(data, tmp_path / "first", flow_head_steps=1)
+    none = {"joint_steps": 0, "posttrain_steps": 0, "goal_head_steps": 0}
+    with pytest.raises(ValueError, match="give start"):
+        model_run(data, tmp_path / "nothing", **none)
+    start = {"start": str(tmp_path / "first")}
+    model_run(data, tmp_path / "same", **start, **none)
+    with pytest.raises(ValueError, match="proposals, outcome, executor"):
+        model_run(data, tmp_path / "some", executor_steps=1, **start, **none)
+    with pytest.raises(ValueError, match="nothing is taken and let go"):
+        model_run(data, tmp_path / "moves", **dict.fromkeys(MOVES, 1), **start, **none)
+    first, same = (load_world_model(tmp_path / name).state_dict() for name in ("first", "same"))
+    assert first.keys() == same.keys()  # the flow head is still there: its latents are
+    for name, value in first.items():
+        torch.testing.assert_close(same[name], value, atol=0, rtol=0)
+
+
+def test_a_model_learns_moves_and_one_network_anew(held, tmp_path):
+    model_run(held, tmp_path / "world")
+    none = {"joint_steps": 0, "posttrain_steps": 0, "goal_head_steps": 0, "moves": OWN_MOVES}
+    start = {"start": str(tmp_path / "world")}
+    model_run(held, tmp_path / "first", **start, **none, **dict.fromkeys(MOVES, 2))
+    start = {"start": str(tmp_path / "first")}
+    model_run(held, tmp_path / "second", **start, **none, executor_steps=3)
+    first, second = (load_world_model(tmp_path / name) for name in ("first", "second"))
+    assert first.config.moves
+    assert second.config.moves
+    changed = {
+        name
+        for name, value in first.state_dict().items()
+        if not torch.equal(value, second.state_dict()[name])
+    }
+    assert changed
+    assert all(name.startswith("moves.executor") for name in changed)
+    # Other latents are not those that moves were learnt on.
+    model_run(held, tmp_path / "third", start=str(tmp_path / "second"))
+    assert not load_world_model(tmp_path / "third").config.moves
 
 
 def test_a_training_goes_on_from_a_model_with_finer_pictures(data, tmp_path):

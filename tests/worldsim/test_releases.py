@@ -62,9 +62,8 @@ def test_goals_are_frames_with_open_fingers_after_a_release_of_the_same_episode(
     assert set(releases.goals(np.full(99, FRAMES), rng)) == set(FRAMES + np.array([10, 11, 12]))
 
 
-def test_detours_are_no_way_to_a_goal(monkeypatch):
-    monkeypatch.setattr("worldsim.training.releases.DIRECT", 5)
-    releases, rng = Releases.of(episodes(holding((3, 8), (12, 16)))), np.random.default_rng(0)
+def test_detours_are_no_way_to_a_goal():
+    releases, rng = Releases.of(episodes(holding((3, 8), (12, 16))), 5), np.random.default_rng(0)
     assert np.flatnonzero(releases.follows(np.arange(FRAMES))).tolist() == [*range(3, 20)]
     assert set(releases.goals(np.full(99, 3), rng)) == {9, 10, 11}  # the second took 13, not 10
     assert set(releases.goals(np.full(999, 8), rng)) == {9, 10, 11, 17, 18, 19}

@@ -2,13 +2,16 @@
 
 Play moves one thing at a time. A chain of imagined moves, each from where the last one led, brings
 about a picture in which several things stand elsewhere; of many chains the one whose end is the
-most like the picture is begun. It is a beam search: each chain that was kept proposes moves, all
-are imagined, the best are kept.
+most like the picture is begun. First a beam search: each chain that was kept proposes moves, all
+are imagined, the best are kept. Then the best one is varied, and variations that end nearer take
+its place.
+
+Ends are compared with the picture after the empty hand went, in imagination, to where the picture
+has it: a hand elsewhere is much of what differs between two pictures, and costs nothing to mend.
 """
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,9 +19,10 @@ import torch
 from torch import Tensor
 
 from worldsim.moves import MOVE_SIZE, Moves
+from worldsim.noise import normal
 from worldsim.planning.planner import at_least_one
 
-LONGER = 0.01
+LONGER = 0.02
 """A chain of one more move must end so much nearer, as a share of the present distance."""
 
 
@@ -28,37 +32,71 @@ class Chain:
 
     Attributes:
         moves: (d, 6), m, robot-base frame.
-        latents: (d, N, D) imagined just after each.
-        costs: (d,) distance to the goal after each.
+        latents: (d, P, D) imagined just after each.
+        cost: distance of the end to the goal.
     """
 
     moves: Tensor
     latents: Tensor
-    costs: Tensor
+    cost: float
+
+
+@dataclass(frozen=True)
+class _Task:
+    """What a search is about: networks, latents (P, D) and pose (8,) now, and of the goal."""
+
+    moves: Moves
+    now: Tensor
+    pose: Tensor
+    goal: Tensor
+    hand: Tensor
+
+    def distances(self, ends: Tensor, poses: Tensor) -> Tensor:
+        """Mean absolute differences (S,) to the goal of ends (S, P, D), the hands being there."""
+        there = self.hand.repeat(2).expand(len(ends), -1)
+        return (self.moves.imagine(ends, poses, there) - self.goal).abs().mean(dim=(1, 2))
+
+    def follow(self, chains: Tensor) -> tuple[Tensor, Tensor]:
+        """Latents (S, d, P, D) after each move of chains (S, d, 6), and distances (S,)."""
+        ends, poses = self.now.expand(len(chains), -1, -1), self.pose.expand(len(chains), -1)
+        imagined = []
+        for chosen in chains.unbind(1):
+            ends = self.moves.imagine(ends, poses, chosen)
+            poses = self.moves.after(poses, chosen)
+            imagined.append(ends)
+        return torch.stack(imagined, dim=1), self.distances(ends, poses)
 
 
 @dataclass(frozen=True)
 class MoveSearch:
-    """A beam search.
+    """A beam search, and variations of what it found.
 
     Attributes:
-        samples: moves imagined at each depth.
+        samples: moves imagined at each depth, and variations tried at once.
         beam: chains kept.
         depth: most moves of a chain.
-        near: weight of the cameras after the first, which move with the hand.
+        variations: how often the best chain is varied.
+        spread_m: deviation of the first variations, m; each time half as large.
     """
 
-    samples: int = 64
-    beam: int = 8
+    samples: int = 128
+    beam: int = 16
     depth: int = 3
-    near: float = 0.3
+    variations: int = 3
+    spread_m: float = 0.02
 
     def __post_init__(self) -> None:
         at_least_one(samples=self.samples, beam=self.beam, depth=self.depth)
 
     @torch.inference_mode()
     def plan(
-        self, moves: Moves, now: Tensor, goal: Tensor, pose: Tensor, rng: np.random.Generator
+        self,
+        moves: Moves,
+        now: Tensor,
+        goal: Tensor,
+        pose: Tensor,
+        hand: Tensor,
+        rng: np.random.Generator,
     ) -> Chain:
         """The chain to begin.
 
@@ -67,46 +105,46 @@ class MoveSearch:
             now: (N, D) latents of the present, the fingers being empty.
             goal: (N, D) latents of the picture.
             pose: (8,) achieved pose and commanded closedness.
+            hand: (3,) place of the tool centre in the picture, m.
             rng: of the episode.
         """
-        weights = self._weights(moves, goal)
-        ends, poses = now[None], pose[None]
-        chains = now.new_zeros(1, 0, MOVE_SIZE)
-        imagined, costs = now.new_zeros(1, 0, *now.shape), now.new_zeros(1, 0)
+        task = _Task(moves, now[: moves.seen], pose, goal[: moves.seen], hand)
+        return self._varied(task, self._grown(task, rng), rng)
+
+    def _grown(self, task: _Task, rng: np.random.Generator) -> Chain:
+        """The best chain of a beam search."""
+        ends, poses = task.now[None], task.pose[None]
+        chains = task.now.new_zeros(1, 0, MOVE_SIZE)
+        tolerated = LONGER * float(task.distances(ends, poses)[0])
         best = None
-        tolerated = LONGER * float(distances(ends, goal, weights))
         for _ in range(self.depth):
-            chosen, where = self._branches(moves, ends, poses, goal, rng)
-            latents = moves.imagine(ends[where], poses[where], chosen)
-            here = distances(latents, goal, weights)
-            kept = here.argsort()[: self.beam]
-            where, chosen, ends = where[kept], chosen[kept], latents[kept]
-            poses = moves.after(poses[where], chosen)
-            chains = torch.cat([chains[where], chosen[:, None]], dim=1)
-            imagined = torch.cat([imagined[where], ends[:, None]], dim=1)
-            costs = torch.cat([costs[where], here[kept, None]], dim=1)
-            if best is None or costs[0, -1] + tolerated < best.costs[-1]:
-                best = Chain(chains[0], imagined[0], costs[0])
+            draws = -(-self.samples // len(ends))
+            drawn = task.moves.propose(ends, task.goal.expand_as(ends), poses, rng, draws)
+            chains = torch.cat(
+                [chains.repeat_interleave(draws, dim=0), drawn.flatten(0, 1)[:, None]], dim=1
+            )
+            ends, poses = (part.repeat_interleave(draws, dim=0) for part in (ends, poses))
+            ends = task.moves.imagine(ends, poses, chains[:, -1])
+            poses = task.moves.after(poses, chains[:, -1])
+            costs = task.distances(ends, poses)
+            kept = costs.argsort()[: self.beam]
+            chains, ends, poses = chains[kept], ends[kept], poses[kept]
+            if best is None or float(costs[kept[0]]) + tolerated < best.cost:
+                best = self._chain(task, chains[:1])
         assert best is not None
         return best
 
-    def _branches(
-        self, moves: Moves, ends: Tensor, poses: Tensor, goal: Tensor, rng: np.random.Generator
-    ) -> tuple[Tensor, Tensor]:
-        """Moves (S, 6), and from which of the ends (B, N, D) each goes on (S,)."""
-        draws = -(-self.samples // len(ends))
-        drawn = moves.propose(ends, goal.expand_as(ends), poses, rng, draws)
-        return drawn.flatten(0, 1), torch.arange(len(ends), device=goal.device).repeat_interleave(
-            draws
-        )
+    def _varied(self, task: _Task, best: Chain, rng: np.random.Generator) -> Chain:
+        """The best of a chain and its variations."""
+        spread = self.spread_m
+        for _ in range(self.variations):
+            noise = normal(rng, (self.samples, *best.moves.shape), best.moves)
+            found = self._chain(task, best.moves + spread * noise)
+            best, spread = (found if found.cost < best.cost else best), spread / 2
+        return best
 
-    def _weights(self, moves: Moves, goal: Tensor) -> Tensor:
-        """(N,) of the tokens, of sum one."""
-        first = torch.arange(len(goal), device=goal.device) < math.prod(moves.config.grid)
-        weights = torch.where(first, 1.0, self.near)
-        return weights / weights.sum()
-
-
-def distances(latents: Tensor, goal: Tensor, weights: Tensor) -> Tensor:
-    """Mean absolute differences (S,) of latents (S, N, D) from a goal's (N, D), tokens weighed."""
-    return (latents - goal).abs().mean(dim=2) @ weights
+    def _chain(self, task: _Task, chains: Tensor) -> Chain:
+        """The best of chains (S, d, 6)."""
+        imagined, costs = task.follow(chains)
+        first = int(costs.argmin())
+        return Chain(chains[first], imagined[first], float(costs[first]))

@@ -7,6 +7,7 @@ the actions that made it. No episode needs a goal of its own.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -27,10 +28,12 @@ from worldsim.world_model import WorldModel
 
 WITHIN = 40
 """A release so many frames on is what was being done; from afar it takes as long."""
+PROMPT = 26
+"""So soon it is when whoever made the move neither waited nor strayed before: that is imitated."""
 AFTER = 2
 """The outcome of a move is seen so many frames after its release, with open fingers."""
 _FITTED = 20_000
-_SMALLEST_STD = 0.05
+_SMALLEST_SPREAD_M, _SMALLEST_STD = 0.005, 0.05
 
 
 @dataclass(frozen=True)
@@ -43,8 +46,8 @@ class HindsightMoves:
         grasps: (R,) frames before which the fingers closed for each.
         moves: (R, 6) tool centre when the fingers closed, and when they opened, m.
         after: (R,) frames that show what each brought about.
-        making: frames from which one is being made, or soon begun.
-        empty: those of them whose fingers have not closed for it yet.
+        empty: frames before one, the fingers being open and empty.
+        making: frames from which one was made promptly.
     """
 
     releases: Releases
@@ -52,8 +55,8 @@ class HindsightMoves:
     grasps: Index
     moves: NDArray[np.float32]
     after: Index
-    making: Index
     empty: Index
+    making: Index
 
     @classmethod
     def of(cls, arrays: Arrays, demonstrators: tuple[str, ...]) -> HindsightMoves:
@@ -67,17 +70,18 @@ class HindsightMoves:
         now = np.arange(len(ends))
         coming = np.searchsorted(releases.frames, now)
         some = np.flatnonzero(coming <= releases.last)
-        soon = some[releases.frames[coming[some]] - some <= WITHIN]
         good = np.array([str(p).startswith(demonstrators) for p in arrays.policies])
-        making = soon[np.repeat(good, arrays.lengths)[soon]]
-        if not len(making):
+        some = some[np.repeat(good, arrays.lengths)[some]]
+        ahead = releases.frames[coming[some]] - some
+        soon, making = some[ahead <= WITHIN], some[ahead <= PROMPT]
+        if not len(soon):
             raise UserError("nothing is taken and let go in the data: there are no moves to learn")
         grasps = _last_open(closed, arrays.offsets, arrays.lengths)[releases.frames - 1] + 1
         place, last = arrays.proprio[:, :3], releases.frames
         moves = np.concatenate([place[np.minimum(grasps + 1, last)], place[last]], axis=1)
         after = np.minimum(last + AFTER, releases.until)
-        empty = making[~closed[making] & (making < grasps[coming[making]])]
-        return cls(releases, coming, grasps, moves, after, making, empty)
+        empty = soon[~closed[soon] & (soon < grasps[coming[soon]])]
+        return cls(releases, coming, grasps, moves, after, empty, making)
 
     def of_frames(self, frames: Index) -> Tensor:
         """Moves (B, 6) that are next at frames (B,)."""
@@ -100,38 +104,45 @@ def train_moves(
     model: WorldModel,
     latents: Arrays,
     config: MovesTraining,
-    loop: LoopConfig,
+    loops: Mapping[str, LoopConfig],
     run: TrainingRun,
-    name: str = "moves",
 ) -> tuple[Moves, dict[str, float]]:
-    """Train moves anew, one network after the other; the model stays as it is.
+    """Train networks of moves anew, one after the other; the rest of the model stays as it is.
 
     Args:
-        model: its encoder made the latents.
+        model: its encoder made the latents; networks that are not trained are its own, if it knows
+            moves, or untrained.
         latents: what ``encode_all`` returned.
         config: options.
-        loop: length, learning rate, device, seed (of the initial weights, too).
-        run: where the checkpoints are kept for resume.
-        name: of the training, and of its checkpoints.
+        loops: of those of ``Moves.PARTS`` that are trained: length, learning rate, device, seed (of
+            the initial weights, too).
+        run: where the checkpoints, ``moves-PART.pt``, are kept for resume.
 
     Returns:
         The networks, and running means of the losses.
     """
-    torch.manual_seed(loop.seed)
-    learnt = model.new_moves().to(loop.device).train()
-    model.to(loop.device)
     found = HindsightMoves.of(latents, config.demonstrators)
-    _fit(learnt, model, found, latents, np.random.default_rng(loop.seed))
-    teacher = _Teacher(model, latents, learnt, found, config)
+    known = model.moves if model.config.moves else None
     means: dict[str, float] = {}
-    for part in ("proposals", "outcome", "executor"):
-        modules = {part: getattr(learnt, part)}
+    for part, loop in loops.items():
+        torch.manual_seed(loop.seed)
+        fresh = model.new_moves()
+        known = known or fresh
+        setattr(known, part, getattr(fresh, part))
+        known.to(loop.device).train()
+        model.to(loop.device)
+        _fit(known, model, found, latents, np.random.default_rng(loop.seed))
+        loss = getattr(_Teacher(model, latents, known, found, config), part)
+        modules = {part: getattr(known, part)}
+        means |= train(f"moves-{part}", modules, (part,), _only(part, loss), loop, run)
+    assert known is not None
+    return known.eval(), means
 
-        def losses(rng: np.random.Generator, step: int, part: str = part) -> dict[str, Tensor]:
-            return {part: getattr(teacher, part)(rng)}
 
-        means |= train(f"{name}-{part}", modules, (part,), losses, loop, run)
-    return learnt, means
+def _only(
+    part: str, loss: Callable[[np.random.Generator], Tensor]
+) -> Callable[[np.random.Generator, int], dict[str, Tensor]]:
+    return lambda rng, step: {part: loss(rng)}
 
 
 @dataclass(frozen=True)
@@ -197,7 +208,7 @@ def _fit(
     """Means and deviations of moves and of actions, but for the gripper's."""
     moves = torch.from_numpy(found.moves)
     learnt.move_mean.copy_(moves.mean(dim=0))
-    learnt.move_std.copy_(moves.std(dim=0))
+    learnt.move_std.copy_(moves.std(dim=0).clamp(min=_SMALLEST_SPREAD_M))
     here = rng.choice(found.making, _FITTED)
     actions = chunks_towards(model, latents, here, here + 1)[:, 0]
     learnt.action_mean[:6] = actions.mean(dim=0)[:6]

@@ -1,0 +1,98 @@
+"""A move is kept to until something was let go, or its time is over."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import torch
+
+import envs
+from agents.moves import AFTER_STEPS, PATIENCE, STEADY_STEPS, MoveMaker
+from agents.world_model import WorldModelAgent
+from envs.goals import make_goals
+from tests.worldsim.test_world_model import small_model
+
+
+class Counting:
+    """A search that counts how often it was asked."""
+
+    def __init__(self):
+        self.asked = 0
+
+    def plan(self, *task):
+        self.asked += 1
+        return SimpleNamespace(moves=torch.zeros(1, 6), latents=torch.zeros(1, 1, 1), cost=0.0)
+
+
+@pytest.fixture
+def search():
+    return Counting()
+
+
+def feel(maker, closedness, commanded, steps=1):
+    pose = torch.zeros(8)
+    pose[6], pose[7] = closedness, commanded
+    for _ in range(steps):
+        maker.look(torch.zeros(1, 1), torch.zeros(1, 1), pose, torch.zeros(3), None)
+
+
+def test_a_move_ends_soon_after_something_was_let_go(search):
+    maker = MoveMaker(None, search)
+    feel(maker, 0.0, 0.0, 3)
+    feel(maker, 0.5, 1.0, STEADY_STEPS + 2)
+    assert search.asked == 1
+    feel(maker, 0.3, 0.0, AFTER_STEPS - 1)
+    assert search.asked == 1
+    feel(maker, 0.0, 0.0)
+    assert search.asked == 2
+    feel(maker, 0.0, 0.0, 5)
+    assert search.asked == 2
+
+
+def test_fingers_that_closed_on_nothing_end_no_move(search):
+    maker = MoveMaker(None, search)
+    feel(maker, 0.0, 0.0, 2)
+    feel(maker, 1.0, 1.0, 4)
+    feel(maker, 0.5, 1.0, STEADY_STEPS - 1)  # slipped
+    feel(maker, 0.0, 0.0, 6)
+    assert search.asked == 1
+
+
+def test_patience_ends_with_empty_hands_alone(search):
+    maker = MoveMaker(None, search)
+    feel(maker, 0.0, 0.0, PATIENCE)
+    assert search.asked == 1
+    feel(maker, 0.0, 0.0)
+    assert search.asked == 2
+    feel(maker, 0.5, 1.0, 2 * PATIENCE)  # something is held: it has to go somewhere first
+    assert search.asked == 2
+    maker.reset()
+    feel(maker, 0.5, 1.0)
+    assert search.asked == 3
+
+
+def test_the_planner_moves_needs_a_model_that_knows_them():
+    spec = envs.make("rearrange-1", cameras=("left", "wrist")).unwrapped.env_spec
+    with pytest.raises(ValueError, match="knows no moves"):
+        WorldModelAgent(spec, small_model(), planner="moves")
+
+
+def test_an_episode_with_moves():
+    env = envs.make("rearrange-1", cameras=("left", "wrist"))
+    model = small_model()
+    model.config = replace(model.config, moves=True)
+    model.moves = model.new_moves()
+    agent = WorldModelAgent(
+        env.unwrapped.env_spec, model, planner="moves", search={"samples": 4, "beam": 2}
+    )
+    observation, _ = env.reset(seed=100_000)
+    agent.reset(
+        make_goals("rearrange-1", 100_000, "final", cameras=("left", "wrist")),
+        np.random.default_rng(0),
+    )
+    action = agent.act({key: observation[key] for key in agent.observation_keys})
+    assert action.shape == (7,)
+    assert np.abs(action).max() <= 1.0

@@ -1,0 +1,189 @@
+"""Moves: found in what the robot's own state tells, learnt, imagined, and searched as chains."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from tests.worldsim.test_releases import FRAMES, episodes, holding
+from tests.worldsim.test_training import toy_arrays
+from tests.worldsim.test_world_model import small_model
+from worldsim.errors import UserError
+from worldsim.moves import Moves, MovesConfig, holds
+from worldsim.planning.moves import MoveSearch
+from worldsim.training.loop import LoopConfig
+from worldsim.training.moves import HindsightMoves, train_moves
+from worldsim.training.options import MovesTraining
+from worldsim.training.posttrain import encode_all
+from worldsim.training.run import TrainingRun
+
+GRID, DIM = (1, 4), 5
+
+
+def walked(*runs):
+    """An episode whose hand is at x = frame centimetres, and that holds something in the runs."""
+    arrays = episodes(holding(*runs))
+    arrays.proprio[:, 0] = 0.01 * np.arange(FRAMES)
+    return arrays
+
+
+def test_a_move_is_where_fingers_closed_and_where_they_opened():
+    found = HindsightMoves.of(walked((3, 8), (11, 14)), ("expert",))
+    assert found.grasps.tolist() == [3, 11]
+    # Fingers need a step to close; while they open the hand is where it lets go.
+    assert np.allclose(found.moves[:, [0, 3]], [[0.04, 0.08], [0.12, 0.14]])
+    assert found.after.tolist() == [10, 16]
+    assert found.empty.tolist() == [0, 1, 2, 9, 10]
+    assert found.making.tolist() == list(range(15))  # after the last release nothing is made
+    assert found.of_frames(np.array([0, 8, 9]))[:, 3].tolist() == pytest.approx([0.08, 0.08, 0.14])
+
+
+def test_goals_of_moves_lie_after_their_own_release():
+    found, rng = HindsightMoves.of(walked((3, 8), (11, 14)), ("expert",)), np.random.default_rng(0)
+    assert set(found.goals(np.zeros(999, dtype=np.int64), rng)) == {9, 10, 15, 16, 17}
+    # Just after a release the next thing is asked for, and not to hold still.
+    assert set(found.goals(np.full(99, 9), rng)) == {15, 16, 17}
+
+
+def test_without_anything_let_go_there_are_no_moves():
+    with pytest.raises(UserError, match="no moves to learn"):
+        HindsightMoves.of(episodes(holding((5, FRAMES))), ("expert",))
+    with pytest.raises(UserError, match="no moves to learn"):
+        HindsightMoves.of(walked((3, 8)), ("nobody",))
+
+
+def test_only_commanded_fingers_with_something_between_them_hold():
+    assert holds(0.5, 1.0)
+    assert not holds(0.5, 0.0)
+    assert not holds(0.0, 1.0)
+    assert not holds(1.0, 1.0)
+
+
+@pytest.fixture
+def moves():
+    torch.manual_seed(0)
+    return Moves(MovesConfig(DIM, GRID, views=2, chunk=3, width=16, depth=1, hidden=16)).eval()
+
+
+def inputs(count=2, seed=0):
+    rng = torch.Generator().manual_seed(seed)
+    return torch.randn(count, 8, DIM, generator=rng), 0.1 * torch.rand(count, 8, generator=rng)
+
+
+def test_shapes_and_what_is_looked_at(moves):
+    (now, pose), goal = inputs(), inputs(seed=1)[0]
+    drawn = moves.propose(now, goal, pose, np.random.default_rng(0), 7)
+    assert drawn.shape == (2, 7, 6)
+    imagined = moves.imagine(now, pose, drawn[:, 0])
+    assert imagined.shape == (2, 4, DIM)  # the first view
+    torch.testing.assert_close(imagined.mean(dim=2), torch.zeros(2, 4), atol=1e-5, rtol=0)
+    torch.testing.assert_close(imagined, moves.imagine(now[:, :4], pose, drawn[:, 0]))
+    assert moves.act(now, pose, drawn[:, 0], np.random.default_rng(0), 4).shape == (2, 3, 7)
+    again = moves.propose(now, goal, pose, np.random.default_rng(0), 7)
+    torch.testing.assert_close(again, drawn, atol=0, rtol=0)
+    # The executor sees both views, and is told the move.
+    turned = now.clone()
+    turned[:, 4:] *= -1
+    first = moves.act(now, pose, drawn[:, 0], np.random.default_rng(0), 1)
+    for other in ((turned, drawn[:, 0]), (now, drawn[:, 0] + 0.1)):
+        assert (moves.act(other[0], pose, other[1], np.random.default_rng(0), 1) != first).any()
+
+
+def test_after_a_move_open_fingers_are_where_they_let_go():
+    pose = torch.tensor([[0.1, 0.2, 0.3, 3.0, 0.0, 0.5, 0.7, 1.0]])
+    after = Moves.after(pose, torch.arange(6.0)[None])
+    torch.testing.assert_close(after, torch.tensor([[3.0, 4.0, 5.0, 3.0, 0.0, 0.5, 0.0, 0.0]]))
+
+
+def test_training_learns_resumes_and_leaves_the_model(tmp_path):
+    model, arrays = small_model(), toy_arrays(2, FRAMES)
+    place, command = (np.stack([part] * 2) for part in holding((3, 8), (11, 14)))
+    arrays.proprio[:, 6], target = place.ravel(), arrays.target.copy()
+    target[:, 6] = command.ravel()
+    latents = encode_all(model, replace(arrays, target=target))
+    before = {name: value.clone() for name, value in model.state_dict().items()}
+    config = MovesTraining(batch=16, demonstrators=("expert",))
+    loops = dict.fromkeys(Moves.PARTS, LoopConfig(30, 3e-3, precision="float32"))
+    learnt, means = train_moves(model, latents, config, loops, TrainingRun(tmp_path))
+    once = dict.fromkeys(Moves.PARTS, LoopConfig(1, 3e-3, precision="float32"))
+    _, early = train_moves(model, latents, config, once, TrainingRun(tmp_path / "one"))
+    assert all(means[part] < early[part] for part in Moves.PARTS)
+    again, _ = train_moves(model, latents, config, loops, TrainingRun(tmp_path))
+    for name, value in learnt.state_dict().items():
+        torch.testing.assert_close(again.state_dict()[name], value, atol=0, rtol=0)
+    for name, value in before.items():
+        torch.testing.assert_close(model.state_dict()[name], value, atol=0, rtol=0)
+    model.moves, model.config = learnt, replace(model.config, moves=True)
+    kept = learnt.outcome["change"].weight.clone()
+    one, _ = train_moves(
+        model, latents, config, {"executor": loops["executor"]}, TrainingRun(tmp_path / "again")
+    )
+    torch.testing.assert_close(one.outcome["change"].weight, kept, atol=0, rtol=0)
+
+
+class Table:
+    """Things on a line, told by latents (B, 1, 1 + things): places of the hand and of each.
+
+    A move takes the thing within 2 cm of where fingers close. Proposals take any thing anywhere.
+    """
+
+    seen = 1
+
+    def imagine(self, now, pose, moves):
+        later = now.clone()
+        later[:, 0, 0] = moves[:, 3]
+        taken = (now[:, 0, 1:] - moves[:, :1]).abs() < 0.02
+        taken &= moves[:, :1] != moves[:, 3:4]  # the empty hand takes nothing
+        later[:, 0, 1:] = torch.where(taken, moves[:, 3:4], now[:, 0, 1:])
+        return later
+
+    after = staticmethod(Moves.after)
+
+    def propose(self, now, goal, pose, rng, draws):
+        found = torch.zeros(len(now), draws, 6)
+        which = torch.from_numpy(rng.integers(1, now.shape[2], (len(now), draws)))
+        noise = torch.from_numpy(rng.normal(0.0, 0.01, (2, len(now), draws))).float()
+        found[:, :, 0] = now[:, 0].gather(1, which) + noise[0]
+        found[:, :, 3] = goal[:, 0].gather(1, which) + 3 * noise[1]
+        return found
+
+
+def planned(now, goal, **options):
+    search = MoveSearch(samples=64, beam=8, **options)
+    hand = torch.tensor([goal[0], 0.0, 0.0])
+    task = torch.tensor([[now]]), torch.tensor([[goal]])
+    return search.plan(
+        Table(), task[0][0], task[1][0], torch.zeros(8), hand, np.random.default_rng(0)
+    )
+
+
+def test_a_chain_brings_about_what_takes_several_moves():
+    chain = planned([0.0, 0.1, 0.3], [0.9, 0.5, 0.7])
+    assert chain.moves.shape == (2, 6)
+    taken = sorted((round(float(m[0]), 1), round(float(m[3]), 1)) for m in chain.moves)
+    assert taken == [(0.1, 0.5), (0.3, 0.7)]
+    torch.testing.assert_close(
+        chain.latents[-1, 0, 1:], torch.tensor([0.5, 0.7]), atol=0.01, rtol=0
+    )
+
+
+def test_a_chain_is_no_longer_than_it_needs_to_be():
+    assert len(planned([0.0, 0.1, 0.3], [0.9, 0.1, 0.7]).moves) == 1
+
+
+def test_variations_come_nearer():
+    rough, fine = (planned([0.0, 0.1], [0.9, 0.5], variations=n) for n in (0, 4))
+    assert fine.cost < 0.5 * rough.cost
+
+
+def test_where_the_hand_is_does_not_count():
+    near, far = (planned([hand, 0.1, 0.3], [0.9, 0.1, 0.7]) for hand in (0.9, -5.0))
+    assert near.cost == pytest.approx(far.cost, abs=0.01)
+
+
+def test_bad_searches_are_refused():
+    with pytest.raises(ValueError, match="samples"):
+        MoveSearch(samples=0)
