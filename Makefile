@@ -52,12 +52,11 @@ reproduce-diverse: setup
 	$(BIN)/worldsim train world-model --config trainings/diverse.yaml
 
 # From free play alone: no demonstration, and no goal but what was let go somewhere.
-# On a GPU: make reproduce-play ON="--device cuda --precision bfloat16"; on two cores most of a day.
 reproduce-play: setup
 	$(BIN)/worldsim collect --preset play --out data/play
 	$(BIN)/worldsim data info data/play --check experiments/data/manifests/play.txt
-	$(BIN)/worldsim train world-model --config trainings/play.yaml $(ON)
-	$(BIN)/worldsim train world-model --config trainings/play-moves.yaml
+	$(BIN)/worldsim train world-model --config trainings/play-64.yaml
+	$(BIN)/worldsim train world-model --config trainings/play.yaml
 
 setup:
 	@bash setup/setup.sh

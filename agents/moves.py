@@ -38,21 +38,18 @@ class MoveMaker:
         self.chain = None
         self._left, self._held, self._open = 0, 0, 0
 
-    def look(
-        self, latent: Tensor, goal: Tensor, pose: Tensor, hand: Tensor, rng: np.random.Generator
-    ) -> None:
+    def look(self, latent: Tensor, goal: Tensor, pose: Tensor, rng: np.random.Generator) -> None:
         """Choose a move where the last one has ended.
 
         Args:
             latent: (N, D) latents now.
             goal: (N, D) latents of the picture.
             pose: (8,) achieved pose and commanded closedness.
-            hand: (3,) place of the tool centre in the picture, m.
             rng: of the episode.
         """
         self._watch(float(pose[6]), float(pose[7]))
         if self.chain is None or (self._left <= 0 and not self._held):
-            self.chain = self._search.plan(self._moves, latent, goal, pose, hand, rng)
+            self.chain = self._search.plan(self._moves, latent, goal, pose, rng)
             self._left = PATIENCE
         self._left -= 1
 

@@ -175,7 +175,8 @@ class WorldModelAgent(LatentAgent):
     def diagnostics(self) -> Mapping[str, float | NDArray[np.float32]]:
         """What the last decision rested on: sub-goal, distance to it (m), energy, plan (H, 7).
 
-        With hops also ``aim`` (N C,): components of the latents that are worked towards.
+        With hops also ``aim`` (N C,): components of the latents that are worked towards. With moves
+        also ``move`` (6,): the one that is being made.
         """
         return dict(self._diagnostics)
 
@@ -187,8 +188,7 @@ class WorldModelAgent(LatentAgent):
         if self._hops is not None:
             goal = self._hops.towards(latent, goal, self._rng)
         if self._maker is not None:
-            hand = self._tensor(self._goal_pose(self._index, latent, proprio)[:3])
-            self._maker.look(latent, goal, self._pose(), hand, self._rng)
+            self._maker.look(latent, goal, self._pose(), self._rng)
         situation = self._situation(goal)
         plan = self._search(
             LatentGoalCost(situation, self._energies, self._imagine), situation.proposal
@@ -199,6 +199,8 @@ class WorldModelAgent(LatentAgent):
         self._mean = shift(plan.mean)
         actions = plan.actions.cpu()
         self._diagnostics |= {"energy": energy, "plan": actions.numpy()}
+        if self._maker is not None and self._maker.chain is not None:
+            self._diagnostics["move"] = self._maker.chain.moves[0].cpu().numpy()
         if self._hops is not None:
             self._diagnostics["aim"] = self._hops.aim[0].cpu().numpy()
         return actions[0].double().numpy()

@@ -6,14 +6,13 @@ Three small networks on frozen latents, learnt from play alone (``worldsim.train
 - ``outcome``: the latents just after a move, imagined at once and not control step by control step;
 - ``executor``: chunks of actions that make a move, a flow.
 
-The first two look through the first camera alone, which sees where things stand.
+Proposals look through the first camera alone, which sees where things stand.
 
 A move is where the tool centre is when the fingers close, and when they open: x, y, z of both in
 metres in the robot-base frame, as in Transporter Networks (arXiv 2010.14406). The robot's own state
 tells both, in recorded play and while acting.
 
-Shapes: B batch, N patch tokens of all views, P of the first view, D latent width, H actions of a
-chunk, K moves drawn.
+Shapes: B batch, N patch tokens, D latent width, H actions of a chunk, K moves drawn.
 """
 
 from __future__ import annotations
@@ -35,6 +34,8 @@ from worldsim.token_transformer import TokenTransformer
 from worldsim.typical import most_typical
 
 MOVE_SIZE = 6
+COARSE = 4
+"""Rows and columns of a view that the executor tells apart."""
 HELD = (0.04, 0.96)
 """Fingers told to close that stay between these closednesses have something between them."""
 _OWN = STATE_SIZE + 1  # encoded pose, commanded closedness
@@ -50,7 +51,8 @@ class MovesConfig:
         grid: (rows, columns) of a view's patches.
         views: of an observation; N patch tokens in all.
         chunk: actions of a chunk, H.
-        width, depth: of the transformers that read pictures.
+        width, depth: of the transformer that reads pairs of pictures for the proposals.
+        outcome_width, outcome_depth: of the one that imagines.
         hidden, blocks: of the flows' velocities.
     """
 
@@ -60,6 +62,8 @@ class MovesConfig:
     chunk: int
     width: int = 128
     depth: int = 3
+    outcome_width: int = 160
+    outcome_depth: int = 4
     hidden: int = 256
     blocks: int = 3
 
@@ -82,27 +86,27 @@ class Moves(nn.Module):
         self.config = config
         dim, width, depth = config.dim, config.width, config.depth
         self.seen = math.prod(config.grid)
-        one = config.grid, 1
         told = _OWN + 2 * MOVE_SIZE
         self.proposals = nn.ModuleDict(
             {
-                "reader": TokenTransformer(2 * dim, *one, _OWN, width, depth),
+                "reader": TokenTransformer(2 * dim, config.grid, 1, _OWN, width, depth),
                 "velocity": Residual(width + MOVE_SIZE, config.hidden, config.blocks, MOVE_SIZE),
             }
         )
+        sizes = config.outcome_width, config.outcome_depth
         self.outcome = nn.ModuleDict(
             {
-                "reader": TokenTransformer(dim, *one, told, width, depth),
-                "change": nn.Linear(width, dim),
+                "reader": TokenTransformer(dim, config.grid, config.views, told, *sizes),
+                "change": nn.Linear(config.outcome_width, dim),
             }
         )
         size = 7 * config.chunk
         self.executor = nn.ModuleDict(
             {
                 "reader": TokenReader(
-                    dim, config.views * self.seen, width, 1, told, (config.hidden,), dropout=0.1
+                    dim, config.views * COARSE**2, 256, 1, told, (512,), dropout=0.1
                 ),
-                "velocity": Residual(width + told + size, config.hidden, config.blocks, size),
+                "velocity": Residual(256 + told + size, config.hidden, config.blocks, size),
             }
         )
         for name, count in (("move", MOVE_SIZE), ("action", 7)):
@@ -132,8 +136,8 @@ class Moves(nn.Module):
         """Moves (B, K, 6) that could be next.
 
         Args:
-            now: (B, P or N, D) latents of the present.
-            goal: (B, P or N, D) latents of a picture.
+            now: (B, N, D) latents of the present.
+            goal: (B, N, D) latents of a picture.
             pose: (B, 8) achieved pose (7,) and commanded closedness.
             rng: of the episode.
             draws: moves of each, K.
@@ -147,18 +151,15 @@ class Moves(nn.Module):
     # -- what they bring about --------------------------------------------------------------------
 
     def imagine(self, now: Tensor, pose: Tensor, moves: Tensor) -> Tensor:
-        """Layer-normed latents (B, P, D) just after moves (B, 6).
-
-        A move from a place to the same place is the empty hand's going there.
+        """Layer-normed latents (B, N, D) just after moves (B, 6).
 
         Args:
-            now: (B, P or N, D) latents of the present, the fingers being empty.
+            now: (B, N, D) latents of the present, the fingers being empty.
             pose: (B, 8) as for ``propose``.
             moves: metres, robot-base frame.
         """
-        seen = now[:, : self.seen]
-        _, tokens = self.outcome["reader"](seen, _told(pose, moves))
-        later = seen + self.outcome["change"](tokens)
+        _, tokens = self.outcome["reader"](now, _told(pose, moves))
+        later = now + self.outcome["change"](tokens)
         return F.layer_norm(later.float(), later.shape[-1:])
 
     @staticmethod
@@ -169,10 +170,19 @@ class Moves(nn.Module):
 
     # -- making them ------------------------------------------------------------------------------
 
+    def _coarse(self, latents: Tensor) -> Tensor:
+        """Means over neighbouring tokens: (B, N, D) -> (B, V COARSE^2, D).
+
+        A perceptron over four times as many tokens learns these episodes by heart.
+        """
+        grids = latents.unflatten(1, (-1, *self.config.grid)).permute(0, 1, 4, 2, 3).flatten(0, 1)
+        means = F.adaptive_avg_pool2d(grids, COARSE).flatten(2).transpose(1, 2)
+        return means.unflatten(0, (len(latents), -1)).flatten(1, 2)
+
     def _meant(self, now: Tensor, pose: Tensor, moves: Tensor) -> Tensor:
         """What decides the next actions (B, width + told)."""
         told = _told(pose, moves)
-        known = F.gelu(self.executor["reader"](now, extra=told))
+        known = F.gelu(self.executor["reader"](self._coarse(now), extra=told))
         return torch.cat([known, told], dim=1)
 
     def executor_loss(
@@ -189,7 +199,7 @@ class Moves(nn.Module):
     ) -> Tensor:
         """Chunks (B, H, 7) that make moves (B, 6), in units of the action scale.
 
-        Of ``draws`` chunks the most typical; ``now`` (B, N, D) is of all views.
+        Of ``draws`` chunks the most typical; the other arguments are those of ``imagine``.
         """
         meant = self._meant(now, pose, moves).repeat_interleave(draws, dim=0)
         noise = normal(rng, (len(meant), 7 * self.config.chunk), meant)

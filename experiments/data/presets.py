@@ -74,7 +74,7 @@ PRESETS = {
     # The plain scene keeps a share of its own, so that nothing is lost there.
     "diverse": Preset(4720, variations=("diverse", "diverse", "default", "diverse")),
     "play": Preset(
-        1800,
+        1200,
         "free-play-1",
         ("rearrange-2", "rearrange-3", "rearrange-1", "rearrange-4"),
         explorer=_free_play,

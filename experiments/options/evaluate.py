@@ -26,8 +26,8 @@ class EvaluateConfig:
         cameras: comma list of left, right, wrist; robosuite's agentview.
         planner: of the world-model agent: cem (ours), icem, mppi, predictive-sampling, gradient,
             gradient+cem, lagrangian, vjepa2-ac (the paper's), search (ours without proposals),
-            policy (proposals without search), tree (chains of recorded chunks; needs a value), or
-            package.module:Class.
+            policy (proposals without search), moves (chains of imagined moves; needs a model that
+            knows them), tree (chains of recorded chunks; needs a value), or package.module:Class.
         budget_ms: time for an action, milliseconds: the planner searches as much as fits into it
             on this machine, which is found out once and kept (docs/planners.md).
         energy: further energies to plan with, package.module:Class, separated by commas.

@@ -11,7 +11,7 @@ else's is referred to, and its latents are kept in a file of the run's folder.
 
 With ``--start`` the training goes on from the weights of a whole world model, whose sizes it keeps,
 on other data or with finer pictures (``--image-size 128`` after 64). A part of 0 steps is then left
-as it is: ``trainings/play-moves.yaml`` teaches a model moves so (docs/compose.md).
+as it is; docs/compose.md teaches a model moves so.
 
 The same command resumes; finished parts are not run again. The result is a folder that
 ``worldsim evaluate --model FOLDER`` and ``worldsim.load_world_model`` take.

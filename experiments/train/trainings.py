@@ -42,7 +42,6 @@ _MOST = {
     "single_view": 1,
     "goal_free": 1,
     "released": 1,
-    "idle": 1,
     "ema": 1,
     "seed": 2**32 - 1,
     "envs": 1024,

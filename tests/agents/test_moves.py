@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -14,6 +13,7 @@ from agents.moves import AFTER_STEPS, PATIENCE, STEADY_STEPS, MoveMaker
 from agents.world_model import WorldModelAgent
 from envs.goals import make_goals
 from tests.worldsim.test_world_model import small_model
+from worldsim.planning.moves import Chain
 
 
 class Counting:
@@ -24,7 +24,7 @@ class Counting:
 
     def plan(self, *task):
         self.asked += 1
-        return SimpleNamespace(moves=torch.zeros(1, 6), latents=torch.zeros(1, 1, 1), cost=0.0)
+        return Chain(torch.zeros(1, 6), 0.0)
 
 
 @pytest.fixture
@@ -36,7 +36,7 @@ def feel(maker, closedness, commanded, steps=1):
     pose = torch.zeros(8)
     pose[6], pose[7] = closedness, commanded
     for _ in range(steps):
-        maker.look(torch.zeros(1, 1), torch.zeros(1, 1), pose, torch.zeros(3), None)
+        maker.look(torch.zeros(1, 1), torch.zeros(1, 1), pose, None)
 
 
 def test_a_move_ends_soon_after_something_was_let_go(search):

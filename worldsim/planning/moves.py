@@ -2,12 +2,9 @@
 
 Play moves one thing at a time. A chain of imagined moves, each from where the last one led, brings
 about a picture in which several things stand elsewhere; of many chains the one whose end is the
-most like the picture is begun. First a beam search: each chain that was kept proposes moves, all
-are imagined, the best are kept. Then the best one is varied, and variations that end nearer take
-its place.
-
-Ends are compared with the picture after the empty hand went, in imagination, to where the picture
-has it: a hand elsewhere is much of what differs between two pictures, and costs nothing to mend.
+most like the picture is begun. First a beam search: the chains that were kept propose moves, all
+are imagined, those that end nearest are kept. Then chains of each length are varied, the best
+variations again, as the cross-entropy method does, and a longer chain counts where it ends nearer.
 """
 
 from __future__ import annotations
@@ -22,49 +19,54 @@ from worldsim.moves import MOVE_SIZE, Moves
 from worldsim.noise import normal
 from worldsim.planning.planner import at_least_one
 
-LONGER = 0.02
+LONGER = 0.03
 """A chain of one more move must end so much nearer, as a share of the present distance."""
+_AT_ONCE = 128
 
 
 @dataclass(frozen=True)
 class Chain:
-    """Moves one after the other, and what they lead to.
+    """Moves one after the other, and where they lead.
 
     Attributes:
         moves: (d, 6), m, robot-base frame.
-        latents: (d, P, D) imagined just after each.
-        cost: distance of the end to the goal.
+        cost: distance of their end to the goal.
     """
 
     moves: Tensor
-    latents: Tensor
     cost: float
 
 
 @dataclass(frozen=True)
 class _Task:
-    """What a search is about: networks, latents (P, D) and pose (8,) now, and of the goal."""
+    """What a search is about: networks, latents (N, D) and pose (8,) now, latents of the goal."""
 
     moves: Moves
     now: Tensor
     pose: Tensor
     goal: Tensor
-    hand: Tensor
 
-    def distances(self, ends: Tensor, poses: Tensor) -> Tensor:
-        """Mean absolute differences (S,) to the goal of ends (S, P, D), the hands being there."""
-        there = self.hand.repeat(2).expand(len(ends), -1)
-        return (self.moves.imagine(ends, poses, there) - self.goal).abs().mean(dim=(1, 2))
+    def distances(self, ends: Tensor) -> Tensor:
+        """Mean absolute differences (S,) of ends (S, N, D) from the goal, in the first view.
 
-    def follow(self, chains: Tensor) -> tuple[Tensor, Tensor]:
-        """Latents (S, d, P, D) after each move of chains (S, d, 6), and distances (S,)."""
-        ends, poses = self.now.expand(len(chains), -1, -1), self.pose.expand(len(chains), -1)
-        imagined = []
-        for chosen in chains.unbind(1):
-            ends = self.moves.imagine(ends, poses, chosen)
-            poses = self.moves.after(poses, chosen)
-            imagined.append(ends)
-        return torch.stack(imagined, dim=1), self.distances(ends, poses)
+        The other cameras move with the hand.
+        """
+        seen = self.moves.seen
+        return (ends[:, :seen] - self.goal[:seen]).abs().mean(dim=(1, 2))
+
+    def lead(self, ends: Tensor, poses: Tensor, moves: Tensor) -> tuple[Tensor, Tensor]:
+        """Latents (S, N, D) and poses (S, 8) after moves (S, 6) from others."""
+        parts = zip(*(part.split(_AT_ONCE) for part in (ends, poses, moves)), strict=True)
+        imagined = torch.cat([self.moves.imagine(*part) for part in parts])
+        return imagined, self.moves.after(poses, moves)
+
+    def costs(self, chains: Tensor) -> Tensor:
+        """Distances (S,) of the ends of chains (S, d, 6)."""
+        count = len(chains)
+        ends, poses = self.now.expand(count, -1, -1), self.pose.expand(count, -1)
+        for moves in chains.unbind(1):
+            ends, poses = self.lead(ends, poses, moves)
+        return self.distances(ends)
 
 
 @dataclass(frozen=True)
@@ -72,31 +74,35 @@ class MoveSearch:
     """A beam search, and variations of what it found.
 
     Attributes:
-        samples: moves imagined at each depth, and variations tried at once.
+        samples: moves imagined at each depth.
         beam: chains kept.
         depth: most moves of a chain.
-        variations: how often the best chain is varied.
-        spread_m: deviation of the first variations, m; each time half as large.
+        rounds: of variations.
+        variations: chains tried in a round.
+        elites: chains that the next round varies.
+        spread_m: deviation of the first round's variations, m; 0.6 of it in each that follows.
     """
 
-    samples: int = 128
-    beam: int = 16
-    depth: int = 3
-    variations: int = 3
-    spread_m: float = 0.02
+    samples: int = 192
+    beam: int = 24
+    depth: int = 2
+    rounds: int = 3
+    variations: int = 96
+    elites: int = 12
+    spread_m: float = 0.03
 
     def __post_init__(self) -> None:
-        at_least_one(samples=self.samples, beam=self.beam, depth=self.depth)
+        at_least_one(
+            samples=self.samples,
+            beam=self.beam,
+            depth=self.depth,
+            variations=self.variations,
+            elites=self.elites,
+        )
 
     @torch.inference_mode()
     def plan(
-        self,
-        moves: Moves,
-        now: Tensor,
-        goal: Tensor,
-        pose: Tensor,
-        hand: Tensor,
-        rng: np.random.Generator,
+        self, moves: Moves, now: Tensor, goal: Tensor, pose: Tensor, rng: np.random.Generator
     ) -> Chain:
         """The chain to begin.
 
@@ -105,46 +111,50 @@ class MoveSearch:
             now: (N, D) latents of the present, the fingers being empty.
             goal: (N, D) latents of the picture.
             pose: (8,) achieved pose and commanded closedness.
-            hand: (3,) place of the tool centre in the picture, m.
             rng: of the episode.
         """
-        task = _Task(moves, now[: moves.seen], pose, goal[: moves.seen], hand)
-        return self._varied(task, self._grown(task, rng), rng)
-
-    def _grown(self, task: _Task, rng: np.random.Generator) -> Chain:
-        """The best chain of a beam search."""
-        ends, poses = task.now[None], task.pose[None]
-        chains = task.now.new_zeros(1, 0, MOVE_SIZE)
-        tolerated = LONGER * float(task.distances(ends, poses)[0])
+        task = _Task(moves, now, pose, goal)
+        tolerated = LONGER * float(task.distances(now[None])[0])
         best = None
-        for _ in range(self.depth):
-            draws = -(-self.samples // len(ends))
-            drawn = task.moves.propose(ends, task.goal.expand_as(ends), poses, rng, draws)
-            chains = torch.cat(
-                [chains.repeat_interleave(draws, dim=0), drawn.flatten(0, 1)[:, None]], dim=1
-            )
-            ends, poses = (part.repeat_interleave(draws, dim=0) for part in (ends, poses))
-            ends = task.moves.imagine(ends, poses, chains[:, -1])
-            poses = task.moves.after(poses, chains[:, -1])
-            costs = task.distances(ends, poses)
-            kept = costs.argsort()[: self.beam]
-            chains, ends, poses = chains[kept], ends[kept], poses[kept]
-            if best is None or float(costs[kept[0]]) + tolerated < best.cost:
-                best = self._chain(task, chains[:1])
+        for chains, costs in self._grown(task, rng):
+            found = self._varied(task, chains, costs, rng)
+            if best is None or found.cost + tolerated < best.cost:
+                best = found
         assert best is not None
         return best
 
-    def _varied(self, task: _Task, best: Chain, rng: np.random.Generator) -> Chain:
-        """The best of a chain and its variations."""
-        spread = self.spread_m
-        for _ in range(self.variations):
-            noise = normal(rng, (self.samples, *best.moves.shape), best.moves)
-            found = self._chain(task, best.moves + spread * noise)
-            best, spread = (found if found.cost < best.cost else best), spread / 2
-        return best
+    def _grown(self, task: _Task, rng: np.random.Generator) -> list[tuple[Tensor, Tensor]]:
+        """Chains (beam, d, 6) of each length with their costs, the nearest first."""
+        ends, poses = task.now[None], task.pose[None]
+        chains = task.now.new_zeros(1, 0, MOVE_SIZE)
+        grown = []
+        for _ in range(self.depth):
+            draws = -(-self.samples // len(ends))
+            drawn = task.moves.propose(ends, task.goal.expand_as(ends), poses, rng, draws)
+            ends, poses, chains = (
+                part.repeat_interleave(draws, dim=0) for part in (ends, poses, chains)
+            )
+            chains = torch.cat([chains, drawn.flatten(0, 1)[:, None]], dim=1)
+            ends, poses = task.lead(ends, poses, chains[:, -1])
+            costs = task.distances(ends)
+            kept = costs.argsort()[: self.beam]
+            ends, poses, chains = ends[kept], poses[kept], chains[kept]
+            grown.append((chains, costs[kept]))
+        return grown
 
-    def _chain(self, task: _Task, chains: Tensor) -> Chain:
-        """The best of chains (S, d, 6)."""
-        imagined, costs = task.follow(chains)
-        first = int(costs.argmin())
-        return Chain(chains[first], imagined[first], float(costs[first]))
+    def _varied(
+        self, task: _Task, chains: Tensor, costs: Tensor, rng: np.random.Generator
+    ) -> Chain:
+        """The best of chains (S, d, 6), sorted by their costs (S,), and of their variations."""
+        chains, costs = chains[: self.elites], costs[: self.elites]
+        for round_ in range(self.rounds):
+            rows = torch.from_numpy(rng.integers(0, len(chains), self.variations))
+            base = chains[rows.to(chains.device)]
+            noise = normal(rng, tuple(base.shape), base)
+            tried = base + self.spread_m * 0.6**round_ * noise
+            chains, costs = (
+                torch.cat(pair) for pair in ((chains, tried), (costs, task.costs(tried)))
+            )
+            kept = costs.argsort()[: self.elites]
+            chains, costs = chains[kept], costs[kept]
+        return Chain(chains[0], float(costs[0]))

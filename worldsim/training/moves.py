@@ -163,17 +163,11 @@ class _Teacher:
         return self.learnt.proposal_loss(self._seen(here), goal, self._poses(here), moves, rng)
 
     def outcome(self, rng: np.random.Generator) -> Tensor:
-        """What does it bring about? At times the hand goes somewhere, and moves nothing."""
+        """What does it bring about?"""
         here = rng.choice(self.found.empty, self.config.batch)
-        moves = self.found.of_frames(here)
-        later = self.found.after[self.found.next[here]]
-        idle = rng.random(len(here)) < self.config.idle
-        later[idle] = rng.integers(here[idle], self.found.grasps[self.found.next[here[idle]]])
-        moves[idle] = gather(self.latents.proprio, later[idle])[:, :3].repeat(1, 2)
-        imagined = self.learnt.imagine(
-            self._seen(here), self._poses(here), moves.to(self.model.device)
-        )
-        return F.l1_loss(imagined, self._seen(later))
+        moves = self.found.of_frames(here).to(self.model.device)
+        later = self._seen(self.found.after[self.found.next[here]])
+        return F.l1_loss(self.learnt.imagine(self._seen(here), self._poses(here), moves), later)
 
     def executor(self, rng: np.random.Generator) -> Tensor:
         """How is it made? Roughly where to take is told: pictures tell where exactly."""
@@ -184,12 +178,13 @@ class _Teacher:
         chunks = chunks_towards(
             self.model, self.latents, here, self.found.after[self.found.next[here]]
         )
-        now, told = self._seen(here, len(self.model.config.cameras)), moves.to(self.model.device)
-        return self.learnt.executor_loss(now, self._poses(here), told, chunks, rng)
+        told = moves.to(self.model.device)
+        return self.learnt.executor_loss(self._seen(here), self._poses(here), told, chunks, rng)
 
-    def _seen(self, frames: Index, views: int = 1) -> Tensor:
+    def _seen(self, frames: Index) -> Tensor:
         """Latents (B, N, D) of frames (B,)."""
-        return gather_tokens(self.latents, frames, self.model.tokens(views), str(self.model.device))
+        tokens = self.model.tokens(len(self.model.config.cameras))
+        return gather_tokens(self.latents, frames, tokens, str(self.model.device))
 
     def _poses(self, frames: Index) -> Tensor:
         """Achieved poses and commanded closedness (B, 8) at frames (B,)."""

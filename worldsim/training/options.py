@@ -144,13 +144,11 @@ class MovesTraining:
 
     Attributes:
         batch: frames per step, of each of the three networks.
-        idle: share of the outcomes in which the empty hand goes somewhere and moves nothing.
         blur_m: deviation of the places to take things from that the executor is told, m: pictures
             tell it better.
         demonstrators: policies (by prefix) whose moves are learnt.
     """
 
     batch: int = 256
-    idle: float = 0.3
     blur_m: float = 0.015
     demonstrators: tuple[str, ...] = ("free-play",)
