@@ -203,7 +203,7 @@ def _fit(
     """Means and deviations of moves and of actions, but for the gripper's."""
     moves = torch.from_numpy(found.moves)
     learnt.move_mean.copy_(moves.mean(dim=0))
-    learnt.move_std.copy_(moves.std(dim=0).clamp(min=_SMALLEST_SPREAD_M))
+    learnt.move_std.copy_(moves.std(dim=0, correction=0).clamp(min=_SMALLEST_SPREAD_M))
     here = rng.choice(found.making, _FITTED)
     actions = chunks_towards(model, latents, here, here + 1)[:, 0]
     learnt.action_mean[:6] = actions.mean(dim=0)[:6]
