@@ -177,7 +177,8 @@ class Moves(nn.Module):
         """
         grids = latents.unflatten(1, (-1, *self.config.grid)).permute(0, 1, 4, 2, 3).flatten(0, 1)
         means = F.adaptive_avg_pool2d(grids, COARSE).flatten(2).transpose(1, 2)
-        return means.unflatten(0, (len(latents), -1)).flatten(1, 2)
+        coarse: Tensor = means.unflatten(0, (len(latents), -1)).flatten(1, 2)
+        return coarse
 
     def _meant(self, now: Tensor, pose: Tensor, moves: Tensor) -> Tensor:
         """What decides the next actions (B, width + told)."""
