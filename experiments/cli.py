@@ -320,3 +320,7 @@ def _named(arguments: list[str]) -> str:
     """The words that should have been a command."""
     groups = {name.partition(" ")[0] for name in COMMANDS if " " in name}
     return " ".join(arguments[: 2 if arguments[0] in groups else 1])
+
+
+if __name__ == "__main__":
+    main()
