@@ -19,7 +19,14 @@ from mkdocs.structure.pages import Page
 
 ROOT = Path(__file__).resolve().parents[1]
 PUBLISHED = (
-    *("README.md", "CHANGELOG.md", "NOTICE", "results/*", "worldsim/weights/*/card.md"),
+    *(
+        "README.md",
+        "CHANGELOG.md",
+        "NOTICE",
+        "results/*",
+        "trainings/*",
+        "worldsim/weights/*/card.md",
+    ),
     *("docs/**/*.md", "docs/images/**/*", "docs/notebooks/*.ipynb"),
 )
 """Globs of what is on the site, from the repository's root."""
