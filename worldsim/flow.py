@@ -23,7 +23,7 @@ from worldsim.heads import TokenReader, mlp
 from worldsim.noise import normal
 from worldsim.pairs import PairReader
 from worldsim.states import STATE_SIZE
-from worldsim.typical import most_typical
+from worldsim.typical import most_typical_of_each
 
 GUIDANCE, EULER_STEPS = 1.5, 10
 """How much more than a clone an acting flow seeks the goal, and in how many steps it is solved."""
@@ -183,8 +183,7 @@ class FlowHead(nn.Module):
             return found
 
         chunk = solved(guided, normal(rng, (count, 7 * self.config.chunk), seeing))
-        typical = torch.stack([most_typical(each) for each in chunk.unflatten(0, (-1, draws))])
-        actions: Tensor = typical.unflatten(1, (-1, 7))
+        actions: Tensor = most_typical_of_each(chunk, draws).unflatten(1, (-1, 7))
         return actions * self.action_std + self.action_mean
 
 

@@ -31,7 +31,7 @@ from worldsim.heads import TokenReader
 from worldsim.noise import normal
 from worldsim.states import STATE_SIZE, encode_state
 from worldsim.token_transformer import TokenTransformer
-from worldsim.typical import most_typical
+from worldsim.typical import most_typical_of_each
 
 MOVE_SIZE = 6
 COARSE = 4
@@ -205,8 +205,8 @@ class Moves(nn.Module):
         meant = self._meant(now, pose, moves).repeat_interleave(draws, dim=0)
         noise = normal(rng, (len(meant), 7 * self.config.chunk), meant)
         found = solved(_flow(self.executor["velocity"], meant), noise)
-        typical = torch.stack([most_typical(each) for each in found.unflatten(0, (-1, draws))])
-        actions: Tensor = typical.unflatten(1, (-1, 7)) * self.action_std + self.action_mean
+        chunks = most_typical_of_each(found, draws).unflatten(1, (-1, 7))
+        actions: Tensor = chunks * self.action_std + self.action_mean
         return actions
 
 

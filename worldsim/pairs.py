@@ -13,9 +13,10 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from worldsim.heads import PER_TOKEN, filled, mlp
+from worldsim.spatial_softmax import FACTS, POINTS, gathered, places_of
 
-WIDTH, POINTS, FACTS = 96, 16, 8
-"""Of a pair's perceptron; gathered per view; numbers gathered at each beside its place."""
+WIDTH = 96
+"""Of a pair's perceptron."""
 
 
 class PairReader(nn.Module):
@@ -44,8 +45,7 @@ class PairReader(nn.Module):
         dropout: float = 0.1,
     ) -> None:
         super().__init__()
-        rows, columns = (torch.linspace(-1.0, 1.0, count) for count in grid)
-        self.register_buffer("places", torch.cartesian_prod(rows, columns), persistent=False)
+        self.register_buffer("places", places_of(grid), persistent=False)
         self.token = nn.Linear(dim, PER_TOKEN)
         self.drop = nn.Dropout(dropout)
         self.pair = nn.Linear(2 * dim, WIDTH)
@@ -71,6 +71,4 @@ class PairReader(nn.Module):
         pairs = F.gelu(self.pair(torch.cat([now, goal], dim=2)))
         each = self.seen(pairs.unflatten(1, (-1, len(self.places))))  # (B, V, P, WIDTH)
         each = F.gelu(each + self.view[: each.shape[1], None])
-        shares = (self.attention(each) + self.favoured).softmax(dim=2)  # (B, V, P, POINTS)
-        facts = torch.cat([self.facts(each), self.places.expand(*each.shape[:3], 2)], dim=3)
-        return torch.einsum("bvpk,bvpf->bvkf", shares, facts)
+        return gathered(self.attention(each) + self.favoured, self.facts(each), self.places)

@@ -1,7 +1,6 @@
 """A small transformer over patch tokens and what is known beside them.
 
-Its summary tells what was found, and where: attention over places gathers a few facts of each with
-the place itself (spatial softmax, arXiv 1509.06113).
+Its summary tells what was found, and where (``worldsim.spatial_softmax``).
 """
 
 from __future__ import annotations
@@ -13,9 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from worldsim.heads import filled, mlp
-
-POINTS, FACTS = 16, 8
-"""Gathered per view, and numbers gathered at each beside its place."""
+from worldsim.spatial_softmax import FACTS, POINTS, gathered, places_of
 
 
 class TokenTransformer(nn.Module):
@@ -44,8 +41,7 @@ class TokenTransformer(nn.Module):
         heads: int = 4,
     ) -> None:
         super().__init__()
-        rows, columns = (torch.linspace(-1.0, 1.0, count) for count in grid)
-        self.register_buffer("places", torch.cartesian_prod(rows, columns), persistent=False)
+        self.register_buffer("places", places_of(grid), persistent=False)
         self.enter = mlp(inputs, (width,), width)
         self.beside = mlp(extra, (width,), width)
         self.position = nn.Parameter(0.02 * torch.randn(1 + views * math.prod(grid), width))
@@ -69,6 +65,4 @@ class TokenTransformer(nn.Module):
     def points(self, tokens: Tensor) -> Tensor:
         """What is found and where, (B, V, POINTS, FACTS + 2), in tokens (B, N, width)."""
         each = tokens.unflatten(1, (-1, len(self.places)))  # (B, V, P, width)
-        shares = self.attention(each).softmax(dim=2)  # (B, V, P, POINTS)
-        facts = torch.cat([self.facts(each), self.places.expand(*each.shape[:3], 2)], dim=3)
-        return torch.einsum("bvpk,bvpf->bvkf", shares, facts)
+        return gathered(self.attention(each), self.facts(each), self.places)

@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor
+
+
+def most_typical_of_each(samples: Tensor, draws: int) -> Tensor:
+    """Of each ``draws`` samples in a row (B * draws, ...) the most typical one, (B, ...)."""
+    return torch.stack([most_typical(each) for each in samples.unflatten(0, (-1, draws))])
 
 
 def most_typical(samples: Tensor) -> Tensor:

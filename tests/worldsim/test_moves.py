@@ -124,6 +124,12 @@ def test_training_learns_resumes_and_leaves_the_model(tmp_path):
         model, latents, config, {"executor": loops["executor"]}, TrainingRun(tmp_path / "again")
     )
     torch.testing.assert_close(one.outcome["change"].weight, kept, atol=0, rtol=0)
+    # What a kept network was normalised by stays, whatever the data of the others.
+    one.action_std[:3] = 7.0
+    other, _ = train_moves(
+        model, latents, config, {"proposals": loops["proposals"]}, TrainingRun(tmp_path / "other")
+    )
+    assert other.action_std[:3].tolist() == [7.0, 7.0, 7.0]
 
 
 class Table:

@@ -57,6 +57,11 @@ class Arrays:
         """(F,) last frame of the episode each frame belongs to."""
         return np.repeat(self.offsets + self.lengths - 1, self.lengths)
 
+    def collected_by(self, policies: tuple[str, ...]) -> NDArray[np.bool_]:
+        """(F,) whether one of these policies, by prefix, collected each frame's episode."""
+        theirs = np.array([str(policy).startswith(policies) for policy in self.policies])
+        return np.repeat(theirs, self.lengths)
+
     def relative(self) -> NDArray[np.float32]:
         """(F, 7) relative actions, see ``worldsim.states``."""
         return relative_action(self.target, self.commanded, self.proprio).astype(np.float32)

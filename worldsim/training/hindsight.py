@@ -45,14 +45,13 @@ class Hindsight:
         Raises:
             UserError: goals just after a release are asked for, and nothing was let go.
         """
-        good = np.array([str(p).startswith(demonstrators) for p in arrays.policies])
         found = Releases.of(arrays) if released else None
         if found is not None and not len(found.frames):
             raise UserError(
                 f"released {released:g}: nothing is taken and let go in the data, so there are no "
                 "goals just after it"
             )
-        return cls(arrays.ends, np.repeat(good, arrays.lengths), released, found)
+        return cls(arrays.ends, arrays.collected_by(demonstrators), released, found)
 
     def demonstrations(self) -> Index:
         """Frames worth imitating that have a later one, and a goal of the only kind asked for.

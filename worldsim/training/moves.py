@@ -70,8 +70,7 @@ class HindsightMoves:
         now = np.arange(len(ends))
         coming = np.searchsorted(releases.frames, now)
         some = np.flatnonzero(coming <= releases.last)
-        good = np.array([str(p).startswith(demonstrators) for p in arrays.policies])
-        some = some[np.repeat(good, arrays.lengths)[some]]
+        some = some[arrays.collected_by(demonstrators)[some]]
         ahead = releases.frames[coming[some]] - some
         soon, making = some[ahead <= WITHIN], some[ahead <= PROMPT]
         if not len(soon):
@@ -131,7 +130,11 @@ def train_moves(
         setattr(known, part, getattr(fresh, part))
         known.to(loop.device).train()
         model.to(loop.device)
-        _fit(known, model, found, latents, np.random.default_rng(loop.seed))
+        # Networks that are kept go on with the deviations that they learnt with.
+        if part == "proposals":
+            _fit_moves(known, found)
+        elif part == "executor":
+            _fit_actions(known, model, found, latents, np.random.default_rng(loop.seed))
         loss = getattr(_Teacher(model, latents, known, found, config), part)
         modules = {part: getattr(known, part)}
         means |= train(f"moves-{part}", modules, (part,), _only(part, loss), loop, run)
@@ -193,17 +196,21 @@ class _Teacher:
         return poses.to(self.model.device)
 
 
-def _fit(
+def _fit_moves(learnt: Moves, found: HindsightMoves) -> None:
+    """Mean and deviation of moves."""
+    moves = torch.from_numpy(found.moves)
+    learnt.move_mean.copy_(moves.mean(dim=0))
+    learnt.move_std.copy_(moves.std(dim=0, correction=0).clamp(min=_SMALLEST_SPREAD_M))
+
+
+def _fit_actions(
     learnt: Moves,
     model: WorldModel,
     found: HindsightMoves,
     latents: Arrays,
     rng: np.random.Generator,
 ) -> None:
-    """Means and deviations of moves and of actions, but for the gripper's."""
-    moves = torch.from_numpy(found.moves)
-    learnt.move_mean.copy_(moves.mean(dim=0))
-    learnt.move_std.copy_(moves.std(dim=0, correction=0).clamp(min=_SMALLEST_SPREAD_M))
+    """Mean and deviation of actions, but for the gripper's."""
     here = rng.choice(found.making, _FITTED)
     actions = chunks_towards(model, latents, here, here + 1)[:, 0]
     learnt.action_mean[:6] = actions.mean(dim=0)[:6]
