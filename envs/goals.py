@@ -13,7 +13,7 @@ import os
 import tempfile
 import zipfile
 from collections.abc import Callable, Mapping
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -24,7 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 import envs
-from envs.errors import PhysicsError
+from envs.errors import PhysicsError, UserError
 from envs.experts import Expert
 from envs.rendering import renderer_name
 from envs.sim_env import SimEnv, bare
@@ -183,21 +183,61 @@ def expert_looks(env: ScriptedEnv, mode: str, look: Callable[[], T]) -> dict[str
 
 def expert_goals(env: Any, mode: str) -> GoalSequence | None:
     """The goal source of every ``ScriptedEnv``: photograph the stages its expert passes."""
-    cameras = env.env_spec.cameras
-    lighting = getattr(env, "goal_look", nullcontext)  # where goals may look unlike the episode
-
-    def look() -> list[NDArray[np.uint8]]:
-        with lighting():
-            return [env.picture(camera) for camera in cameras]
-
-    shots = expert_looks(env, mode, look)
+    shots = expert_looks(env, mode, lambda: photograph(env))
     if shots is None:
         return None
-    images = {c: np.stack([shot[i] for shot in shots.values()]) for i, c in enumerate(cameras)}
+    images = {c: np.stack([shot[c] for shot in shots.values()]) for c in env.env_spec.cameras}
     schedule = env.task_spec.schedules[mode]
     shares = share_out(env.task_spec.budget, {name: schedule[name] for name in shots})
     budgets = np.array(list(shares.values()), dtype=np.int64)
     return GoalSequence(images, tuple(shots), budgets)
+
+
+def photograph(env: Any) -> dict[str, NDArray[np.uint8]]:
+    """Camera -> (H, W, 3) the present state as goal pictures show it."""
+    lighting = getattr(env, "goal_look", nullcontext)  # where goals may look unlike the episode
+    with lighting():
+        return {camera: env.picture(camera) for camera in env.env_spec.cameras}
+
+
+def present_goal(env: Any) -> GoalSequence:
+    """The present state as a goal of one picture, for as long as an episode may take."""
+    images = {camera: picture[None] for camera, picture in photograph(env).items()}
+    return GoalSequence(images, ("present",), np.array([env.env_spec.budget], dtype=np.int64))
+
+
+# -- files ------------------------------------------------------------------------------------
+
+
+def save_goals(path: Path, goals: GoalSequence) -> None:
+    """Write goal pictures to a file that ``load_goals`` reads; folders on the way are made."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.NamedTemporaryFile(dir=path.parent, suffix=".tmp", delete=False) as file:
+        images: dict[str, Any] = {f"image_{c}": v for c, v in goals.images.items()}
+        np.savez_compressed(file, names=np.array(goals.names), budgets=goals.budgets, **images)
+    os.replace(file.name, path)
+
+
+def load_goals(path: Path | str) -> GoalSequence:
+    """The goal pictures of a file.
+
+    Raises:
+        UserError: it is missing, damaged, or another kind of file.
+    """
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            images = {k[6:]: file[k] for k in file.files if k.startswith("image_")}
+            return GoalSequence(images, tuple(str(n) for n in file["names"]), file["budgets"])
+    except (
+        OSError,
+        ValueError,
+        KeyError,
+        EOFError,
+        TypeError,
+        AttributeError,
+        zipfile.BadZipFile,
+    ) as error:
+        raise UserError(f"{path} holds no goal pictures: {error}") from error
 
 
 # -- cache ------------------------------------------------------------------------------------
@@ -218,21 +258,12 @@ def _cache_path(
 
 def _read(path: Path) -> GoalSequence | None:
     """The cached goals, or None where the file is missing or damaged (it is then remade)."""
-    try:
-        with np.load(path, allow_pickle=False) as file:
-            images = {k[6:]: file[k] for k in file.files if k.startswith("image_")}
-            return GoalSequence(images, tuple(str(n) for n in file["names"]), file["budgets"])
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
-        return None
+    with suppress(UserError):
+        return load_goals(path)
+    return None
 
 
 def _write(path: Path, goals: GoalSequence) -> None:
-    """Write atomically; a read-only or full disk only costs the cache."""
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(dir=path.parent, suffix=".tmp", delete=False) as file:
-            images: dict[str, Any] = {f"image_{c}": v for c, v in goals.images.items()}
-            np.savez_compressed(file, names=np.array(goals.names), budgets=goals.budgets, **images)
-        os.replace(file.name, path)
-    except OSError:
-        return
+    """A read-only or full disk only costs the cache."""
+    with suppress(OSError):
+        save_goals(path, goals)

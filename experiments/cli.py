@@ -77,6 +77,7 @@ COMMANDS: dict[str, Command] = {
     ),
     "render": Command("render:RenderConfig", "report.video:main", "videos from stored states"),
     "collect": Command("collect:CollectConfig", "data.collect:main", "training data"),
+    "teleop": Command("teleop:TeleopConfig", "teleop.run:main", "by hand, in the browser"),
     "train encoder": Command(
         "train_encoder:EncoderTraining", "train.encoder:main", "without actions"
     ),

@@ -21,12 +21,10 @@ from envs.errors import PhysicsError, UserError
 from envs.explorers import CONTACT_RANGE_M, contact_branches
 from envs.options import EnvOptions
 from envs.state import STATE
-from envs.task import STAGES
 from experiments.data.presets import PRESETS
-from experiments.data.recorder import Recorder
+from experiments.data.recorder import Recorder, meta_of
 from experiments.options.collect import CollectConfig
 from experiments.runs.executors import prepare_worker
-from experiments.runs.versions import versions
 from worldsim.data import Episode, Packed, TrajectoryWriter, pack_episode
 
 TRAINING_SEEDS = (0, 100_000)
@@ -54,16 +52,10 @@ def main(config: CollectConfig) -> None:
     """Collect what is still missing of a data set."""
     config = resolve(config)
     assert config.seeds is not None
-    meta = {
-        "versions": versions(),
-        "cameras": list(config.cameras),
-        "image_size": config.image_size,
-        "control_period": 0.25,
-        "action_scale": envs.EnvSpec("grasp", (), 128, 0.25, 30).action_scale.tolist(),
-        "stages": list(STAGES),
-        "recipe": PRESETS[config.preset].recipe,
-        "variations": list(PRESETS[config.preset].variations),
-    }
+    preset = PRESETS[config.preset]
+    # What the tasks of a preset differ in, the set does not say.
+    spec = envs.EnvSpec(preset.tasks[0], config.cameras, config.image_size, 0.25, preset.steps)
+    meta = meta_of(spec, preset.recipe, preset.variations)
     with TrajectoryWriter(Path(config.out), meta) as writer:
         done = writer.seeds()
         todo = [

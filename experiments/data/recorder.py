@@ -1,15 +1,32 @@
-"""One episode, gathered as it happens."""
+"""One episode, gathered as it happens, and what a data set of such episodes says of itself."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from envs.spec import EnvSpec
 from envs.task import STAGES
+from experiments.runs.versions import versions
 from worldsim import poses
 from worldsim.data import Episode
+
+
+def meta_of(spec: EnvSpec, recipe: str, variations: Sequence[str]) -> dict[str, Any]:
+    """The meta data of a set of episodes recorded here, as ``TrajectoryWriter`` takes them."""
+    return {
+        "versions": versions(),
+        "cameras": list(spec.cameras),
+        "image_size": spec.image_size,
+        "control_period": spec.control_period,
+        "action_scale": spec.action_scale.tolist(),
+        "stages": list(STAGES),
+        "recipe": recipe,
+        "variations": list(variations),
+    }
 
 
 class Recorder:
@@ -34,8 +51,14 @@ class Recorder:
             frames.append(observation[f"image_{camera}"])
         self.success |= bool(info["is_success"])
 
-    def act(self, taken: NDArray[np.float64], intended: NDArray[np.float64]) -> None:
-        """Step the env and record what was commanded and intended, in physical units."""
+    def act(
+        self, taken: NDArray[np.float64], intended: NDArray[np.float64]
+    ) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Step the env and record what was commanded and intended, in physical units.
+
+        Returns:
+            Observation and info afterwards.
+        """
         scale = self.env.env_spec.action_scale
         taken = np.clip(taken, -1.0, 1.0).astype(np.float32)
         self.action.append(taken)
@@ -43,6 +66,7 @@ class Recorder:
         self.intended.append(intended * scale)
         observation, _, _, _, info = self.env.step(taken)
         self.see(observation, info)
+        return observation, info
 
     def episode(self, seed: int, policy: str, parent: int, step: int) -> Episode:
         """The finished episode."""

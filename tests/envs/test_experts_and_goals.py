@@ -13,7 +13,7 @@ import envs
 from envs import BUDGETS, TASKS, goals
 from envs.errors import PhysicsError
 from envs.experts import Reading
-from envs.goals import expert_looks, make_goals
+from envs.goals import expert_looks, load_goals, make_goals
 from envs.pick_place import has_let_go
 from envs.task import GOAL_MODES
 
@@ -129,3 +129,13 @@ def test_cached_goals_are_the_made_ones(tmp_path, monkeypatch):
 def test_an_unknown_protocol_is_refused():
     with pytest.raises(ValueError, match="subgoals, dense, final"):
         make_goals("grasp", 190_000, "sketch")
+
+
+def test_a_damaged_goal_is_one_sentence(tmp_path):
+    for name, content in (("a.npz", b"damaged"), ("b.npz", b"")):
+        (tmp_path / name).write_bytes(content)
+    np.savez(tmp_path / "c.npz", budgets=[1])
+    np.save(tmp_path / "d.npy", np.zeros(3))
+    for name in ("a.npz", "b.npz", "c.npz", "d.npy", "e.npz"):
+        with pytest.raises(ValueError, match=rf"{name} holds no goal pictures"):
+            load_goals(tmp_path / name)

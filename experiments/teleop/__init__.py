@@ -1,0 +1,1 @@
+"""By hand: a person at the environments' 7-D actions, through a page in the browser."""

@@ -1,0 +1,35 @@
+"""The page of a session: pictures, and which key does what."""
+
+from __future__ import annotations
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from envs.spec import EnvSpec
+from experiments.teleop.hand import BUTTONS, FINE, MOVES, STICKS
+from experiments.teleop.session import COMMANDS
+
+
+def page(spec: EnvSpec, agent: str | None) -> str:
+    """HTML, whole in itself; whatever names say is text.
+
+    Args:
+        spec: of the environment.
+        agent: who may take over.
+    """
+    found = Environment(
+        loader=PackageLoader("experiments.teleop", "assets"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    return found.get_template("page.html").render(
+        spec=spec,
+        agent=agent,
+        fine=FINE,
+        commands={key.removeprefix("Key"): command.text for key, command in COMMANDS.items()},
+        keys=[*MOVES, *COMMANDS, "Space", "Period"],
+        buttons=BUTTONS,
+        sticks=STICKS,
+        period_ms=1000 * spec.control_period,
+    )
