@@ -19,7 +19,7 @@ Array = NDArray[np.float64]
 
 STRIDE = 0.4
 """What a key moves the tool by in a control step, as a share of the largest action: 3 cm."""
-FINE = 0.25
+FINE = 0.2
 """Share of that with a key of ``FINER``."""
 
 MOVES: dict[str, tuple[int, float]] = {

@@ -13,7 +13,7 @@ from experiments.data.info import summary
 from experiments.data.recorder import meta_of
 from experiments.options.train_world_model import WorldModelTraining
 from experiments.runs.episode import run_episode
-from experiments.teleop.hand import Hand
+from experiments.teleop.hand import FINE, FINER, GRIPPER, MOVES, WAIT, Hand
 from experiments.teleop.session import Session
 from experiments.train.world_model import main as train_world_model
 from tests.worldsim.pages import module_of
@@ -58,9 +58,20 @@ def stored(tmp_path):
 # -- episodes -------------------------------------------------------------------------------------
 
 
+def typed(action, closedness):
+    """Keys that lead where an action does: coarse ones, or else fine ones, or else time."""
+
+    def leading(share):
+        return [k for k, (e, n) in MOVES.items() if action[e] * np.sign(n) > 0.5 * share * abs(n)]
+
+    held = leading(1.0) or [*leading(FINE), FINER[0]]
+    grips = (action[6] > 0) != (closedness > 0.5)
+    return Hand(frozenset([*held, WAIT]), (GRIPPER,) if grips else ())
+
+
 @pytest.fixture(scope="module")
 def solved(env, tmp_path_factory):
-    """A grasp by the expert's actions, pushed through the sticks; the folder of the data set."""
+    """A grasp by keys alone, which an expert tells; the folder of the data set."""
     folder = tmp_path_factory.mktemp("solved")
     with TrajectoryWriter(
         folder / "data", meta_of(env.env_spec, "by-hand-1", ["default"])
@@ -69,8 +80,8 @@ def solved(env, tmp_path_factory):
         view = session.step(ENTER)
         expert = env.task_spec.expert()
         while not view.facts["solved"] and view.facts["steps"] < view.facts["budget"]:
-            action = np.clip(expert.act(env.privileged()), -1, 1)
-            view = session.step(Hand(axes=tuple(action)))
+            action, target = expert.act(env.privileged()), env.observe()[0]["target"]
+            view = session.step(typed(action, target[6]))
         assert view.facts["recording"]
         view = session.step(ENTER)
     assert view.facts | {"note": ""} == {
