@@ -92,6 +92,12 @@ def test_the_wheel_carries_the_weights(contents: dict[str, bytes], package: str)
     assert {str(path.relative_to(ROOT)) for path in shipped if path.is_file()} <= set(contents)
 
 
+def test_the_wheel_carries_the_pages(contents: dict[str, bytes]) -> None:
+    pages = {str(path.relative_to(ROOT)) for path in (ROOT / "experiments").glob("*/assets/*")}
+    assert len(pages) > 4
+    assert pages <= set(contents)
+
+
 def test_the_wheel_names_licences_command_and_plugin(contents: dict[str, bytes]) -> None:
     info = f"worldsim-{worldsim.__version__}.dist-info"
     for name in ("LICENSE", "NOTICE", "licenses/robosuite-MIT.txt", "licenses/Apache-2.0.txt"):

@@ -41,7 +41,7 @@ _HEADERS = {
 
 
 class Server(ThreadingHTTPServer):
-    """Answers from the moment it is made until ``close``.
+    """Answers while ``serve_forever`` runs in a thread and ``work`` is called in another.
 
     Args:
         port: to listen at; 0 means any that is free.
