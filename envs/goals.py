@@ -10,8 +10,10 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import struct
 import tempfile
 import zipfile
+import zlib
 from collections.abc import Callable, Mapping
 from contextlib import nullcontext, suppress
 from dataclasses import dataclass
@@ -33,6 +35,11 @@ from envs.task import GOAL_MODES, share_out
 
 T = TypeVar("T")
 
+# What reading a damaged or foreign file raises: NumPy and zipfile take its bytes at their word.
+_UNREADABLE = (
+    *(RuntimeError, ValueError, LookupError, TypeError, AttributeError, OSError, EOFError),
+    *(MemoryError, SyntaxError, struct.error, zipfile.BadZipFile, zlib.error),
+)
 _VERSION = 3  # of the cached files: raise when the expert or the scene changes
 
 
@@ -228,15 +235,7 @@ def load_goals(path: Path | str) -> GoalSequence:
         with np.load(path, allow_pickle=False) as file:
             images = {k[6:]: file[k] for k in file.files if k.startswith("image_")}
             return GoalSequence(images, tuple(str(n) for n in file["names"]), file["budgets"])
-    except (
-        OSError,
-        ValueError,
-        KeyError,
-        EOFError,
-        TypeError,
-        AttributeError,
-        zipfile.BadZipFile,
-    ) as error:
+    except _UNREADABLE as error:
         raise UserError(f"{path} holds no goal pictures: {error}") from error
 
 

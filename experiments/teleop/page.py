@@ -5,7 +5,7 @@ from __future__ import annotations
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from envs.spec import EnvSpec
-from experiments.teleop.hand import BUTTONS, FINE, MOVES, STICKS
+from experiments.teleop.hand import BUTTONS, FINE, GRIPPER, MOVES, STICKS, WAIT
 from experiments.teleop.session import COMMANDS
 
 
@@ -28,7 +28,7 @@ def page(spec: EnvSpec, agent: str | None) -> str:
         agent=agent,
         fine=FINE,
         commands={key.removeprefix("Key"): command.text for key, command in COMMANDS.items()},
-        keys=[*MOVES, *COMMANDS, "Space", "Period"],
+        keys=[*MOVES, *COMMANDS, GRIPPER, WAIT],
         buttons=BUTTONS,
         sticks=STICKS,
         period_ms=1000 * spec.control_period,

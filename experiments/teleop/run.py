@@ -41,7 +41,8 @@ def main(config: TeleopConfig) -> None:
         except PhysicsError:  # of the expert's own attempt: there is nothing to photograph
             return None
 
-    meta = meta_of(env.env_spec, RECIPE, [config.variation])
+    # One folder, one variation: an episode runs again only in its own.
+    meta = meta_of(env.env_spec, f"{RECIPE}, {config.variation}", [config.variation])
     with (
         Server(config.port, page(env.env_spec, config.agent)) as server,
         TrajectoryWriter(folder, meta, groups_per_shard=1) as writer,

@@ -11,9 +11,9 @@ import pytest
 
 import envs
 from envs import BUDGETS, TASKS, goals
-from envs.errors import PhysicsError
+from envs.errors import PhysicsError, UserError
 from envs.experts import Reading
-from envs.goals import expert_looks, load_goals, make_goals
+from envs.goals import GoalSequence, expert_looks, load_goals, make_goals, save_goals
 from envs.pick_place import has_let_go
 from envs.task import GOAL_MODES
 
@@ -131,11 +131,25 @@ def test_an_unknown_protocol_is_refused():
         make_goals("grasp", 190_000, "sketch")
 
 
-def test_a_damaged_goal_is_one_sentence(tmp_path):
-    for name, content in (("a.npz", b"damaged"), ("b.npz", b"")):
-        (tmp_path / name).write_bytes(content)
-    np.savez(tmp_path / "c.npz", budgets=[1])
-    np.save(tmp_path / "d.npy", np.zeros(3))
-    for name in ("a.npz", "b.npz", "c.npz", "d.npy", "e.npz"):
-        with pytest.raises(ValueError, match=rf"{name} holds no goal pictures"):
-            load_goals(tmp_path / name)
+def test_goals_come_back_from_their_file_and_a_damaged_one_is_one_sentence(tmp_path):
+    rng, file = np.random.default_rng(0), tmp_path / "goal.npz"
+    pictures = rng.integers(0, 256, (2, 4, 4, 3), np.uint8)
+    save_goals(file, GoalSequence({"left": pictures}, ("near", "there"), np.array([3, 4])))
+    goal = load_goals(file)
+    np.testing.assert_array_equal(goal.images["left"], pictures)
+    assert (goal.names, goal.budgets.tolist()) == (("near", "there"), [3, 4])
+    whole = file.read_bytes()
+    refused = 0
+    for place in rng.integers(0, len(whole), 200):
+        file.write_bytes(whole[:place] + bytes([whole[place] ^ 0xFF]) + whole[place + 1 :])
+        try:
+            load_goals(file)
+        except UserError as error:
+            assert str(error).startswith(f"{file} holds no goal pictures: ")  # noqa: PT017
+            refused += 1
+    assert refused > 100
+    np.savez(file, budgets=[1])
+    np.save(tmp_path / "array.npy", np.zeros(3))
+    for other in (file, tmp_path / "array.npy", tmp_path / "missing.npz"):
+        with pytest.raises(UserError, match="holds no goal pictures"):
+            load_goals(other)
