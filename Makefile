@@ -3,6 +3,7 @@
 # make test-core the core's once more, with NumPy 2 and without robosuite
 # make reproduce set up, then the shipped world model from nothing: data, check, training; resumes
 # make reproduce-diverse, make reproduce-play  the same for ``diverse`` and ``play``
+# make fuzz      set up, then 2,000 wrong inputs, once a release: results/fuzz.txt
 # make docs      the documentation site, site/index.html, in an environment of its own
 # make setup     .venv, Python packages, headless GL; at once when it is done already
 # make lint      ruff, mypy, import-linter
@@ -19,7 +20,7 @@ CORE_TESTS := tests/envs tests/agents/test_agents.py tests/worldsim/data tests/w
 	$(addprefix tests/worldsim/test_,planning.py poses.py world_model.py) \
 	$(addprefix tests/experiments/test_,collect.py runs.py statistics.py)
 
-.PHONY: compare test test-core docs reproduce reproduce-diverse reproduce-play setup lint format lock
+.PHONY: compare test test-core fuzz docs reproduce reproduce-diverse reproduce-play setup lint format lock
 
 compare: setup
 	@$(BIN)/worldsim compare
@@ -32,6 +33,9 @@ test: lint
 test-core:
 	@bash setup/setup.sh core
 	@$(TEST_ENV) .venv-core/$(PYTEST) $(CORE_TESTS)
+
+fuzz: setup
+	@$(TEST_ENV) $(BIN)/python -m tests.fuzz --count 2000 --out results/fuzz.txt
 
 # Warnings are errors: links that lead nowhere, docstrings that tell of arguments there are not.
 # (MkDocs counts only the warnings that it prints: no --quiet.)

@@ -15,7 +15,7 @@ from agents.base import Training
 from envs.errors import UserError
 from worldsim.data.episode import digest
 from worldsim.encoders import FrameEncoder
-from worldsim.files import replacing, write_atomically
+from worldsim.files import parse_json, replacing, write_atomically
 
 SHIPPED = Path(__file__).parent / "weights"
 
@@ -44,7 +44,7 @@ def save_agent(
 def amend_card(folder: Path, **facts: Any) -> None:
     """Replace facts on the card of weights that stay as they are."""
     path = folder / "config.json"
-    card = json.loads(path.read_text()) | facts
+    card = parse_json(path.read_text()) | facts
     write_atomically(path, json.dumps(card, indent=1) + "\n")
 
 
@@ -74,9 +74,9 @@ def load_agent(
             f"'worldsim train {algorithm}{option}' and give their folder"
         )
     try:
-        card = json.loads((root / "config.json").read_text())
+        card = parse_json((root / "config.json").read_text())
         found = (card["algorithm"], None if task is None else card["task"])
-    except (ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError) as error:
         raise UserError(f"{root / 'config.json'} is damaged: {error!r}") from error
     if found != (algorithm, task):
         given = " for ".join(str(part) for part in found if part is not None)

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from envs import looks
 from envs.draws import Draws, factors_of
 from envs.errors import PhysicsError, UserError
-from envs.given import as_executed, check_saved
+from envs.given import as_executed, check_saved, taken_as_saved
 from envs.observations import Observer, privileged
 from envs.options import EnvOptions
 from envs.progress import Progress
@@ -233,13 +233,14 @@ class ManipulationEnv(gym.Env[dict[str, Any], NDArray[np.float32]]):
     def set_state(self, state: dict[str, Any]) -> None:
         """Return to what ``get_state`` of an env with the same options gave; else ValueError."""
         check_saved(state, {"task": self.task, "variation": self.variation.name})
-        self._dress(state["start"])
-        self.scene.set_physics_state(state["physics"])
-        self.scene.controller.set_state(state["controller"])
-        self.scene.highest[:] = state["highest"]
-        self.initial_state_hash = state["initial_state_hash"]
-        self._progress = state["progress"]
-        self.np_random.bit_generator.state = state["rng"]
+        with taken_as_saved():
+            self._dress(state["start"])
+            self.scene.set_physics_state(state["physics"])
+            self.scene.controller.set_state(state["controller"])
+            self.scene.highest[:] = state["highest"]
+            self.initial_state_hash = state["initial_state_hash"]
+            self._progress = state["progress"]
+            self.np_random.bit_generator.state = state["rng"]
 
     def __getstate__(self) -> dict[str, Any]:
         """Options and state: renderers and viewer are opened anew."""

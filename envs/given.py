@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from envs.errors import UserError
+from envs.progress import Progress
+from envs.start import Start
 
 Array = NDArray[np.float64]
+
+_SAVED: dict[str, type] = {
+    **{"start": Start, "progress": Progress, "initial_state_hash": str},
+    **{"physics": np.ndarray, "highest": np.ndarray, "controller": dict, "rng": dict},
+}
+"""What a saved state holds besides the names of what it is of."""
 
 
 def as_executed(action: object) -> Array:
@@ -50,8 +59,22 @@ def check_saved(state: object, own: Mapping[str, str]) -> None:
     if not isinstance(state, Mapping) or not all(what in state for what in own):
         raise UserError(f"a state is what get_state gives, not {_short(state)}")
     for what, mine in own.items():
-        if state[what] != mine:
+        if type(state[what]) is not str or state[what] != mine:
             raise UserError(f"a state of {what} {state[what]!r} given: this one is {mine!r}")
+    for what, kind in _SAVED.items():
+        if not isinstance(state.get(what), kind):
+            raise UserError(f"a state is what get_state gives: {what} is {_short(state.get(what))}")
+
+
+@contextmanager
+def taken_as_saved() -> Iterator[None]:
+    """What a state that somebody changed inside raises, as a UserError."""
+    try:
+        yield
+    except UserError:
+        raise
+    except (ValueError, TypeError, LookupError, AttributeError, OverflowError) as error:
+        raise UserError(f"a state is what get_state gives, unchanged: {error!r}") from error
 
 
 def _short(value: Any) -> str:

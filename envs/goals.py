@@ -93,17 +93,28 @@ def make_goals(
     """
     check_choice("goal", mode, GOAL_MODES)
     options = {k: v for k, v in env_options.items() if k not in ("obs_mode", "render_mode")}
-    text = json.dumps(options, sort_keys=True, default=list)
-    env = _goal_env(task, text)
+    found = envs.find_task(task)
+    env = _goal_env(task, text := _as_text(options))
     _, info = env.reset(seed=seed)
     path = _cache_path(task, seed, mode, text, info)
     cached = None if path is None else _read(path)
     if cached is not None:
         return cached
-    goals = envs.find_task(task).goals(env, mode)
+    goals = found.goals(env, mode)
     if goals is not None and path is not None:
         _write(path, goals)
     return goals
+
+
+def _as_text(options: dict[str, Any]) -> str:
+    """Options as JSON: one environment and one name in the cache for equal ones."""
+    cameras = options.get("cameras", ())
+    if not isinstance(cameras, tuple | list):
+        raise UserError(f"cameras must be a tuple of names, not {cameras!r}")
+    try:
+        return json.dumps(options, sort_keys=True, default=list)
+    except (TypeError, ValueError) as error:
+        raise UserError(f"options {options!r} are no names and numbers: {error}") from error
 
 
 @lru_cache(maxsize=4)

@@ -74,7 +74,7 @@ def check_choice(
         allowed: all that may be.
         listed: the same in short, where it is too many to name.
     """
-    if given not in allowed:
+    if not isinstance(given, str) or given not in allowed:
         near = difflib.get_close_matches(str(given), allowed, n=1)
         hint = f" (did you mean {near[0]}?)" if near else ""
         told = listed or ", ".join(allowed) or "none"

@@ -51,5 +51,6 @@ def parse_yaml(text: str, where: str) -> Any:
     """
     try:
         return yaml.load(text, _Loader)
-    except (yaml.YAMLError, RecursionError) as error:
+    except (yaml.YAMLError, RecursionError, ValueError, OverflowError) as error:
+        # The last two: of numbers and dates that are none, such as 08 and 2000-13-01.
         raise UserError(f"{where} is not YAML: {' '.join(str(error).split())}") from error

@@ -12,7 +12,8 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
 from worldsim.encoders import EncoderReference
-from worldsim.files import replacing
+from worldsim.errors import UserError
+from worldsim.files import UNREADABLE, parse_json, replacing
 from worldsim.vjepa2 import (
     ACPredictor,
     ACPredictorConfig,
@@ -61,7 +62,7 @@ def load_world_model(name_or_path: str | Path = "tiny") -> WorldModel:
         folder = Path(name_or_path)
     if not _is_ours(folder):
         return _load_released(Path(name_or_path))
-    model = WorldModel(_read_config(folder / "config.json"))
+    model = _new_model(folder / "config.json")
     path = folder / "model.safetensors"
     try:
         weights = load_file(path)
@@ -81,7 +82,7 @@ def shipped() -> tuple[str, ...]:
 def _is_ours(folder: Path) -> bool:
     """Whether a folder holds a whole world model of ours (or a damaged one)."""
     try:
-        return bool(json.loads((folder / "config.json").read_text()).get("format") == _FORMAT)
+        return bool(parse_json((folder / "config.json").read_text()).get("format") == _FORMAT)
     except OSError:
         return False
     except (ValueError, AttributeError) as error:
@@ -122,9 +123,20 @@ def _load_released(path: Path) -> WorldModel:
     return model.eval()
 
 
+def _new_model(path: Path) -> WorldModel:
+    """An untrained model of the sizes in a file."""
+    config = _read_config(path)
+    try:
+        return WorldModel(config)
+    except UserError:
+        raise
+    except UNREADABLE as error:
+        raise CheckpointError(f"{path}: no model can be of its sizes: {error}") from error
+
+
 def _read_config(path: Path) -> WorldModelConfig:
     try:
-        raw = json.loads(path.read_text())
+        raw = parse_json(path.read_text())
         if raw.pop("format") != _FORMAT:
             raise KeyError("format")
         predictor = raw.pop("predictor")

@@ -11,7 +11,6 @@ holds an ``EncoderReference``, whose digest is checked when the encoder is opene
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -20,6 +19,7 @@ from typing import Any, Protocol, runtime_checkable
 import torch
 from torch import Tensor, nn
 
+from worldsim.files import parse_json
 from worldsim.plugins import load_class
 from worldsim.vjepa2 import CheckpointError, Encoder, EncoderConfig
 from worldsim.vjepa2.checkpoints import read
@@ -161,7 +161,7 @@ def _model_type(path: str) -> str:
     if not file.is_file():
         return ""
     try:
-        config: Mapping[str, Any] = json.loads(file.read_text())
+        config: Mapping[str, Any] = parse_json(file.read_text())
         return str(config.get("model_type", ""))
     except (ValueError, AttributeError) as error:
         raise CheckpointError(f"{file} is damaged: {error}") from error

@@ -2,25 +2,40 @@
 
 from __future__ import annotations
 
+import json
 import os
 import pickle
 import shutil
 import struct
+import tempfile
 import zipfile
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from worldsim.errors import UserError
 
 UNREADABLE = (
     *(RuntimeError, ValueError, LookupError, TypeError, AttributeError, AssertionError),
-    *(OSError, EOFError, MemoryError, ImportError, SyntaxError),
+    *(OSError, EOFError, MemoryError, ImportError, SyntaxError, ArithmeticError),
     *(pickle.PickleError, struct.error, zipfile.BadZipFile, zlib.error),
 )
 """What reading a damaged or foreign file of weights, arrays or pictures raises: readers take its
 bytes at their word."""
+
+
+def parse_json(text: str | bytes) -> Any:
+    """What JSON says.
+
+    Raises:
+        ValueError: it is none, or nested deeper than Python reads.
+    """
+    try:
+        return json.loads(text)
+    except RecursionError as error:
+        raise ValueError("it is nested too deeply") from error
 
 
 @contextmanager
@@ -54,6 +69,24 @@ def write_atomically(path: Path, data: str | bytes) -> None:
             temporary.write_text(data)
         else:
             temporary.write_bytes(data)
+
+
+def check_place(path: Path) -> None:
+    """Refuse a place for a file before the work that it is for; nothing is left there.
+
+    Raises:
+        UserError: it is a folder, or lies below a file.
+        OSError: nothing can be written there.
+    """
+    if path.is_dir():
+        raise UserError(f"{path} is a folder: give a file")
+    there = next(parent for parent in path.absolute().parents if parent.exists())
+    if not there.is_dir():
+        raise UserError(f"{path}: {there} is a file, and no folder")
+    try:
+        tempfile.TemporaryFile(dir=there).close()
+    except OSError as error:
+        raise UserError(f"{path} cannot be written: {error.strerror}") from error
 
 
 @contextmanager

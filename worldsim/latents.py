@@ -22,7 +22,7 @@ from tqdm import tqdm
 
 from worldsim.encoders import encoder_digest
 from worldsim.errors import UserError
-from worldsim.files import write_atomically
+from worldsim.files import parse_json, write_atomically
 from worldsim.world_model import WorldModel
 
 _BATCH = 256
@@ -114,7 +114,7 @@ def _open(path: Path, shape: tuple[int, ...], encoder: str) -> tuple[Tensor, int
 
 def _read(path: Path) -> dict[str, Any]:
     try:
-        facts = json.loads(path.with_suffix(".json").read_text())
+        facts = parse_json(path.with_suffix(".json").read_text())
     except (OSError, ValueError):
         return {}
     return facts if isinstance(facts, dict) and isinstance(facts.get("done"), int) else {}

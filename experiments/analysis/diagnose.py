@@ -38,7 +38,7 @@ from experiments.runs.spec import USUAL_VARIATION, RunSpec
 from experiments.runs.store import RunStore
 from worldsim.context import Context
 from worldsim.devices import use_threads
-from worldsim.files import write_atomically
+from worldsim.files import check_place, write_atomically
 from worldsim.world_model import WorldModel
 
 Array = NDArray[np.float64]
@@ -121,6 +121,7 @@ def main(config: DiagnoseConfig) -> None:
     seeds, out = parse_seeds(config.seeds), Path(config.out)
     if not config.force:
         check_purpose(seeds, NOT_LOOKED_AT, "diagnoses", "development")
+    check_place(out / "diagnosis.json")
     use_threads(config.threads)
     cameras = listed("camera", config.cameras)
     live = _make(config.task, cameras, config.variation)

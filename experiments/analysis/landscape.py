@@ -29,7 +29,7 @@ from experiments.runs.versions import versions
 from worldsim import load_world_model
 from worldsim.data import Episode, TrajectoryDataset
 from worldsim.devices import use_threads
-from worldsim.files import write_atomically
+from worldsim.files import check_place, write_atomically
 from worldsim.imagination import Recording, imagine, nearest, open_loop_errors
 from worldsim.planning.cost import LatentGoalCost, own_energies, read_goal_pose
 from worldsim.planning.energies.energy import Situation
@@ -91,6 +91,9 @@ def main(config: LandscapeConfig) -> None:
     if config.transitions < 2:
         raise UserError(f"transitions {config.transitions}: at least 2 are needed")
     use_threads(config.threads)
+    for place in (f"{config.out}/summary.json", config.json):
+        if place is not None:
+            check_place(Path(place))
     model = load_world_model(config.model)
     seen = [Seen.of(model, episode) for episode in episodes(config, model.config.cameras)]
     starts, out = choose(seen, config.transitions), Path(config.out)

@@ -23,7 +23,7 @@ import numpy as np
 
 import envs
 from envs.errors import UserError
-from experiments.bench.results import show
+from experiments.bench.results import check_results, show
 from experiments.options.bench_env import BenchEnvConfig, BenchRenderConfig
 from experiments.report.episodes import StoredEpisode
 from experiments.report.frames import Look
@@ -44,6 +44,7 @@ VIDEOS = 12
 
 def bench_env(config: BenchEnvConfig) -> None:
     """Steps per second of ours against stock robosuite Lift at 4 Hz."""
+    check_results(config.json)
     if config.rounds < 1:
         raise UserError("at least 1 round is needed")
     arms: dict[str, Callable[[], Callable[[], float]]] = {
@@ -82,6 +83,7 @@ def ratios(medians: dict[str, float]) -> dict[str, float]:
 
 def bench_render(config: BenchRenderConfig) -> None:
     """Frames per second of the renderer alone, and of videos drawn from stored episodes."""
+    check_results(config.json)
     if config.frames < 1:
         raise UserError("at least 1 frame is needed")
     env: Any = envs.make("pick-place", obs_mode="state").unwrapped

@@ -18,7 +18,7 @@ from torch import Tensor
 
 from envs.errors import UserError
 from experiments.bench import solvers
-from experiments.bench.results import show
+from experiments.bench.results import check_results, show
 from experiments.options.bench_plan import BenchPlanConfig
 from worldsim import load_world_model
 from worldsim.context import Context
@@ -76,6 +76,7 @@ def plain_rollout(model: WorldModel, context: Context, actions: Tensor) -> tuple
 
 def main(config: BenchPlanConfig) -> None:
     """Measure, print and write."""
+    check_results(config.json)
     if config.rounds < 1:
         raise UserError("at least 1 round is needed")
     check_device(config.device)

@@ -8,9 +8,19 @@ from pathlib import Path
 from typing import Any
 
 from experiments.runs.versions import versions
-from worldsim.files import write_atomically
+from worldsim.files import check_place, write_atomically
 
 STANDARD_OUTPUT = "-"
+
+
+def check_results(place: str | None) -> None:
+    """Refuse, before anything is measured, a file that ``show`` could not write.
+
+    Raises:
+        UserError: naming it.
+    """
+    if place not in (None, STANDARD_OUTPUT):
+        check_place(Path(place))
 
 
 def show(results: dict[str, Any], text: str, place: str | None) -> None:

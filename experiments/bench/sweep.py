@@ -14,7 +14,7 @@ import numpy as np
 
 from envs.errors import UserError
 from envs.goals import make_goals
-from experiments.bench.results import show
+from experiments.bench.results import check_results, show
 from experiments.options.bench_sweep import BenchSweepConfig
 from experiments.report.publish import publish
 from experiments.runs.arms import load_arms
@@ -32,6 +32,7 @@ ARMS = 20
 
 def main(config: BenchSweepConfig) -> None:
     """Measure, print and write."""
+    check_results(config.json)
     if min(config.episodes, config.rounds, config.runs) < 1 or config.rows < ARMS:
         raise UserError(f"at least 1 of everything and {ARMS} rows are needed: {config}")
     rates = workers(config.episodes, config.rounds)

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from envs.errors import UserError
-from experiments.bench.results import show
+from experiments.bench.results import check_results, show
 from experiments.options.bench_train import BenchTrainConfig
 from experiments.options.train_encoder import EncoderTraining
 from experiments.options.train_world_model import WorldModelTraining
@@ -35,6 +35,7 @@ CAMERAS = ("left", "wrist")
 
 def main(config: BenchTrainConfig) -> None:
     """Measure, print and write."""
+    check_results(config.json)
     if config.rounds < 1 or config.steps < 1:
         raise UserError("rounds and steps must be at least 1")
     check_device(config.device)

@@ -17,7 +17,7 @@ from typing import Any
 from envs.errors import UserError
 from experiments.runs.spec import RunSpec
 from experiments.runs.store import NEEDED
-from worldsim.files import write_atomically
+from worldsim.files import parse_json, write_atomically
 
 ENDING = ".parquet"
 _KEY, _FORMAT = b"worldsim", "runs-1"
@@ -96,7 +96,7 @@ def read_archive(path: Path) -> list[FinishedRun]:
 
     try:
         table = parquet.read_table(path)
-        notes = json.loads(table.schema.metadata[_KEY])
+        notes = parse_json(table.schema.metadata[_KEY])
         if notes["format"] != _FORMAT:
             raise UserError(f"{path} has format {notes['format']!r}: {_FORMAT} is read")
         origins = {note["name"]: note["origins"] for note in notes["runs"]}
@@ -115,7 +115,7 @@ def read_archive(path: Path) -> list[FinishedRun]:
 def _as_logged(row: dict[str, Any]) -> dict[str, Any]:
     """A row without the columns that only other runs have."""
     kept = {name: value for name, value in row.items() if value is not None or name in NEEDED}
-    return kept | {name: json.loads(kept[name]) for name in _AS_JSON if name in kept}
+    return kept | {name: parse_json(kept[name]) for name in _AS_JSON if name in kept}
 
 
 def _schema(path: Path) -> Any:

@@ -125,13 +125,14 @@ def output_folder(text: str) -> Path:
     """The folder of an ``--out``.
 
     Raises:
-        UserError: when it is empty, which would be the working directory, or a file.
+        UserError: when it is empty, which would be the working directory, a file, or below one.
     """
     folder = Path(text)
     if not text.strip():
         raise UserError("--out is empty: give a folder for the results, such as runs/mine")
-    if folder.exists() and not folder.is_dir():
-        raise UserError(f"--out {text!r} is a file: give a folder for the results")
+    there = next(place for place in (folder, *folder.absolute().parents) if place.exists())
+    if not there.is_dir():
+        raise UserError(f"--out {text!r}: {there} is a file: give a folder for the results")
     return folder
 
 

@@ -9,8 +9,18 @@ from pathlib import Path
 from typing import Any
 
 from envs.errors import UserError
+from worldsim.files import parse_json
 
 USUAL_VARIATION = "default"
+
+_KINDS: dict[str, tuple[type, ...]] = {
+    **dict.fromkeys(("agent", "task", "goal", "variation"), (str,)),
+    **dict.fromkeys(("image_size", "threads"), (int,)),
+    "cameras": (list, tuple),
+    "options": (dict,),
+    "weights": (str, type(None)),
+}
+"""What each field holds, in JSON."""
 
 
 @dataclass(frozen=True)
@@ -57,8 +67,17 @@ class RunSpec:
 
     @classmethod
     def of(cls, found: dict[str, Any]) -> RunSpec:
-        """A spec from what ``asdict`` made of one, with or without fields of other versions."""
+        """A spec from what ``asdict`` made of one, with or without fields of other versions.
+
+        Raises:
+            TypeError, KeyError: a field is missing, or holds something else.
+        """
         values = {field.name: found[field.name] for field in fields(cls) if field.name in found}
+        for name, value in values.items():
+            if type(value) not in _KINDS[name]:
+                raise TypeError(f"{name} cannot be {value!r}")
+        if not all(isinstance(camera, str) for camera in found["cameras"]):
+            raise TypeError(f"cameras cannot be {found['cameras']!r}")
         return cls(**values | {"cameras": tuple(found["cameras"])})
 
     @classmethod
@@ -70,6 +89,6 @@ class RunSpec:
         """
         path = folder / "spec.json"
         try:
-            return cls.of(json.loads(path.read_text()))
+            return cls.of(parse_json(path.read_text()))
         except (OSError, ValueError, TypeError, KeyError) as error:
             raise UserError(f"{folder} holds no run: {path} is missing or damaged") from error

@@ -30,7 +30,7 @@ from experiments.runs.episode import EpisodeResult
 from experiments.runs.spec import RunSpec
 from experiments.runs.summaries import SCHEMA_VERSION, summarise
 from experiments.runs.versions import hardware, versions
-from worldsim.files import replacing, write_atomically
+from worldsim.files import parse_json, replacing, write_atomically
 
 EPISODES = "episodes.jsonl"
 
@@ -72,8 +72,8 @@ def read_json(path: Path, needed: Kinds = MappingProxyType({})) -> dict[str, Any
         UserError: naming the file, when it is missing or damaged or lacks what is needed.
     """
     try:
-        found = json.loads(path.read_text())
-    except (OSError, ValueError, RecursionError) as error:
+        found = parse_json(path.read_text())
+    except (OSError, ValueError) as error:
         raise UserError(f"{path} is missing or damaged: {error}") from error
     check_fields(found, needed, f"{path} is damaged: it")
     assert isinstance(found, dict)
@@ -127,8 +127,8 @@ def read_rows(folder: Path) -> list[dict[str, Any]]:
     rows: dict[int, dict[str, Any]] = {}
     for number, line in enumerate(whole.splitlines(), start=1):
         try:
-            row = json.loads(line)
-        except (ValueError, RecursionError) as error:
+            row = parse_json(line)
+        except ValueError as error:
             raise UserError(f"{path}, line {number} is not an episode of ours") from error
         check_fields(row, NEEDED, f"{path}, line {number}")
         rows.setdefault(row["seed"], row)

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from stable_baselines3.common.base_class import BaseAlgorithm
 from stable_baselines3.common.buffers import ReplayBuffer
 from stable_baselines3.common.callbacks import BaseCallback
@@ -18,13 +17,13 @@ from stable_baselines3.common.off_policy_algorithm import OffPolicyAlgorithm
 from tqdm import tqdm
 
 from agents.checkpoint import amend_card
+from experiments.train.rl_checkpoint import CHECKPOINT, read_checkpoint, write_checkpoint
 from worldsim.errors import UserError
-from worldsim.files import UNREADABLE, replacing, write_atomically
+from worldsim.files import UNREADABLE, write_atomically
 from worldsim.training.interrupts import Interrupts
 from worldsim.training.randomness import generator_states, set_generator_states
 from worldsim.training.run import TrainingRun
 
-CHECKPOINT = "checkpoint.pt"
 Curve = list[dict[str, float]]
 
 
@@ -138,8 +137,7 @@ def save(model: BaseAlgorithm, supervisor: Supervisor, path: Path) -> None:
             "actions": model.action_space.np_random.bit_generator.state,
         },
     }
-    with replacing(path) as temporary:
-        torch.save(state, temporary)
+    write_checkpoint(path, state)
 
 
 def _buffer_of(model: BaseAlgorithm) -> ReplayBuffer | None:
@@ -188,8 +186,7 @@ def restore(model: BaseAlgorithm, supervisor: Supervisor, path: Path) -> None:
         UserError: when the checkpoint is damaged.
     """
     try:
-        # Our own file; the replay buffer is an object. Weights go where the model is.
-        _restore(model, supervisor, torch.load(path, weights_only=False, map_location="cpu"))
+        _restore(model, supervisor, read_checkpoint(path))
     except UNREADABLE as error:
         raise UserError(
             f"{path} is damaged: remove it to train anew, or choose another folder"

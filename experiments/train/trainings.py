@@ -17,7 +17,7 @@ from experiments.runs.versions import versions
 from worldsim.data import TrajectoryDataset
 from worldsim.devices import check_device, use_threads
 from worldsim.errors import UserError
-from worldsim.files import write_atomically
+from worldsim.files import parse_json, write_atomically
 from worldsim.tracking import check_tracker, open_tracker
 from worldsim.training.run import TrainingRun
 
@@ -46,6 +46,7 @@ _MOST = {
     "seed": 2**32 - 1,
     "envs": 1024,
 }
+_MOST_COUNTED = 2**31 - 1
 
 
 def check_options(config: Any) -> None:
@@ -81,7 +82,7 @@ def _check_numbers(config: Any, prefix: str) -> None:
 def _check_number(name: str, option: str, value: float, count: bool) -> None:
     positive = not count and option.endswith(_POSITIVE)
     least = int(count and option not in _MAY_BE_ZERO)
-    most = _MOST.get(option, math.inf)
+    most = _MOST.get(option, _MOST_COUNTED if count else math.inf)
     if not math.isfinite(value) or not least <= value <= most or (positive and value == 0):
         below = f"more than {least}" if positive else f"at least {least}"
         above = "" if most == math.inf else f" and at most {most}"
@@ -124,7 +125,7 @@ def claim(
 
 def _check_claim(path: Path, wanted: dict[str, Any]) -> None:
     try:
-        found = json.loads(path.read_text())
+        found = parse_json(path.read_text())
         training = found["training"]
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise UserError(f"{path} is damaged: choose another folder") from error

@@ -5,7 +5,6 @@ Options and help: ``experiments.options.train_world_model``.
 
 from __future__ import annotations
 
-import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,6 +12,7 @@ import numpy as np
 import torch
 
 from experiments.options.train_world_model import WorldModelTraining
+from experiments.runs.store import read_json
 from experiments.runs.versions import versions
 from experiments.train.arrays import load_arrays, model_for, placed, readable_size
 from experiments.train.trainings import (
@@ -112,7 +112,7 @@ def is_ours(path: str) -> bool:
         ValueError: when it was trained jointly with a predictor of ours.
     """
     file = Path(path) / "config.json"
-    if not file.exists() or "format" not in json.loads(file.read_text()):
+    if not file.exists() or "format" not in read_json(file):
         return False
     if "ac_predictor" in read(path).configs:
         raise UserError(

@@ -18,11 +18,11 @@ from torch import Tensor, nn
 from agents.sb3 import KEYS, make_actor, normalise
 from envs.errors import UserError
 from experiments.runs.store import read_json
+from experiments.train.rl_checkpoint import CHECKPOINT, read_checkpoint
 from experiments.understand.scorers import Question
 from worldsim.files import UNREADABLE
 
 ALGORITHM = "sac-her"
-_CHECKPOINT = "checkpoint.pt"
 
 
 class Critic:
@@ -43,11 +43,9 @@ class Critic:
                 f"{folder} holds {card['algorithm']} for {card['task']}: a critic of {ALGORITHM} "
                 f"for {task} is needed"
             )
-        path = Path(folder) / _CHECKPOINT
+        path = Path(folder) / CHECKPOINT
         try:
-            # Our own file, as for resuming: its replay buffer is an object.
-            found = torch.load(path, weights_only=False, map_location="cpu", mmap=True)
-            self._read(found["parameters"]["policy"], card)
+            self._read(read_checkpoint(path, mmap=True)["parameters"]["policy"], card)
         except UNREADABLE as error:
             raise UserError(f"{path} is missing or damaged: {error}") from error
 

@@ -25,7 +25,7 @@ from PIL import Image
 from envs.errors import UserError
 from experiments.runs.seeds import RANGES
 from experiments.runs.store import append_line, check_fields, read_json
-from worldsim.files import UNREADABLE, replacing, write_atomically
+from worldsim.files import UNREADABLE, parse_json, replacing, write_atomically
 
 SEEDS = RANGES["development"]
 """Items are made from these."""
@@ -104,7 +104,7 @@ class ItemStore:
         found: dict[int, Item] = {}
         for number, line in enumerate(whole.splitlines(), start=1):
             try:
-                row = json.loads(line)
+                row = parse_json(line)
             except ValueError as error:
                 raise UserError(f"{path}, line {number} is not an item of ours") from error
             check_fields(row, _FIELDS, f"{path}, line {number}")

@@ -15,6 +15,7 @@ import pytest
 
 import envs
 from envs.errors import PhysicsError
+from envs.goals import make_goals
 
 TASKS = tuple(envs.TASKS)
 
@@ -215,3 +216,24 @@ def test_an_environment_is_made_again_from_its_spec():
     for name, value in env.reset(seed=190_000)[0].items():
         np.testing.assert_array_equal(twin.reset(seed=190_000)[0][name], value)
     assert callable(twin.get_wrapper_attr("compute_reward"))
+
+
+@pytest.mark.parametrize("field", ["start", "progress", "physics", "controller", "highest", "rng"])
+def test_a_state_that_lacks_something_or_holds_another_thing_is_refused(field):
+    env = envs.make("grasp", obs_mode="state").unwrapped
+    env.reset(seed=190_000)
+    saved = env.get_state()
+    for junk in (None, {}, [], "x", np.zeros((2, 2)), np.array(["a"]), {"position": 5}):
+        with pytest.raises(ValueError, match=r"what get_state gives|physics state has shape"):
+            env.set_state(saved | {field: junk})
+    with pytest.raises(ValueError, match="what get_state gives"):
+        env.set_state({name: value for name, value in saved.items() if name != field})
+    env.set_state(saved)
+    env.step(np.zeros(7))
+
+
+@pytest.mark.parametrize("junk", [object(), np.zeros((2, 2)), {"a": 1}, 5, b"left"])
+def test_goals_of_things_that_are_no_names_are_refused(junk):
+    for given in ({"task": junk}, {"mode": junk}, {"cameras": junk}, {"image_size": junk}):
+        with pytest.raises(ValueError, match=r"name|unknown goal|image_size"):
+            make_goals(**{"task": "reach", "seed": 190_000} | given)

@@ -17,6 +17,7 @@ from experiments.understand.counterfactual import bare_env, check_factual
 from experiments.understand.critic import Critic
 from experiments.understand.measures import losses
 from experiments.understand.scorers import Actor
+from tests.fuzz.damage import Trap
 
 SEED = 100_000
 
@@ -158,3 +159,11 @@ def test_a_critic_of_something_else_is_refused(tmp_path):
     (tmp_path / "checkpoint.pt").write_bytes(b"nothing")
     with pytest.raises(UserError, match="missing or damaged"):
         Critic(str(tmp_path), "grasp")
+
+
+def test_a_critic_that_would_run_something_is_refused(tmp_path):
+    write_critic(tmp_path, slopes=(1.0,))
+    torch.save({"parameters": Trap(tmp_path / "trace")}, tmp_path / "checkpoint.pt")
+    with pytest.raises(UserError, match="missing or damaged"):
+        Critic(str(tmp_path), "grasp")
+    assert not (tmp_path / "trace").exists()

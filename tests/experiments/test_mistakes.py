@@ -83,10 +83,28 @@ def test_no_folder_is_not_the_working_directory(command, sentence):
         (["data", "contact-sheet", "x", "--seed", "-1"], "seeds from 0 on"),
         (["data", "contact-sheet", "x", "--frames", "100000"], "up to 200 frames"),
         (["landscape", "--cost.latent", "nan"], "latent must be a finite number"),
+        (["train", "world-model", "--posttrain.frames", "2"], "at least 3"),
+        (["train", "world-model", "--joint.frames", "1"], "at least 2"),
+        (["train", "gc-bc", "--batch", "9" * 25], "at most 2147483647"),
     ],
 )
 def test_a_number_out_of_its_range_is_refused(words, named, sentence):
     assert named in sentence(words)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        *([*name.split(), "--json", "taken"] for name in COMMANDS if name.startswith("bench ")),
+        ["landscape", "--json", "taken"],
+        ["landscape", "--out", "sweep.yaml"],
+        ["diagnose", "--out", "sweep.yaml"],
+        ["sweep", "sweep.yaml", "--dry-run", "--out", "sweep.yaml/x"],
+    ],
+    ids=" ".join,
+)
+def test_a_result_that_could_not_be_written_is_not_worked_for(words, sentence):
+    assert "folder" in sentence(words)
 
 
 @pytest.mark.parametrize(

@@ -81,6 +81,8 @@ def test_every_training_takes_a_file_and_tells_so(name, file, capsys):
         ("out: ''", "key 'out': --out is empty"),
         ("[a, b]", "keys are needed"),
         ("a: [", "is not YAML"),
+        ("joint_steps: 08", "is not YAML"),
+        ("seed: 2000-13-01", "is not YAML"),
     ],
 )
 def test_a_mistake_in_a_file_is_a_sentence_with_file_and_key(text, said, file, capsys):

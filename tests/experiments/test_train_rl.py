@@ -25,6 +25,7 @@ from experiments.train import rl as train_rl
 from experiments.train import rl_env
 from experiments.train.rl_env import TrainingEnv, start_statistics
 from experiments.train.rl_run import CHECKPOINT
+from tests.fuzz.damage import Trap
 
 SMALL = {"hidden": (16,), "envs": 2, "eval_seeds": 2, "batch": 32}
 
@@ -189,6 +190,10 @@ def test_a_run_that_a_signal_ended_goes_on_to_the_bit(points, kind, number, tmp_
         (tmp_path / "cut" / CHECKPOINT).write_bytes(damage)
         with pytest.raises(ValueError, match=r"checkpoint\.pt is damaged"):
             train_rl.main(cut)
+    torch.save({"parameters": Trap(tmp_path / "trace")}, tmp_path / "cut" / CHECKPOINT)
+    with pytest.raises(ValueError, match=r"checkpoint\.pt is damaged"):
+        train_rl.main(cut)
+    assert not (tmp_path / "trace").exists()
 
 
 def test_demonstrations_are_counted_as_they_lie_in_the_buffer(tmp_path):

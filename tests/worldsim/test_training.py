@@ -138,6 +138,8 @@ def test_numbers_that_are_not_finite_stop_training(tmp_path):
 def test_windows_and_hindsight_goals_stay_inside_episodes():
     arrays = toy_arrays(3, 5)
     assert arrays.window_starts(4).tolist() == [0, 1, 5, 6, 10, 11]
+    with pytest.raises(ValueError, match="the longest episode has 5"):
+        arrays.window_starts(6)
     hindsight = Hindsight.of(
         replace(arrays, policies=np.array(["expert-0", "play", "x"])), ("expert",)
     )

@@ -16,10 +16,11 @@ from tqdm import tqdm
 
 from worldsim.data.episode import STEPS, VECTORS, DatasetError, Episode, digest
 from worldsim.data.frames import shrink
+from worldsim.data.meta import check_meta
 from worldsim.data.shard import Shard, widen
 from worldsim.data.shard_layout import COLUMNS, FORMAT, TABLE
 from worldsim.errors import UserError
-from worldsim.files import UNREADABLE, replacing
+from worldsim.files import UNREADABLE, parse_json, replacing
 
 __all__ = ["TrajectoryDataset", "shrink"]
 
@@ -49,15 +50,14 @@ class TrajectoryDataset:
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path)
         try:
-            self.meta: dict[str, Any] = json.loads((self.path / "meta.json").read_text())
+            self.meta: dict[str, Any] = parse_json((self.path / "meta.json").read_text())
         except (OSError, ValueError) as error:
             raise DatasetError(f"{path} is not a data set: meta.json: {error}") from error
         if not isinstance(self.meta, dict) or self.meta.get("format") != FORMAT:
             found = self.meta.get("format") if isinstance(self.meta, dict) else None
             raise DatasetError(f"{path} has format {found!r}: {FORMAT} is read")
-        size, cameras = self.meta.get("image_size"), self.meta.get("cameras")
-        if not (isinstance(size, int) and isinstance(cameras, list) and cameras):
-            raise DatasetError(f"{path} is damaged: meta.json names no cameras or no image_size")
+        check_meta(self.meta, f"the meta data of {path}")
+        size = self.meta["image_size"]
         files = sorted(self.path.glob("shard-*.h5"))
         self._shards = [Shard(file, self.cameras, size) for file in files]
         if not self._shards:

@@ -30,7 +30,7 @@ from worldsim.data.dataset import TrajectoryDataset
 from worldsim.data.episode import LABELS, STEPS, VECTORS, DatasetError, Episode
 from worldsim.data.writer import TrajectoryWriter
 from worldsim.errors import UserError
-from worldsim.files import UNREADABLE, whole_folder
+from worldsim.files import UNREADABLE, parse_json, whole_folder
 
 
 def export_folder(
@@ -91,7 +91,7 @@ def import_folder(source: Path | str, out: Path | str) -> None:
     """
     source = Path(source)
     try:
-        meta = json.loads((source / "meta.json").read_text())
+        meta = parse_json((source / "meta.json").read_text())
         meta.pop("format", None)
     except (OSError, ValueError, AttributeError) as error:
         raise DatasetError(f"{source} has no readable meta.json: {error}") from error
@@ -110,14 +110,14 @@ def _read(folders: Iterable[Path]) -> Iterator[tuple[int, Path]]:
     """Seed and folder of each episode."""
     for folder in folders:
         try:
-            yield int(json.loads((folder / "episode.json").read_text())["seed"]), folder
+            yield int(parse_json((folder / "episode.json").read_text())["seed"]), folder
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise DatasetError(f"{folder / 'episode.json'} is not readable: {error}") from error
 
 
 def _import(folder: Path, cameras: Sequence[str]) -> Episode:
     try:
-        fields: dict[str, Any] = json.loads((folder / "episode.json").read_text())
+        fields: dict[str, Any] = parse_json((folder / "episode.json").read_text())
         with np.load(folder / "arrays.npz", allow_pickle=False) as file:
             fields |= _complete(dict(file))
         images = {camera: _pictures(folder / camera) for camera in cameras}

@@ -13,10 +13,11 @@ from typing import Any
 import numpy as np
 
 from worldsim.data.episode import DatasetError, Episode
+from worldsim.data.meta import check_meta
 from worldsim.data.shard import Packed, Shard, pack_episode, shard_bytes
 from worldsim.data.shard_layout import FORMAT
 from worldsim.errors import UserError
-from worldsim.files import replacing
+from worldsim.files import parse_json, replacing
 
 # What all episodes of a set share. Contacts differ between versions of MuJoCo (3.4, 3.8).
 _FIXED = ("cameras", "image_size", "control_period", "action_scale", "recipe")
@@ -49,10 +50,7 @@ class TrajectoryWriter:
     def __init__(self, path: Path | str, meta: dict[str, Any], groups_per_shard: int = 50) -> None:
         self._path = Path(path)
         meta = json.loads(json.dumps({"format": FORMAT, **meta}, default=_as_list))
-        if not meta.get("cameras") or not isinstance(meta.get("image_size"), int):
-            raise DatasetError(
-                f"the meta data of {path} need cameras, a list of names, and image_size, in pixels"
-            )
+        check_meta(meta, f"the meta data of {path}")
         self._cameras: list[str] = meta["cameras"]
         self._size: int = meta["image_size"]
         self._groups_per_shard = groups_per_shard
@@ -84,7 +82,7 @@ class TrajectoryWriter:
             self._write(file, (json.dumps(meta, indent=1) + "\n").encode())
             return
         try:
-            found = json.loads(file.read_text())
+            found = parse_json(file.read_text())
             differing = _differences(found, meta)
         except (ValueError, AttributeError) as error:
             raise DatasetError(f"{file} is damaged: {error}") from error

@@ -67,8 +67,15 @@ class Arrays:
         return relative_action(self.target, self.commanded, self.proprio).astype(np.float32)
 
     def window_starts(self, length: int) -> NDArray[np.int64]:
-        """First frames of all windows of so many frames inside one episode."""
+        """First frames of all windows of so many frames inside one episode.
+
+        Raises:
+            UserError: no episode is so long.
+        """
         counts = np.maximum(self.lengths - length + 1, 0)
+        if not counts.any():
+            longest = int(self.lengths.max(initial=0))
+            raise UserError(f"windows of {length} frames: the longest episode has {longest}")
         starts = np.repeat(self.offsets, counts)
         within = np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts)
         windows: NDArray[np.int64] = starts + within

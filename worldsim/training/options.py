@@ -61,6 +61,9 @@ class JointConfig:
     released: float = 0.0
     demonstrators: tuple[str, ...] = ("expert",)
 
+    def __post_init__(self) -> None:
+        _check_frames(self.frames, 2)
+
 
 @dataclass(frozen=True)
 class PosttrainConfig:
@@ -88,6 +91,9 @@ class PosttrainConfig:
     single_view: float = 0.3
     released: float = 0.0
     demonstrators: tuple[str, ...] = ("expert",)
+
+    def __post_init__(self) -> None:
+        _check_frames(self.frames, 3)  # two predictions in a row
 
 
 @dataclass(frozen=True)
@@ -152,3 +158,8 @@ class MovesTraining:
     batch: int = 256
     blur_m: float = 0.015
     demonstrators: tuple[str, ...] = ("free-play",)
+
+
+def _check_frames(frames: int, least: int) -> None:
+    if frames < least:
+        raise UserError(f"windows of {frames} frames: at least {least} are needed")

@@ -21,7 +21,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import nn
 
-from worldsim.files import replacing, write_atomically
+from worldsim.files import UNREADABLE, parse_json, replacing, write_atomically
 from worldsim.layouts import LAYOUTS, Layout
 from worldsim.vjepa2.ac_predictor import ACPredictorConfig
 from worldsim.vjepa2.encoder import EncoderConfig
@@ -172,7 +172,7 @@ def _read_folder(folder: Path) -> Checkpoint:
     if not file.exists():
         raise CheckpointError(f"{folder} has no config.json: not a folder of a V-JEPA 2 model")
     try:
-        config = json.loads(file.read_text())
+        config = parse_json(file.read_text())
         name = config.get("format", config.get("model_type"))
         if name not in ("vjepa2", _FORMAT, _WORLD_MODEL):
             raise CheckpointError(f"{file} describes {name!r}: allowed are vjepa2 and {_FORMAT}")
@@ -186,7 +186,9 @@ def _read_folder(folder: Path) -> Checkpoint:
             if "digest" not in config["encoder"]:  # otherwise it lies elsewhere
                 sections["encoder"] = ("encoder.", config["encoder"])
         return Checkpoint("worldsim", *_split(sections, weights))
-    except (OSError, AttributeError, KeyError, TypeError, json.JSONDecodeError) as error:
+    except CheckpointError:
+        raise
+    except UNREADABLE as error:
         raise CheckpointError(f"{file} is damaged or incomplete: {error}") from error
 
 
@@ -214,7 +216,7 @@ def _read_safetensors(folder: Path) -> Weights:
     index = folder / "model.safetensors.index.json"
     files = ["model.safetensors"]
     if index.exists():
-        files = sorted(set(json.loads(index.read_text())["weight_map"].values()))
+        files = sorted(set(parse_json(index.read_text())["weight_map"].values()))
     weights: Weights = {}
     for name in files:
         if Path(name).name != name:

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from worldsim.errors import UserError
+from worldsim.files import UNREADABLE
 from worldsim.vjepa2.ac_predictor import ACPredictor, ACPredictorConfig
 from worldsim.vjepa2.encoder import Encoder, EncoderConfig
 from worldsim.vjepa2.predictor import Predictor, PredictorConfig
@@ -179,10 +180,16 @@ def build(
     """A module that holds the given tensors (not copies, where their type fits already).
 
     Raises:
-        CheckpointError: names or shapes do not fit; the first ones are named.
+        CheckpointError: names or shapes do not fit; the first ones are named. Or nothing can be
+            of the configuration's sizes.
     """
-    with torch.device("meta"):
-        module = new_module(config)
+    try:
+        with torch.device("meta"):
+            module = new_module(config)
+    except UserError:
+        raise
+    except UNREADABLE as error:
+        raise CheckpointError(f"nothing can be of the sizes {config}: {error}") from error
     expected = {name: tensor.shape for name, tensor in module.state_dict().items()}
     given = {name: tensor for name, tensor in weights.items() if name not in _UNUSED}
     name = type(module).__name__

@@ -12,7 +12,7 @@ import h5py
 import numpy as np
 import pytest
 
-from worldsim.data import DatasetError, TrajectoryDataset
+from worldsim.data import DatasetError, TrajectoryDataset, TrajectoryWriter
 from worldsim.data.episode import ACTIONS, LABELS, VECTORS
 from worldsim.data.frames import shrink
 
@@ -164,8 +164,27 @@ class TestDamage:
     @pytest.mark.parametrize("content", FOREIGN)
     def test_foreign_meta(self, folder, content):
         (folder / "meta.json").write_text(content)
-        with pytest.raises(DatasetError, match=r"is not a data set|has format|names no cameras"):
+        with pytest.raises(DatasetError, match=r"is not a data set|has format|the meta data of"):
             TrajectoryDataset(folder)
+
+    @pytest.mark.parametrize(
+        ("name", "value"),
+        [
+            *(("cameras", []), ("cameras", ["left", "left"]), ("cameras", [5])),
+            *(("cameras", ["../outside"]), ("cameras", [".."]), ("cameras", "left")),
+            *(("image_size", True), ("image_size", 0), ("image_size", 10**9)),
+            *(("control_period", 0), ("control_period", float("nan")), ("control_period", "slow")),
+            *(("action_scale", [1.0]), ("stages", 5), ("recipe", []), ("versions", ["a"])),
+        ],
+    )
+    def test_meta_data_that_cannot_be_are_named(self, folder, tmp_path, name, value):
+        meta = json.loads((folder / "meta.json").read_text()) | {name: value}
+        (folder / "meta.json").write_text(json.dumps(meta))
+        with pytest.raises(DatasetError, match=f"the meta data of .* have {name}"):
+            TrajectoryDataset(folder)
+        with pytest.raises(DatasetError, match=f"the meta data of .* have {name}"):
+            TrajectoryWriter(tmp_path / "new", meta)
+        assert not (tmp_path / "new").exists()
 
     @pytest.mark.parametrize("share", [0, 0.5, 0.99])
     def test_a_shard_cut_short(self, folder, share):

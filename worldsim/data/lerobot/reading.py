@@ -11,7 +11,6 @@ actions between them: what leaves the last row leads to no frame.
 from __future__ import annotations
 
 import itertools
-import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -30,7 +29,7 @@ from worldsim.data.lerobot.columns import Columns, choose
 from worldsim.data.lerobot.places import path_of
 from worldsim.data.writer import TrajectoryWriter
 from worldsim.errors import UserError
-from worldsim.files import UNREADABLE
+from worldsim.files import UNREADABLE, parse_json
 
 Rows = dict[str, NDArray[Any]]
 _EARLY_S = 1e-4
@@ -77,7 +76,7 @@ def _opened(root: Path, cameras: Sequence[str]) -> tuple[dict[str, Any], Columns
     """What the set says about itself, and the columns to read."""
     file = root / layout.INFO
     try:
-        info = json.loads(file.read_text())
+        info = parse_json(file.read_text())
         version = info["codebase_version"]
         if not version.startswith("v3."):
             raise DatasetError(
@@ -109,7 +108,7 @@ def _meta(root: Path, info: dict[str, Any], columns: Columns, size: int) -> dict
     if columns.ours:
         file = root / layout.OURS
         try:
-            meta |= json.loads(file.read_text())
+            meta |= parse_json(file.read_text())
         except (OSError, ValueError, TypeError) as error:
             raise DatasetError(f"{file} is damaged: {error}") from error
         meta.pop("format", None)
