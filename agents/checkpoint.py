@@ -48,6 +48,45 @@ def amend_card(folder: Path, **facts: Any) -> None:
     write_atomically(path, json.dumps(card, indent=1) + "\n")
 
 
+_KINDS: dict[str, Any] = {
+    **dict.fromkeys(("algorithm", "world_model", "encoder", "activation", "head"), str),
+    **dict.fromkeys(("label", "variant"), str),
+    **dict.fromkeys(("keys", "hidden", "action_dims"), list),
+    **dict.fromkeys(("inputs", "draws", "environment_steps", "demonstrations", "frames"), int),
+    **dict.fromkeys(("pairs", "normalised"), bool),
+    **{"guidance": int | float, "minutes": int | float | None, "sizes": dict, "model": dict},
+}
+"""Entries of cards that agents read, where they have them."""
+
+
+class Card(dict[str, Any]):
+    """What a card says; what it lacks, or has of another kind, is the file's mistake.
+
+    Args:
+        path: of the file.
+        found: what it holds.
+
+    Raises:
+        UserError: naming the file and the entry.
+    """
+
+    def __init__(self, path: Path, found: Any) -> None:
+        super().__init__(found)
+        self.path = path
+        for name, kind in _KINDS.items():
+            value = self.get(name)
+            inside = value if isinstance(value, list) else []
+            if name in self and not (isinstance(value, kind) and all(map(_whole_or_name, inside))):
+                raise UserError(f"{path} is damaged: {name} cannot be {value!r}")
+
+    def __missing__(self, name: str) -> Any:
+        raise UserError(f"{self.path} is damaged: it lacks {name}")
+
+
+def _whole_or_name(value: Any) -> bool:
+    return isinstance(value, int | str)
+
+
 def load_agent(
     algorithm: str, file: str, folder: str | Path | None = None, task: str | None = None
 ) -> tuple[dict[str, Any], dict[str, Tensor]]:
@@ -74,7 +113,7 @@ def load_agent(
             f"'worldsim train {algorithm}{option}' and give their folder"
         )
     try:
-        card = parse_json((root / "config.json").read_text())
+        card = Card(root / "config.json", parse_json((root / "config.json").read_text()))
         found = (card["algorithm"], None if task is None else card["task"])
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise UserError(f"{root / 'config.json'} is damaged: {error!r}") from error

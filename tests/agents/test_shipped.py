@@ -112,3 +112,22 @@ def test_all_weights_that_ship_are_tried() -> None:
 def test_every_case_but_a_floor_would_notice_an_agent_that_does_nothing() -> None:
     floors = {"servo-grasp"} | {f"random-{task}" for task in envs.TASKS}
     assert {str(case) for case in CASES if case.known < 2} == floors
+
+
+@pytest.mark.parametrize(
+    ("changes", "named"),
+    [
+        ({"world_model": None}, "lacks world_model"),
+        ({"encoder": None}, "lacks encoder"),
+        ({"world_model": [1]}, r"world_model cannot be \[1\]"),
+        ({"frames": "many"}, "frames cannot be 'many'"),
+    ],
+)
+def test_a_card_that_lacks_something_or_holds_another_kind_is_named(changes, named, tmp_path):
+    folder = shutil.copytree(SHIPPED / "gc-bc", tmp_path / "gc-bc")
+    card = json.loads((folder / "config.json").read_text()) | changes
+    card = {name: value for name, value in card.items() if value is not None}
+    (folder / "config.json").write_text(json.dumps(card))
+    spec = envs.EnvSpec("reach", ("left", "wrist"), 128, 0.25, 20)
+    with pytest.raises(ValueError, match=rf"config\.json is damaged: .*{named}"):
+        make_agent("gc-bc", spec, model=folder)

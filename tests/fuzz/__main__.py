@@ -9,6 +9,7 @@ any. The same seed gives the same inputs.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import sys
 import tempfile
 import time
@@ -72,10 +73,11 @@ def main() -> int:
             name: given.count * (number + 1) // len(names) - given.count * number // len(names)
             for number, name in enumerate(names)
         }
-        for each in tqdm(explore(garden, counts, given.seed), total=given.count, unit="input"):
-            found.append(each)
-            if each.answer.faults:
-                tqdm.write(f"{each.area}: {told(each)}", file=sys.stderr)
+        with contextlib.suppress(KeyboardInterrupt):  # what is answered by then is reported
+            for each in tqdm(explore(garden, counts, given.seed), total=given.count, unit="input"):
+                found.append(each)
+                if each.answer.faults:
+                    tqdm.write(f"{each.area}: {told(each)}", file=sys.stderr)
     text = report(found, time.monotonic() - started, sys.argv[1:])
     sys.stdout.write(text)
     if given.out is not None:
