@@ -7,6 +7,8 @@ does nothing solves nothing, and fails every case but those of the floors.
 
 from __future__ import annotations
 
+import json
+import shutil
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
