@@ -36,6 +36,7 @@ BASES: dict[str, Base] = {
     "collect": Base(
         [*OUT, *["--preset", "tiny", "--seeds", "1", "--workers", "1", "--image-size", "16"]]
     ),
+    "teleop": Base(["--task", "grasp", *OUT, "--port", "0"]),
     "train encoder": Base([*garden.LESSON[:4], *garden.SIZES, *garden.PREDICTOR, *OUT], SET),
     "train world-model": Base([*garden.LESSON_OF_ALL, *OUT], SET),
     "train octo-like": Base([*garden.LESSON, *garden.SIZES, *OUT], SET),
