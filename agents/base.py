@@ -107,10 +107,13 @@ class EpisodeAgent(ABC):
         """
         if not self._begun:
             raise UserError("there is no episode yet: call reset(goal, rng) before act")
+        if not isinstance(observation, Mapping):
+            raise UserError(f"an observation is a dict of arrays, not {observation!r}")
         missing = [key for key in self.observation_keys if key not in observation]
         if missing:
             raise UserError(
-                f"an observation of {', '.join(observation) or 'nothing'} given: this agent reads "
+                f"an observation of {', '.join(map(str, observation)) or 'nothing'} given: "
+                "this agent reads "
                 f"{', '.join(self.observation_keys)}"
             )
         return self.decide(observation)
@@ -128,6 +131,8 @@ def _check_goal(goal: GoalSequence, views: tuple[str, ...], size: int) -> None:
     """Refuse a goal that an agent with these cameras, and this size, cannot read."""
     if goal is None:
         raise UserError("no goal given: make_goals has none where the scripted expert fails")
+    if not isinstance(getattr(goal, "images", None), Mapping):
+        raise UserError(f"a goal is what make_goals gives, not {goal!r}")
     if not set(views) <= set(goal.images):
         raise UserError(
             f"goal pictures of {', '.join(goal.images) or 'no camera'} given: this agent needs "

@@ -102,6 +102,8 @@ def load_agent(
         MissingWeightsError: when there are none.
         ValueError: when they are of another algorithm or task, or damaged.
     """
+    if not isinstance(folder, str | Path | None):
+        raise UserError(f"model {folder!r}: a folder is needed")
     place = (algorithm,) if task is None else (algorithm, task)
     root = Path(folder) if folder is not None else SHIPPED.joinpath(*place)
     wanted = algorithm if task is None else f"{algorithm} for {task}"

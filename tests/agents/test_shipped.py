@@ -133,3 +133,16 @@ def test_a_card_that_lacks_something_or_holds_another_kind_is_named(changes, nam
     spec = envs.EnvSpec("reach", ("left", "wrist"), 128, 0.25, 20)
     with pytest.raises(ValueError, match=rf"config\.json is damaged: .*{named}"):
         make_agent("gc-bc", spec, model=folder)
+
+
+@pytest.mark.parametrize("junk", [object(), b"x", {"a": 1}, np.zeros(3), 5])
+def test_goals_observations_and_folders_that_are_none_are_refused(junk):
+    spec = envs.EnvSpec("reach", ("left", "wrist"), 128, 0.25, 20)
+    agent = make_agent("sac-her", spec)
+    with pytest.raises(ValueError, match="what make_goals gives"):
+        agent.reset(junk, np.random.default_rng(0))
+    agent.reset(NO_PICTURES, np.random.default_rng(0))
+    with pytest.raises(ValueError, match="an observation"):
+        agent.act(junk)
+    with pytest.raises(ValueError, match="a folder is needed"):
+        make_agent("sac-her", spec, model=junk)
