@@ -98,10 +98,13 @@ class SB3Agent(EpisodeAgent):
     @torch.inference_mode()
     def decide(self, observation: Mapping[str, NDArray[np.generic]]) -> NDArray[np.float64]:
         """(7,) in [-1, 1]."""
-        vector = np.concatenate([np.asarray(observation[k], dtype=np.float32) for k in KEYS])
-        if len(vector) != self._inputs:
+        try:
+            vector = np.concatenate([np.asarray(observation[k], dtype=np.float32) for k in KEYS])
+        except (TypeError, ValueError) as error:
+            raise UserError(f"{' and '.join(KEYS)} are to be vectors of numbers") from error
+        if vector.shape != (self._inputs,):
             raise UserError(
-                f"an observation of {len(vector)} numbers given: these weights read {self._inputs}"
+                f"an observation of {vector.size} numbers given: these weights read {self._inputs}"
             )
         inputs = torch.from_numpy(vector).to(self._mean.device)
         out = self._actor(normalise(inputs, self._mean, self._std))

@@ -18,7 +18,7 @@ from gymnasium.envs.registration import WrapperSpec
 from envs import grasp, pick_place, push, reach, rearrange
 from envs.errors import UserError
 from envs.sim_env import SimEnv
-from envs.spec import CAMERAS, check_choice
+from envs.spec import CAMERAS, RENDER_MODES, check_choice
 from envs.task import GOAL_MODES, STAGES, TaskSpec
 
 if TYPE_CHECKING:
@@ -109,8 +109,7 @@ def find_task(name: str) -> SimTask:
     if not isinstance(name, str):
         raise UserError(f"task {name!r}: a name is needed")
     if name in TASKS:
-        make: Any = partial(gym.make, TASKS[name].id)
-        return SimTask(make, _our_goals, expert=TASKS[name].expert)
+        return SimTask(partial(_make, name), _our_goals, expert=TASKS[name].expert)
     if ":" not in name:
         check_choice("task", name, (*TASKS, *FOREIGN))
     module, _, attribute = FOREIGN.get(name, name).partition(":")
@@ -121,6 +120,14 @@ def find_task(name: str) -> SimTask:
     if not isinstance(found, SimTask):
         raise UserError(f"task {name!r} is {found!r}: it must be an envs.tasks.SimTask")
     return found
+
+
+def _make(name: str, **options: Any) -> Any:
+    """An environment of ours; Gymnasium itself trips over a render mode that is no name."""
+    mode = options.get("render_mode")
+    if mode is not None:
+        check_choice("render_mode", mode, RENDER_MODES)
+    return gym.make(TASKS[name].id, **options)
 
 
 def _our_goals(env: SimEnv, mode: str) -> GoalSequence | None:

@@ -146,3 +146,14 @@ def test_goals_observations_and_folders_that_are_none_are_refused(junk):
         agent.act(junk)
     with pytest.raises(ValueError, match="a folder is needed"):
         make_agent("sac-her", spec, model=junk)
+
+
+def test_an_observation_of_another_kind_is_refused():
+    agent = make_agent("sac-her", envs.EnvSpec("reach", ("left", "wrist"), 128, 0.25, 20))
+    agent.reset(NO_PICTURES, np.random.default_rng(0))
+    for junk in ("x", np.zeros((2, 2)), np.array(None)):
+        with pytest.raises(ValueError, match="numbers"):
+            agent.act(
+                dict.fromkeys(("achieved_goal", "desired_goal", "observation"), junk)
+                | {"proprio": junk}
+            )

@@ -32,6 +32,12 @@ def test_gymnasiums_own_wrapper_records_a_video(tmp_path):
     assert len(imageio.mimread(film, memtest=False)) == 4
 
 
+@pytest.mark.parametrize("mode", [b"rgb_array", "nope", 5])
+def test_a_render_mode_that_is_none_is_refused(mode):
+    with pytest.raises(ValueError, match="allowed are rgb_array"):
+        envs.make("reach", render_mode=mode)
+
+
 def test_use_before_reset_says_what_to_do():
     env = envs.make("grasp", obs_mode="state").unwrapped
     for use in (
