@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
+import torch
 from torch import Tensor
 
 from worldsim.moves import Moves, holds
@@ -14,6 +17,8 @@ DRAWS = 16
 """Chunks of which the most typical is begun."""
 STEADY_STEPS, AFTER_STEPS = 2, 2
 """Something that was held so long was taken; so long after it was let go the move is over."""
+STUCK_STEPS, STUCK_M, THERE_M = 3, 0.007, 0.04
+"""What is held over its place, so near, and in so many steps comes no nearer stands there."""
 
 
 class MoveMaker:
@@ -36,28 +41,45 @@ class MoveMaker:
     def reset(self) -> None:
         """Choose anew."""
         self.chain = None
-        self._left, self._held, self._open = 0, 0, 0
+        self._left, self._held, self._open, self._stuck = 0, 0, 0, 0
+        self._place: Tensor | None = None
 
-    def look(self, latent: Tensor, goal: Tensor, pose: Tensor, rng: np.random.Generator) -> None:
+    def look(
+        self, latent: Tensor, goal: Tensor, pose: Tensor, hand: Tensor, rng: np.random.Generator
+    ) -> None:
         """Choose a move where the last one has ended.
 
         Args:
             latent: (N, D) latents now.
             goal: (N, D) latents of the picture.
             pose: (8,) achieved pose and commanded closedness.
+            hand: (7,) pose that the picture shows.
             rng: of the episode.
         """
         self._watch(float(pose[6]), float(pose[7]))
         if self.chain is None or (self._left <= 0 and not self._held):
-            self.chain = self._search.plan(self._moves, latent, goal, pose, rng)
+            there = torch.cat([hand[:6], hand.new_zeros(2)])  # with open fingers
+            self.chain = self._search.plan(self._moves, latent, goal, pose, there, rng)
             self._left = PATIENCE
         self._left -= 1
+        self._settle(pose[:3])
 
     def act(self, latent: Tensor, pose: Tensor, rng: np.random.Generator) -> Tensor:
         """The chunk of actions (H, 7) that goes on with the move."""
         assert self.chain is not None, "look first"
         move = self.chain.moves[:1]
         return self._moves.act(latent[None], pose[None], move, rng, DRAWS)[0]
+
+    def _settle(self, place: Tensor) -> None:
+        """A thing that stands on something before it is where it was to be is let go there."""
+        assert self.chain is not None
+        moves, last, self._place = self.chain.moves, self._place, place
+        there = float((place - moves[0, 3:])[:2].norm()) < THERE_M
+        still = last is not None and float((place - last).norm()) < STUCK_M
+        self._stuck = self._stuck + 1 if self._held and there and still else 0
+        if self._stuck == STUCK_STEPS:
+            let_go = torch.cat([moves[0, :3], place])
+            self.chain = replace(self.chain, moves=torch.cat([let_go[None], moves[1:]]))
 
     def _watch(self, closedness: float, commanded: float) -> None:
         """Count the steps in which something is held, and then those in which it is let go."""

@@ -188,7 +188,8 @@ class WorldModelAgent(LatentAgent):
         if self._hops is not None:
             goal = self._hops.towards(latent, goal, self._rng)
         if self._maker is not None:
-            self._maker.look(latent, goal, self._pose(), self._rng)
+            hand = self._tensor(self._goal_pose(self._index, latent, proprio))
+            self._maker.look(latent, goal, self._pose(), hand, self._rng)
         situation = self._situation(goal)
         plan = self._search(
             LatentGoalCost(situation, self._energies, self._imagine), situation.proposal

@@ -2,11 +2,12 @@
 
 Three small networks on frozen latents, learnt from play alone (``worldsim.training.moves``):
 
-- ``proposals``: which moves could be next on the way from one picture to another, a flow;
-- ``outcome``: the latents just after a move, imagined at once and not control step by control step;
+- ``proposals``: which moves lead from one picture to another (``worldsim.proposals``);
+- ``outcome``: the latents after a move, imagined at once and not control step by control step
+  (``worldsim.outcome``);
 - ``executor``: chunks of actions that make a move, a flow.
 
-Proposals look through the first camera alone, which sees where things stand.
+Proposals and outcomes are about the first camera's view alone, which sees where things stand.
 
 A move is where the tool centre is when the fingers close, and when they open: x, y, z of both in
 metres in the robot-base frame, as in Transporter Networks (arXiv 2010.14406). The robot's own state
@@ -27,13 +28,18 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from worldsim.flow import Residual, Velocity, drawn, flow_error, solved
+from worldsim.glance import waves, waves_of
 from worldsim.heads import TokenReader
+from worldsim.mixture import Mixture
 from worldsim.noise import normal
+from worldsim.outcome import Outcome
+from worldsim.proposals import PLACE, Proposals, Read
 from worldsim.states import STATE_SIZE, encode_state
-from worldsim.token_transformer import TokenTransformer
 from worldsim.typical import most_typical_of_each
 
 MOVE_SIZE = 6
+_BLUR_M = 0.01
+_SEEN_WEIGHT = 0.005
 COARSE = 4
 """Rows and columns of a view that the executor tells apart."""
 HELD = (0.04, 0.96)
@@ -51,19 +57,13 @@ class MovesConfig:
         grid: (rows, columns) of a view's patches.
         views: of an observation; N patch tokens in all.
         chunk: actions of a chunk, H.
-        width, depth: of the transformer that reads pairs of pictures for the proposals.
-        outcome_width, outcome_depth: of the one that imagines.
-        hidden, blocks: of the flows' velocities.
+        hidden, blocks: of the executor's velocity.
     """
 
     dim: int
     grid: tuple[int, int]
     views: int
     chunk: int
-    width: int = 128
-    depth: int = 3
-    outcome_width: int = 160
-    outcome_depth: int = 4
     hidden: int = 256
     blocks: int = 3
 
@@ -84,22 +84,11 @@ class Moves(nn.Module):
     def __init__(self, config: MovesConfig) -> None:
         super().__init__()
         self.config = config
-        dim, width, depth = config.dim, config.width, config.depth
+        dim = config.dim
         self.seen = math.prod(config.grid)
         told = _OWN + 2 * MOVE_SIZE
-        self.proposals = nn.ModuleDict(
-            {
-                "reader": TokenTransformer(2 * dim, config.grid, 1, _OWN, width, depth),
-                "velocity": Residual(width + MOVE_SIZE, config.hidden, config.blocks, MOVE_SIZE),
-            }
-        )
-        sizes = config.outcome_width, config.outcome_depth
-        self.outcome = nn.ModuleDict(
-            {
-                "reader": TokenTransformer(dim, config.grid, config.views, told, *sizes),
-                "change": nn.Linear(config.outcome_width, dim),
-            }
-        )
+        self.proposals = Proposals(dim, config.grid, _OWN)
+        self.outcome = Outcome(dim, config.grid, told + _OWN + PLACE + waves_of(MOVE_SIZE))
         size = 7 * config.chunk
         self.executor = nn.ModuleDict(
             {
@@ -115,52 +104,77 @@ class Moves(nn.Module):
 
     # -- which moves ------------------------------------------------------------------------------
 
-    def _asked(self, now: Tensor, goal: Tensor, pose: Tensor) -> Tensor:
-        """What decides the next move (B, width)."""
-        both = torch.cat([now[:, : self.seen], goal[:, : self.seen]], dim=2)
-        asked: Tensor = self.proposals["reader"](both, _own(pose))[0]
-        return asked
-
     def proposal_loss(
         self, now: Tensor, goal: Tensor, pose: Tensor, moves: Tensor, rng: np.random.Generator
     ) -> Tensor:
-        """Mean square error of the velocity towards moves (B, 6); see ``propose``."""
+        """How surprising moves (B, 6) are, nats; see ``propose``."""
         clean = (moves - self.move_mean) / self.move_std
-        flow = _flow(self.proposals["velocity"], self._asked(now, goal, pose))
-        return flow_error(flow, clean, *drawn(clean, rng)).mean()
+        picks, puts = clean.split(PLACE, dim=1)
+        read, knows = self._read(now, goal, pose), self.proposals
+        # What is told later was drawn, and is not quite right.
+        told = picks + _BLUR_M / self.move_std[:PLACE] * normal(rng, tuple(picks.shape), picks)
+        surprise = _of(read.now, picks) + _of(read.goal, puts) + _of(knows.picks(read), picks)
+        surprise = surprise + _of(knows.puts(read, told), puts)
+        return (surprise + knows.mixed_up(read, told, puts)).mean()
 
     @torch.inference_mode()
     def propose(
         self, now: Tensor, goal: Tensor, pose: Tensor, rng: np.random.Generator, draws: int
-    ) -> Tensor:
-        """Moves (B, K, 6) that could be next.
+    ) -> tuple[Tensor, Tensor]:
+        """Moves (B, K, 6) on the way to a picture, and how surprising each is (B, K), in nats.
 
         Args:
-            now: (B, N, D) latents of the present.
+            now: (B, N, D) latents of the present; those of the first view will do.
             goal: (B, N, D) latents of a picture.
             pose: (B, 8) achieved pose (7,) and commanded closedness.
             rng: of the episode.
             draws: moves of each, K.
         """
-        asked = self._asked(now, goal, pose).repeat_interleave(draws, dim=0)
-        noise = normal(rng, (len(asked), MOVE_SIZE), asked)
-        found = solved(_flow(self.proposals["velocity"], asked), noise)
-        moves: Tensor = (found * self.move_std + self.move_mean).unflatten(0, (-1, draws))
-        return moves
+        read = self._read(now, goal, pose)
+        taken = self.proposals.picks(read)
+        picks = taken.sample(rng, draws)
+        surprise = taken.surprise(picks).flatten()
+        put = self.proposals.puts(read.repeat(draws), picks.flatten(0, 1))
+        puts = put.sample(rng, 1)
+        surprise = surprise + put.surprise(puts).flatten()
+        moves = torch.cat([picks.flatten(0, 1), puts[:, 0]], dim=1) * self.move_std + self.move_mean
+        return moves.unflatten(0, (-1, draws)), surprise.unflatten(0, (-1, draws))
+
+    def _read(self, now: Tensor, goal: Tensor, pose: Tensor) -> Read:
+        read: Read = self.proposals(now[:, : self.seen], goal[:, : self.seen], _own(pose))
+        return read
 
     # -- what they bring about --------------------------------------------------------------------
 
-    def imagine(self, now: Tensor, pose: Tensor, moves: Tensor) -> Tensor:
-        """Layer-normed latents (B, N, D) just after moves (B, 6).
+    def imagine(self, now: Tensor, pose: Tensor, moves: Tensor, hands: Tensor) -> Tensor:
+        """Layer-normed latents (B, P, D) of the first view after moves (B, 6).
 
         Args:
             now: (B, N, D) latents of the present, the fingers being empty.
             pose: (B, 8) as for ``propose``.
             moves: metres, robot-base frame.
+            hands: (B, 8) where the hand is to be in what is imagined; its fingers are open.
         """
-        _, tokens = self.outcome["reader"](now, _told(pose, moves))
-        later = now + self.outcome["change"](tokens)
+        away = _SHARPER * (hands[:, :PLACE] - pose[:, :PLACE])
+        finely = waves((moves - self.move_mean) / self.move_std)
+        told = torch.cat([_told(pose, moves), _own(hands), away, finely], dim=1)
+        seen = now[:, : self.seen]
+        later = seen + self.outcome(seen, told)
         return F.layer_norm(later.float(), later.shape[-1:])
+
+    def outcome_loss(
+        self, now: Tensor, pose: Tensor, moves: Tensor, hands: Tensor, later: Tensor
+    ) -> Tensor:
+        """L1 between imagined and later latents (B, N, D), and what the proposals make of it.
+
+        Most of a picture is hand and table. So the proposals, as they are, are asked, too: the
+        thing that was taken must be seen where it was put.
+        """
+        imagined = self.imagine(now, pose, moves, hands)
+        picks, puts = ((moves - self.move_mean) / self.move_std).split(PLACE, dim=1)
+        read = self._read(now, imagined, pose)
+        surprise = _of(read.goal, puts) + _of(self.proposals.puts(read, picks), puts)
+        return F.l1_loss(imagined, later[:, : self.seen]) + _SEEN_WEIGHT * surprise.mean()
 
     @staticmethod
     def after(pose: Tensor, moves: Tensor) -> Tensor:
@@ -218,6 +232,11 @@ def holds(closedness: float, commanded: float) -> bool:
 def _flow(velocity: nn.Module, known: Tensor) -> Velocity:
     """The velocity of what is drawn, given what is known (B, C)."""
     return lambda noisy, time: velocity(torch.cat([known, noisy], dim=1), time)
+
+
+def _of(mixture: Mixture, found: Tensor) -> Tensor:
+    """How surprising one place of each (B, 3) is, (B,)."""
+    return mixture.surprise(found[:, None])[:, 0]
 
 
 def _own(pose: Tensor) -> Tensor:

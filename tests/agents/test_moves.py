@@ -9,7 +9,7 @@ import pytest
 import torch
 
 import envs
-from agents.moves import AFTER_STEPS, PATIENCE, STEADY_STEPS, MoveMaker
+from agents.moves import AFTER_STEPS, PATIENCE, STEADY_STEPS, STUCK_STEPS, MoveMaker
 from agents.world_model import WorldModelAgent
 from envs.goals import make_goals
 from tests.worldsim.test_world_model import small_model
@@ -36,7 +36,7 @@ def feel(maker, closedness, commanded, steps=1):
     pose = torch.zeros(8)
     pose[6], pose[7] = closedness, commanded
     for _ in range(steps):
-        maker.look(torch.zeros(1, 1), torch.zeros(1, 1), pose, None)
+        maker.look(torch.zeros(1, 1), torch.zeros(1, 1), pose, torch.zeros(7), None)
 
 
 def test_a_move_ends_soon_after_something_was_let_go(search):
@@ -72,6 +72,25 @@ def test_patience_ends_with_empty_hands_alone(search):
     maker.reset()
     feel(maker, 0.5, 1.0)
     assert search.asked == 3
+
+
+def carried(maker, places):
+    """Something is held while the hand is at places (x, y, z), one a step."""
+    for place in places:
+        pose = torch.zeros(8)
+        pose[:3], pose[6], pose[7] = torch.tensor(place), 0.5, 1.0
+        maker.look(torch.zeros(1, 1), torch.zeros(1, 1), pose, torch.zeros(7), None)
+    return maker.chain.moves[0, 3:].tolist()
+
+
+def test_what_cannot_come_nearer_to_its_place_is_let_go_there(search):
+    # Its place is the origin. 3 cm above it, it stands on something.
+    above = [(0.0, 0.0, 0.03)] * (STUCK_STEPS + 2)
+    assert carried(MoveMaker(None, search), above) == pytest.approx([0.0, 0.0, 0.03])
+    # Not while it still moves, nor elsewhere.
+    moving = [(0.0, 0.0, 0.2 - 0.02 * step) for step in range(8)]
+    assert carried(MoveMaker(None, search), moving) == [0.0, 0.0, 0.0]
+    assert carried(MoveMaker(None, search), [(0.2, 0.0, 0.03)] * 8) == [0.0, 0.0, 0.0]
 
 
 def test_the_planner_moves_needs_a_model_that_knows_them():

@@ -14,8 +14,9 @@ from tests.worldsim.test_world_model import small_model
 from worldsim.errors import UserError
 from worldsim.moves import Moves, MovesConfig, holds
 from worldsim.planning.moves import MoveSearch
+from worldsim.training.hindsight_moves import HindsightMoves
 from worldsim.training.loop import LoopConfig
-from worldsim.training.moves import HindsightMoves, train_moves
+from worldsim.training.moves import train_moves
 from worldsim.training.options import MovesTraining
 from worldsim.training.posttrain import encode_all
 from worldsim.training.run import TrainingRun
@@ -41,11 +42,11 @@ def test_a_move_is_where_fingers_closed_and_where_they_opened():
     assert found.of_frames(np.array([0, 8, 9]))[:, 3].tolist() == pytest.approx([0.08, 0.08, 0.14])
 
 
-def test_goals_of_moves_lie_after_their_own_release():
+def test_outcomes_are_seen_while_fingers_stay_open():
     found, rng = HindsightMoves.of(walked((3, 8), (11, 14)), ("expert",)), np.random.default_rng(0)
-    assert set(found.goals(np.zeros(999, dtype=np.int64), rng)) == {9, 10, 15, 16, 17}
-    # Just after a release the next thing is asked for, and not to hold still.
-    assert set(found.goals(np.full(99, 9), rng)) == {15, 16, 17}
+    assert found.until.tolist() == [10, FRAMES - 1]
+    assert set(found.outcomes(np.zeros(99, dtype=np.int64), rng)) == {9, 10}
+    assert set(found.outcomes(np.full(99, 9), rng)) == set(range(15, FRAMES))
 
 
 def test_without_anything_let_go_there_are_no_moves():
@@ -65,7 +66,7 @@ def test_only_commanded_fingers_with_something_between_them_hold():
 @pytest.fixture
 def moves():
     torch.manual_seed(0)
-    return Moves(MovesConfig(DIM, GRID, 2, 3, 16, 1, 16, 1, hidden=16)).eval()
+    return Moves(MovesConfig(DIM, GRID, 2, 3, hidden=16)).eval()
 
 
 def inputs(count=2, seed=0):
@@ -75,29 +76,25 @@ def inputs(count=2, seed=0):
 
 def test_shapes_and_what_is_looked_at(moves):
     (now, pose), goal = inputs(), inputs(seed=1)[0]
-    drawn = moves.propose(now, goal, pose, np.random.default_rng(0), 7)
+    drawn, surprise = moves.propose(now, goal, pose, np.random.default_rng(0), 7)
     assert drawn.shape == (2, 7, 6)
-    imagined = moves.imagine(now, pose, drawn[:, 0])
-    assert imagined.shape == (2, 8, DIM)
-    torch.testing.assert_close(imagined.mean(dim=2), torch.zeros(2, 8), atol=1e-5, rtol=0)
+    assert surprise.shape == (2, 7)
+    imagined = moves.imagine(now, pose, drawn[:, 0], pose.flip(0))
+    assert imagined.shape == (2, 4, DIM)  # of the first view
+    torch.testing.assert_close(imagined.mean(dim=2), torch.zeros(2, 4), atol=1e-5, rtol=0)
+    assert (moves.imagine(now, pose, drawn[:, 0], pose) != imagined).any()  # told where the hand is
     assert moves.act(now, pose, drawn[:, 0], np.random.default_rng(0), 4).shape == (2, 3, 7)
-    again = moves.propose(now, goal, pose, np.random.default_rng(0), 7)
+    again, _ = moves.propose(now, goal, pose, np.random.default_rng(0), 7)
     torch.testing.assert_close(again, drawn, atol=0, rtol=0)
     # Proposals see the first view, the executor both; it is told the move.
-    assert (moves.propose(-now, goal, pose, np.random.default_rng(0), 7) != drawn).any()
+    assert (moves.propose(-now, goal, pose, np.random.default_rng(0), 7)[0] != drawn).any()
     turned = now.clone()
     turned[:, 4:] *= -1
-    again = moves.propose(turned, goal, pose, np.random.default_rng(0), 7)
+    again, _ = moves.propose(turned[:, :4], goal, pose, np.random.default_rng(0), 7)
     torch.testing.assert_close(again, drawn, atol=0, rtol=0)
     first = moves.act(now, pose, drawn[:, 0], np.random.default_rng(0), 1)
     for other in ((turned, drawn[:, 0]), (now, drawn[:, 0] + 0.1)):
         assert (moves.act(other[0], pose, other[1], np.random.default_rng(0), 1) != first).any()
-
-
-def test_after_a_move_open_fingers_are_where_they_let_go():
-    pose = torch.tensor([[0.1, 0.2, 0.3, 3.0, 0.0, 0.5, 0.7, 1.0]])
-    after = Moves.after(pose, torch.arange(6.0)[None])
-    torch.testing.assert_close(after, torch.tensor([[3.0, 4.0, 5.0, 3.0, 0.0, 0.5, 0.0, 0.0]]))
 
 
 def test_training_learns_resumes_and_leaves_the_model(tmp_path):
@@ -119,11 +116,11 @@ def test_training_learns_resumes_and_leaves_the_model(tmp_path):
     for name, value in before.items():
         torch.testing.assert_close(model.state_dict()[name], value, atol=0, rtol=0)
     model.moves, model.config = learnt, replace(model.config, moves=True)
-    kept = learnt.outcome["change"].weight.clone()
+    kept = learnt.outcome.change.weight.clone()
     one, _ = train_moves(
         model, latents, config, {"executor": loops["executor"]}, TrainingRun(tmp_path / "again")
     )
-    torch.testing.assert_close(one.outcome["change"].weight, kept, atol=0, rtol=0)
+    torch.testing.assert_close(one.outcome.change.weight, kept, atol=0, rtol=0)
     # What a kept network was normalised by stays, whatever the data of the others.
     one.action_std[:3] = 7.0
     other, _ = train_moves(
@@ -135,16 +132,15 @@ def test_training_learns_resumes_and_leaves_the_model(tmp_path):
 class Table:
     """Things on a line, told by latents (B, 1, things): places.
 
-    A move takes the thing within 2 cm of where fingers close. Proposals take any thing, roughly.
+    A move takes the thing within 2 cm of where fingers close. Proposals take any thing, roughly,
+    and are the more surprising the farther they are from where it is to stand.
     """
 
     seen = 1
 
-    def imagine(self, now, pose, moves):
+    def imagine(self, now, pose, moves, hands):
         taken = (now[:, 0] - moves[:, :1]).abs() < 0.02
         return torch.where(taken, moves[:, 3:4], now[:, 0])[:, None]
-
-    after = staticmethod(Moves.after)
 
     def propose(self, now, goal, pose, rng, draws):
         found = torch.zeros(len(now), draws, 6)
@@ -152,13 +148,13 @@ class Table:
         noise = torch.from_numpy(rng.normal(0.0, 0.01, (2, len(now), draws))).float()
         found[:, :, 0] = now[:, 0].gather(1, which) + noise[0]
         found[:, :, 3] = goal[:, 0].gather(1, which) + 3 * noise[1]
-        return found
+        return found, noise[1].abs()
 
 
-def planned(now, goal, **options):
-    search = MoveSearch(samples=64, beam=8, **options)
-    here, there = torch.tensor([now]), torch.tensor([goal])
-    return search.plan(Table(), here, there, torch.zeros(8), np.random.default_rng(0))
+def planned(now, goal, table=None, **options):
+    search = MoveSearch(**{"samples": 64, "beam": 8, "trust": 0.0, **options})
+    here, there, pose = torch.tensor([now]), torch.tensor([goal]), torch.zeros(8)
+    return search.plan(table or Table(), here, there, pose, pose, np.random.default_rng(0))
 
 
 def test_a_chain_brings_about_what_takes_several_moves():
@@ -172,20 +168,33 @@ def test_a_chain_is_no_longer_than_it_needs_to_be():
     assert len(planned([0.1, 0.3], [0.1, 0.7], depth=3).moves) == 1
 
 
-def test_variations_come_nearer():
-    rough, fine = (planned([0.1], [0.5], rounds=rounds) for rounds in (0, 4))
-    assert fine.cost < 0.5 * rough.cost
+def test_what_surprises_the_proposals_is_left():
+    class Deceived(Table):
+        def imagine(self, now, pose, moves, hands):
+            imagined = super().imagine(now, pose, moves, hands)
+            return torch.where(moves[:, 3:4, None] > 0.52, 0.5, imagined)
+
+    lured, calm = (planned([0.1], [0.5], Deceived(), trust=trust) for trust in (0.0, 10.0))
+    assert lured.moves[0, 3] > 0.52
+    assert abs(calm.moves[0, 3] - 0.5) < 0.02
+
+
+def test_what_others_stand_on_is_put_down_first():
+    class Stack(Table):
+        def propose(self, now, goal, pose, rng, draws):
+            found, surprise = super().propose(now, goal, pose, rng, draws)
+            found[:, :, 5] = torch.where(found[:, :, 0] < 0.2, 0.1, 0.0)  # the first thing on top
+            return found, surprise
+
+    now, goal = [0.1, 0.3], [0.7, 0.7]
+    assert float(planned(now, goal, Stack(), depth=1, low=1.0).moves[0, 5]) == 0.0
+    assert float(planned(now, goal, Stack(), depth=1, low=-1.0).moves[0, 5]) > 0.05
 
 
 def test_only_the_first_view_is_compared():
-    class Two(Table):
-        def imagine(self, now, pose, moves):
-            later = super().imagine(now[:, :1], pose, moves)
-            return torch.cat([later, 9.0 * torch.ones_like(later)], dim=1)
-
-    views = torch.tensor([[0.1], [0.0]]), torch.tensor([[0.5], [0.0]])
-    chain = MoveSearch(depth=1).plan(Two(), *views, torch.zeros(8), np.random.default_rng(0))
-    assert chain.cost < 0.01
+    views, pose = (torch.tensor([[0.1], [0.0]]), torch.tensor([[0.5], [9.0]])), torch.zeros(8)
+    search = MoveSearch(depth=1, trust=0.0)
+    assert search.plan(Table(), *views, pose, pose, np.random.default_rng(0)).cost < 0.01
 
 
 def test_bad_searches_are_refused():

@@ -32,8 +32,8 @@ from worldsim.pairs import PairReader
 from worldsim.states import encode_state
 from worldsim.training.batches import Arrays, gather
 from worldsim.training.hindsight import GoalBatch, Hindsight, Index, goal_losses
+from worldsim.training.hindsight_moves import HindsightMoves
 from worldsim.training.loop import LoopConfig, train
-from worldsim.training.moves import HindsightMoves
 from worldsim.training.options import JointConfig
 from worldsim.training.run import TrainingRun
 from worldsim.world_model import WorldModel

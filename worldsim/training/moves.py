@@ -1,9 +1,4 @@
-"""Moves learnt from play: what the robot's own state tells of each thing taken and put down.
-
-Every frame from which something was soon let go is an example: of which move was next (on the way
-to the picture just after it, or after a later one), of what the latents were just after it, and of
-the actions that made it. No episode needs a goal of its own.
-"""
+"""Training of the networks of moves, on frozen latents of play."""
 
 from __future__ import annotations
 
@@ -12,91 +7,20 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
-from torch.nn import functional as F
 
-from worldsim.errors import UserError
 from worldsim.moves import Moves
 from worldsim.training.batches import Arrays, gather, gather_tokens
 from worldsim.training.hindsight import Index, chunks_towards
+from worldsim.training.hindsight_moves import HindsightMoves
 from worldsim.training.loop import LoopConfig, train
 from worldsim.training.options import MovesTraining
-from worldsim.training.releases import Releases
 from worldsim.training.run import TrainingRun
+from worldsim.training.whereabouts import Whereabouts
 from worldsim.world_model import WorldModel
 
-WITHIN = 40
-"""A release so many frames on is what was being done; from afar it takes as long."""
-PROMPT = 26
-"""So soon it is when whoever made the move neither waited nor strayed before: that is imitated."""
-AFTER = 2
-"""The outcome of a move is seen so many frames after its release, with open fingers."""
 _FITTED = 20_000
 _SMALLEST_SPREAD_M, _SMALLEST_STD = 0.005, 0.05
-
-
-@dataclass(frozen=True)
-class HindsightMoves:
-    """The moves of F frames.
-
-    Attributes:
-        releases: where they end; R of them.
-        next: (F,) number of the first release that is not past.
-        grasps: (R,) frames before which the fingers closed for each.
-        moves: (R, 6) tool centre when the fingers closed, and when they opened, m.
-        after: (R,) frames that show what each brought about.
-        empty: frames before one, the fingers being open and empty.
-        making: frames from which one was made promptly.
-    """
-
-    releases: Releases
-    next: Index
-    grasps: Index
-    moves: NDArray[np.float32]
-    after: Index
-    empty: Index
-    making: Index
-
-    @classmethod
-    def of(cls, arrays: Arrays, demonstrators: tuple[str, ...]) -> HindsightMoves:
-        """Find them; ``demonstrators`` are policies (by prefix) to learn from.
-
-        Raises:
-            UserError: nothing is taken and let go in the data.
-        """
-        releases = Releases.of(arrays, WITHIN)
-        ends, closed = arrays.ends, arrays.target[:, 6] > 0.5
-        now = np.arange(len(ends))
-        coming = np.searchsorted(releases.frames, now)
-        some = np.flatnonzero(coming <= releases.last)
-        some = some[arrays.collected_by(demonstrators)[some]]
-        ahead = releases.frames[coming[some]] - some
-        soon, making = some[ahead <= WITHIN], some[ahead <= PROMPT]
-        if not len(soon):
-            raise UserError("nothing is taken and let go in the data: there are no moves to learn")
-        grasps = _last_open(closed, arrays.offsets, arrays.lengths)[releases.frames - 1] + 1
-        place, last = arrays.proprio[:, :3], releases.frames
-        moves = np.concatenate([place[np.minimum(grasps + 1, last)], place[last]], axis=1)
-        after = np.minimum(last + AFTER, releases.until)
-        empty = soon[~closed[soon] & (soon < grasps[coming[soon]])]
-        return cls(releases, coming, grasps, moves, after, empty, making)
-
-    def of_frames(self, frames: Index) -> Tensor:
-        """Moves (B, 6) that are next at frames (B,)."""
-        return torch.from_numpy(self.moves[self.next[frames]])
-
-    def goals(self, frames: Index, rng: np.random.Generator) -> Index:
-        """Frames (B,) just after the move that is next at frames (B,), or after later ones."""
-        return self.releases.ahead(frames, self.next[frames], rng)
-
-
-def _last_open(closed: NDArray[np.bool_], offsets: Index, lengths: Index) -> Index:
-    """(F,) last frame up to each, in its episode, at which the fingers were told to be open."""
-    opened = np.where(closed, -1, np.arange(len(closed)))
-    firsts = np.repeat(offsets, lengths) - 1
-    found: Index = np.maximum(np.maximum.accumulate(opened), firsts)
-    return found
 
 
 def train_moves(
@@ -121,6 +45,7 @@ def train_moves(
         The networks, and running means of the losses.
     """
     found = HindsightMoves.of(latents, config.demonstrators)
+    whereabouts = Whereabouts.of(latents, found)
     known = model.moves if model.config.moves else None
     means: dict[str, float] = {}
     for part, loop in loops.items():
@@ -129,17 +54,20 @@ def train_moves(
         known = known or fresh
         setattr(known, part, getattr(fresh, part))
         known.to(loop.device).train()
+        # The loss of one may go through another, which stays as it is.
+        known.requires_grad_(False)
+        getattr(known, part).requires_grad_(True)
         model.to(loop.device)
         # Networks that are kept go on with the deviations that they learnt with.
         if part == "proposals":
             _fit_moves(known, found)
         elif part == "executor":
             _fit_actions(known, model, found, latents, np.random.default_rng(loop.seed))
-        loss = getattr(_Teacher(model, latents, known, found, config), part)
+        loss = getattr(_Teacher(model, latents, known, whereabouts, config), part)
         modules = {part: getattr(known, part)}
         means |= train(f"moves-{part}", modules, (part,), _only(part, loss), loop, run)
     assert known is not None
-    return known.eval(), means
+    return known.requires_grad_(True).eval(), means
 
 
 def _only(
@@ -155,26 +83,37 @@ class _Teacher:
     model: WorldModel
     latents: Arrays
     learnt: Moves
-    found: HindsightMoves
+    known: Whereabouts
     config: MovesTraining
 
+    @property
+    def found(self) -> HindsightMoves:
+        """The moves."""
+        return self.known.found
+
     def proposals(self, rng: np.random.Generator) -> Tensor:
-        """Which move is next?"""
-        here = rng.choice(self.found.empty, self.config.batch)
-        goal = self._seen(self.found.goals(here, rng))
-        moves = self.found.of_frames(here).to(self.model.device)
-        return self.learnt.proposal_loss(self._seen(here), goal, self._poses(here), moves, rng)
+        """Which moves lead there?"""
+        here, goals, moves = self.known.ask(rng, self.config.batch)
+        told = torch.from_numpy(moves).to(self.model.device)
+        now, goal = self._first_view(here), self._first_view(goals)
+        return self.learnt.proposal_loss(now, goal, self._poses(here), told, rng)
 
     def outcome(self, rng: np.random.Generator) -> Tensor:
-        """What does it bring about?"""
+        """What does a move bring about?"""
         here = rng.choice(self.found.empty, self.config.batch)
+        later = self.found.outcomes(here, rng)
         moves = self.found.of_frames(here).to(self.model.device)
-        later = self._seen(self.found.after[self.found.next[here]])
-        return F.l1_loss(self.learnt.imagine(self._seen(here), self._poses(here), moves), later)
+        now, pose, hands = self._first_view(here), self._poses(here), self._poses(later)
+        return self.learnt.outcome_loss(now, pose, moves, hands, self._first_view(later))
 
     def executor(self, rng: np.random.Generator) -> Tensor:
-        """How is it made? Roughly where to take is told: pictures tell where exactly."""
-        here = rng.choice(self.found.making, self.config.batch)
+        """How is it made? Roughly where to take is told: pictures tell where exactly.
+
+        Who closes again over what was just let go teaches to do so, whatever is told.
+        """
+        making = self.found.making
+        making = making[self.known.fetched[self.found.next[making]]]
+        here = rng.choice(making, self.config.batch)
         moves = self.found.of_frames(here)
         blur = self.config.blur_m * rng.standard_normal((len(here), 3), dtype=np.float32)
         moves[:, :3] += torch.from_numpy(blur)
@@ -183,6 +122,10 @@ class _Teacher:
         )
         told = moves.to(self.model.device)
         return self.learnt.executor_loss(self._seen(here), self._poses(here), told, chunks, rng)
+
+    def _first_view(self, frames: Index) -> Tensor:
+        """Latents (B, P, D) of frames (B,), in the first view."""
+        return gather_tokens(self.latents, frames, self.learnt.seen, str(self.model.device))
 
     def _seen(self, frames: Index) -> Tensor:
         """Latents (B, N, D) of frames (B,)."""

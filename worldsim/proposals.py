@@ -1,0 +1,158 @@
+"""Which moves lead from one picture to another: what to take, and where that thing is to stand.
+
+Every token of a picture says whether a thing stands there, and where exactly. What to take is one
+of the things of the picture now, told apart by whether it stands in the other picture, too; where
+to put it is where one of the things of the other picture stands, told apart by whether it is that
+very thing. That is told by features of the tokens alone that see it, learnt by finding each thing
+again among all of a batch (InfoNCE, arXiv 1807.03748). A vector that sums up both pictures would
+mix things up.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from worldsim.glance import waves, waves_of
+from worldsim.heads import mlp
+from worldsim.mixture import Mixture
+
+PLACE = 3
+_FEATURES = 16
+
+
+class Read(NamedTuple):
+    """What was seen in B pairs of pictures, of P patches each.
+
+    Attributes:
+        both: (B, P, C) what tells the pictures apart.
+        there: (B, P, C) the picture of the goal.
+        own: (B, own) the robot's pose.
+        now, goal: where things stand in each.
+        features_now, features_goal: (B, P, heads, F) by which a thing is known, of length one.
+    """
+
+    both: Tensor
+    there: Tensor
+    own: Tensor
+    now: Mixture
+    goal: Mixture
+    features_now: Tensor
+    features_goal: Tensor
+
+    def repeat(self, times: int) -> Read:
+        """Each pair so many times in a row."""
+        parts: list[Any] = [
+            part.repeat(times) if isinstance(part, Mixture) else part.repeat_interleave(times, 0)
+            for part in self
+        ]
+        return Read(*parts)
+
+
+class Proposals(nn.Module):
+    """Mixtures over places to take something from, and over places to put it.
+
+    Args:
+        dim: latent width D.
+        grid: (rows, columns) of the view's P patches.
+        own: numbers that tell the robot's pose.
+        width: channels C.
+        heads: in which a thing is looked up and looked for.
+    """
+
+    def __init__(
+        self, dim: int, grid: tuple[int, int], own: int, width: int = 64, heads: int = 8
+    ) -> None:
+        super().__init__()
+        self.grid, self.heads = grid, heads
+        places, told = math.prod(grid), own + PLACE + waves_of(PLACE)
+        self.see = nn.Sequential(
+            nn.Conv2d(dim, width, 1), nn.GELU(), _near(width), nn.GELU(), _near(width)
+        )
+        self.compare = nn.Sequential(
+            nn.Conv2d(3 * width, width, 1), nn.GELU(), _near(width), nn.GELU(), _near(width)
+        )
+        self.position = nn.Parameter(0.02 * torch.randn(places, width))
+        self.own = mlp(own, (64,), width)
+        self.middles = nn.Parameter(0.5 * torch.randn(places, PLACE))  # that tokens look at
+        self.stand = mlp(width, (width,), 1 + 2 * PLACE)
+        self.pick = mlp(width + heads, (width,), 1 + 2 * PLACE)
+        self.features = nn.Sequential(
+            nn.Conv2d(dim, width, 1),
+            nn.GELU(),
+            nn.Conv2d(width, heads * _FEATURES, 3, padding=1),
+        )
+        self.sharpness = nn.Parameter(torch.ones(heads))
+        self.sought = mlp(heads * _FEATURES + told, (128,), width)
+        self.put = mlp(2 * width + heads, (width,), 1 + 2 * PLACE)
+
+    def forward(self, now: Tensor, goal: Tensor, own: Tensor) -> Read:
+        """Look at pictures (B, P, D), the robot's pose being told by (B, own)."""
+        grids = [self._grid(picture) for picture in (now, goal)]
+        here, there = (self.see(grid) for grid in grids)
+        both = _tokens(self.compare(torch.cat([here, there, here - there], dim=1)))
+        both = both + self.position + self.own(own)[:, None]
+        stand = [Mixture.of(self._stand(_tokens(seen)), self.middles) for seen in (here, there)]
+        features = [self._known_by(grid) for grid in grids]
+        return Read(both, _tokens(there), own, stand[0], stand[1], features[0], features[1])
+
+    def picks(self, read: Read) -> Mixture:
+        """Where to take something."""
+        stays = (read.features_now * read.features_goal).sum(dim=3)  # (B, P, heads)
+        told = self.pick(torch.cat([F.gelu(read.both), stays], dim=2))
+        return read.now.told(told)
+
+    def puts(self, read: Read, picks: Tensor) -> Mixture:
+        """Where to put what stands at places (B, 3), normalised as those of the mixtures are."""
+        told = torch.cat([read.own, picks, waves(picks)], dim=1)
+        thing = _seen_at(read.now, read.features_now, picks)
+        alike = torch.einsum("bhf,bphf->bph", thing, read.features_goal)
+        sought = self.sought(torch.cat([thing.flatten(1), told], dim=1))
+        known = torch.cat(
+            [read.there, read.both + sought[:, None], alike * self.sharpness.exp()], dim=2
+        )
+        return read.goal.told(self.put(F.gelu(known)))
+
+    def mixed_up(self, read: Read, picks: Tensor, puts: Tensor) -> Tensor:
+        """How hard it is to find each thing again among those of all B pictures, nats (B,).
+
+        Args:
+            read: what ``forward`` returned.
+            picks: (B, 3) where they stand in the pictures now.
+            puts: (B, 3) where they stand in those of the goal.
+        """
+        taken = _seen_at(read.now, read.features_now, picks)
+        put = _seen_at(read.goal, read.features_goal, puts)
+        alike = torch.einsum("bhf,chf,h->bc", taken, put, self.sharpness.exp())
+        return F.cross_entropy(
+            alike, torch.arange(len(alike), device=alike.device), reduction="none"
+        )
+
+    def _stand(self, seen: Tensor) -> Tensor:
+        told: Tensor = self.stand(F.gelu(seen + self.position))
+        return told
+
+    def _known_by(self, grids: Tensor) -> Tensor:
+        features = _tokens(self.features(grids)).unflatten(2, (self.heads, _FEATURES))
+        return F.normalize(features, dim=3)
+
+    def _grid(self, tokens: Tensor) -> Tensor:
+        grids: Tensor = tokens.unflatten(1, self.grid).permute(0, 3, 1, 2)
+        return grids
+
+
+def _seen_at(stand: Mixture, features: Tensor, places: Tensor) -> Tensor:
+    """Features (B, heads, F), of length one, of the things at places (B, 3)."""
+    return F.normalize(torch.einsum("bp,bphf->bhf", stand.shares(places), features), dim=2)
+
+
+def _near(width: int) -> nn.Module:
+    return nn.Conv2d(width, width, 3, padding=1)
+
+
+def _tokens(grids: Tensor) -> Tensor:
+    return grids.flatten(2).transpose(1, 2)
