@@ -28,7 +28,6 @@ def test_a_thing_stands_where_it_was_while_the_hand_is_not_near():
     # Comes at 4, takes it at 6, lets go at 9, leaves at 11.
     found = known(way(x10=(4, 8), x30=(8, 11)), (6, 9))
     assert (found.since[0], found.until[0]) == (0, FRAMES - 1)
-    assert found.fetched.tolist() == [True]
     asked = found.ask(np.random.default_rng(0), 200)
     assert set(asked[0]) == {0, 1, 2, 3}  # before the hand comes for it
     assert set(asked[1]) == set(range(10, FRAMES))
@@ -40,9 +39,8 @@ def test_a_hand_that_was_near_may_have_moved_it():
     assert (found.since[0], found.until[0]) == (2, 14)
 
 
-def test_who_closes_again_at_once_has_fetched_nothing():
+def test_who_closes_again_at_once_tells_nothing_of_before():
     found = known(way(x10=(4, 8), x30=(8, 15), x45=(15, FRAMES)), (6, 9), (11, 17))
-    assert found.fetched.tolist() == [True, False]
     assert found.again.tolist() == [1, -1]
     assert (found.before.count > 0).tolist() == [True, False]
 

@@ -82,9 +82,9 @@ class MoveSearch:
 
     samples: int = 64
     beam: int = 16
-    depth: int = 2
-    trust: float = 0.01
-    low: float = 1.0
+    depth: int = 1
+    trust: float = 0.005
+    low: float = 0.3
 
     def __post_init__(self) -> None:
         at_least_one(samples=self.samples, beam=self.beam, depth=self.depth)

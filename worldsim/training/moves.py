@@ -107,13 +107,8 @@ class _Teacher:
         return self.learnt.outcome_loss(now, pose, moves, hands, self._first_view(later))
 
     def executor(self, rng: np.random.Generator) -> Tensor:
-        """How is it made? Roughly where to take is told: pictures tell where exactly.
-
-        Who closes again over what was just let go teaches to do so, whatever is told.
-        """
-        making = self.found.making
-        making = making[self.known.fetched[self.found.next[making]]]
-        here = rng.choice(making, self.config.batch)
+        """How is it made? Roughly where to take is told: pictures tell where exactly."""
+        here = rng.choice(self.found.making, self.config.batch)
         moves = self.found.of_frames(here)
         blur = self.config.blur_m * rng.standard_normal((len(here), 3), dtype=np.float32)
         moves[:, :3] += torch.from_numpy(blur)

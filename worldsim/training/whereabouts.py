@@ -56,7 +56,6 @@ class Whereabouts:
         since: (R,) first frame from which it stood where it was taken.
         until: (R,) last frame at which it stands where it was put down.
         again: (R,) number of the move that takes it next; -1 where none is known to.
-        fetched: (R,) whether the hand came for it from elsewhere, and did not just close again.
         before: which of ``found.empty`` show it where it was taken, the hand being elsewhere.
         opened: frames with fingers told to be open.
         after: which of those show it where it was put down, the hand being elsewhere.
@@ -66,7 +65,6 @@ class Whereabouts:
     since: Index
     until: Index
     again: Index
-    fetched: NDArray[np.bool_]
     before: _Frames
     opened: Index
     after: _Frames
@@ -94,7 +92,6 @@ class Whereabouts:
             since,
             until,
             _again(found.moves, ends),
-            since < coming,
             _Frames.between(found.empty, since, coming),
             opened,
             _Frames.between(opened, left, until + 1),
