@@ -201,6 +201,8 @@ def _call(name: str, arguments: list[str]) -> int:
     except KeyboardInterrupt:
         print(f"\nworldsim {name}: interrupted; what was finished is kept", file=sys.stderr)
         return 130
+    except BrokenPipeError:  # nobody's mistake; main ends quietly
+        raise
     except Exception as error:
         if os.environ.get("WORLDSIM_DEBUG") == "1" or not isinstance(error, _for_people()):
             raise

@@ -101,6 +101,12 @@ def test_a_fault_of_ours_is_not_hidden(error, failing):
         run(["doctor"])
 
 
+def test_a_reader_that_left_is_nobodys_mistake(failing):
+    failing(BrokenPipeError())
+    with pytest.raises(BrokenPipeError):
+        run(["doctor"])
+
+
 def test_everything_is_shown_when_asked_for(failing, monkeypatch):
     failing(UserError("so it is"))
     monkeypatch.setenv("WORLDSIM_DEBUG", "1")
