@@ -30,12 +30,12 @@ def parse_json(text: str | bytes) -> Any:
     """What JSON says.
 
     Raises:
-        ValueError: it is none, or nested deeper than Python reads.
+        ValueError: it is none, or nested deeper than Python reads (a ``UserError``).
     """
     try:
         return json.loads(text)
     except RecursionError as error:
-        raise ValueError("it is nested too deeply") from error
+        raise UserError("it is nested too deeply") from error
 
 
 @contextmanager
