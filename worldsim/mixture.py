@@ -50,9 +50,8 @@ class Mixture:
     @classmethod
     def of(cls, told: Tensor, middles: Tensor) -> Mixture:
         """From what each token tells (B, P, 1 + 2 M); ``middles`` (P, M) are where means start."""
-        size = middles.shape[1]
-        scores, offsets, log_stds = told[..., 0], told[..., 1 : 1 + size], told[..., 1 + size :]
-        return cls(scores, middles + offsets, log_stds.clamp(_SHARPEST, _BLUREST))
+        plain = cls(middles.new_zeros(1, 1), middles[None], torch.zeros_like(middles)[None])
+        return plain.told(told)
 
     def surprise(self, found: Tensor) -> Tensor:
         """Negative log likelihoods (B, K) of numbers (B, K, M), up to a constant."""

@@ -29,6 +29,7 @@ from torch.nn import functional as F
 
 from worldsim.flow import Residual, Velocity, drawn, flow_error, solved
 from worldsim.glance import waves, waves_of
+from worldsim.grids import as_tokens
 from worldsim.heads import TokenReader
 from worldsim.mixture import Mixture
 from worldsim.noise import normal
@@ -190,7 +191,7 @@ class Moves(nn.Module):
         A perceptron over four times as many tokens learns these episodes by heart.
         """
         grids = latents.unflatten(1, (-1, *self.config.grid)).permute(0, 1, 4, 2, 3).flatten(0, 1)
-        means = F.adaptive_avg_pool2d(grids, COARSE).flatten(2).transpose(1, 2)
+        means = as_tokens(F.adaptive_avg_pool2d(grids, COARSE))
         coarse: Tensor = means.unflatten(0, (len(latents), -1)).flatten(1, 2)
         return coarse
 

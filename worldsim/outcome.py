@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from worldsim.glance import Glance
+from worldsim.grids import as_grids, as_tokens
 from worldsim.heads import mlp
 
 _FEATURES = 16
@@ -60,9 +61,7 @@ class Outcome(nn.Module):
         return change
 
     def _blocks(self, blocks: nn.Module, tokens: Tensor) -> Tensor:
-        grids = tokens.unflatten(1, self.grid).permute(0, 3, 1, 2)
-        out: Tensor = blocks(grids).flatten(2).transpose(1, 2)
-        return out
+        return as_tokens(blocks(as_grids(tokens, self.grid)))
 
 
 class _Block(nn.Module):

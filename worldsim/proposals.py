@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from worldsim.glance import waves, waves_of
+from worldsim.grids import as_grids, as_tokens
 from worldsim.heads import mlp
 from worldsim.mixture import Mixture
 
@@ -92,13 +93,13 @@ class Proposals(nn.Module):
 
     def forward(self, now: Tensor, goal: Tensor, own: Tensor) -> Read:
         """Look at pictures (B, P, D), the robot's pose being told by (B, own)."""
-        grids = [self._grid(picture) for picture in (now, goal)]
+        grids = [as_grids(picture, self.grid) for picture in (now, goal)]
         here, there = (self.see(grid) for grid in grids)
-        both = _tokens(self.compare(torch.cat([here, there, here - there], dim=1)))
+        both = as_tokens(self.compare(torch.cat([here, there, here - there], dim=1)))
         both = both + self.position + self.own(own)[:, None]
-        stand = [Mixture.of(self._stand(_tokens(seen)), self.middles) for seen in (here, there)]
+        stand = [Mixture.of(self._stand(as_tokens(seen)), self.middles) for seen in (here, there)]
         features = [self._known_by(grid) for grid in grids]
-        return Read(both, _tokens(there), own, stand[0], stand[1], features[0], features[1])
+        return Read(both, as_tokens(there), own, stand[0], stand[1], features[0], features[1])
 
     def picks(self, read: Read) -> Mixture:
         """Where to take something."""
@@ -137,12 +138,8 @@ class Proposals(nn.Module):
         return told
 
     def _known_by(self, grids: Tensor) -> Tensor:
-        features = _tokens(self.features(grids)).unflatten(2, (self.heads, _FEATURES))
+        features = as_tokens(self.features(grids)).unflatten(2, (self.heads, _FEATURES))
         return F.normalize(features, dim=3)
-
-    def _grid(self, tokens: Tensor) -> Tensor:
-        grids: Tensor = tokens.unflatten(1, self.grid).permute(0, 3, 1, 2)
-        return grids
 
 
 def _seen_at(stand: Mixture, features: Tensor, places: Tensor) -> Tensor:
@@ -152,7 +149,3 @@ def _seen_at(stand: Mixture, features: Tensor, places: Tensor) -> Tensor:
 
 def _near(width: int) -> nn.Module:
     return nn.Conv2d(width, width, 3, padding=1)
-
-
-def _tokens(grids: Tensor) -> Tensor:
-    return grids.flatten(2).transpose(1, 2)

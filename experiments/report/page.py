@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from jinja2 import Environment, PackageLoader, StrictUndefined, Template
+from jinja2 import Template
 
 from experiments.report.heat import heat
 from experiments.report.palette import colours
@@ -22,6 +22,7 @@ from experiments.report.view import HEIGHT, LEFT, TOP, WIDTH, title, view
 from experiments.runs.arms import Arm, Comparison, groups, usual
 from experiments.runs.drops import drops
 from experiments.runs.store import read_json
+from experiments.templates import templates_of
 
 
 def page(
@@ -59,15 +60,7 @@ def page(
 
 @lru_cache(maxsize=1)
 def _template() -> Template:
-    """Whatever names say is text, never markup: everything is escaped."""
-    loader = PackageLoader("experiments.report", "assets")
-    found = Environment(
-        loader=loader,
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
+    found = templates_of("experiments.report")
     found.filters["percent"] = lambda share: f"{100 * share:.1f}".removesuffix(".0")
     found.filters["ms"] = lambda ms: f"{ms:,.0f}" if ms >= 100 else f"{ms:.2g}"
     return found.get_template("page.html")

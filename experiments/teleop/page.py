@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
-
 from envs.spec import EnvSpec
 from experiments.teleop.hand import BUTTONS, FINE, GRIPPER, MOVES, STICKS, WAIT
 from experiments.teleop.session import COMMANDS
+from experiments.templates import templates_of
 
 
 def page(spec: EnvSpec, agent: str | None) -> str:
@@ -16,14 +15,8 @@ def page(spec: EnvSpec, agent: str | None) -> str:
         spec: of the environment.
         agent: who may take over.
     """
-    found = Environment(
-        loader=PackageLoader("experiments.teleop", "assets"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    return found.get_template("page.html").render(
+    template = templates_of("experiments.teleop").get_template("page.html")
+    return template.render(
         spec=spec,
         agent=agent,
         fine=FINE,
