@@ -40,9 +40,9 @@ class CEM:
         momentum: share of the old mean and of the old spread that survives a refit.
     """
 
-    samples: int = 32
+    samples: int = 8
     iterations: int = 2
-    elites: int = 6
+    elites: int = 4
     horizon: int = 4
     spread: tuple[float, ...] = NARROW
     minimum_std: float = 0.05
