@@ -68,6 +68,52 @@ def classify(
     return held_out, _over_shares(guess, wanted[~held_out])
 
 
+def fitting_text(
+    features: Floats, texts: Floats, signs: Floats, groups: NDArray[np.int64]
+) -> Floats:
+    """Whether a text fits: a ridge regression onto signs, bilinear in features and text.
+
+    The matrix that is fitted has a row for each number of the text and a column for each of the
+    features, and one column for a text without any features. Split as in ``probe``.
+
+    Args:
+        features: (F, D) latents.
+        texts: (F, E) a text's vector, or the difference of those of two texts.
+        signs: (F,) 1 where it fits, -1 where it does not (or the second one does).
+        groups: (F,) seeds.
+
+    Returns:
+        Scores (H,) of the held-out frames.
+
+    Raises:
+        ValueError: fewer than eight groups.
+    """
+    held_out, chosen, fitted = _split(groups)
+    kernel = (1.0 + _gram(features, ~held_out)) * (texts @ texts.T)  # (F, F)
+    labels = signs[:, None]
+    tried = _kernel_ridge(
+        kernel[fitted][:, fitted], labels[fitted], kernel[chosen][:, fitted], PENALTIES
+    )
+    right = [(np.sign(guess) * labels[chosen]).mean() for guess in tried]
+    best = np.array([PENALTIES[int(np.argmax(right))]])
+    known = ~held_out
+    across = kernel[held_out][:, known]
+    return _kernel_ridge(kernel[known][:, known], labels[known], across, best)[0][:, 0]
+
+
+def _gram(features: Floats, known: NDArray[np.bool_]) -> Floats:
+    """(F, F) products of features about the mean of the known ones, over their mean square.
+
+    In double precision: frames that are the same must remain so.
+    """
+    total: Floats = np.zeros((len(features), len(features)))
+    for columns in np.array_split(np.arange(features.shape[1]), -(-features.shape[1] // 4096)):
+        part = features[:, columns].astype(np.float64)
+        part -= part[known].mean(axis=0)
+        total += part @ part.T
+    return total / max(np.trace(total) / len(total), 1e-12)
+
+
 def _over_shares(guess: Floats, wanted: Floats) -> Floats:
     """Guesses (H, C) over the share of each class in (F, C); one of no share is never guessed."""
     shares = wanted.mean(axis=0)
@@ -109,8 +155,16 @@ def _ridge(features: Floats, labels: Floats, tested: Floats, penalties: Floats) 
     """
     centre, mean = features.mean(axis=0), labels.mean(axis=0)
     features, tested = features - centre, tested - centre
-    kernel = features @ features.T  # (F, F)
-    values, vectors = np.linalg.eigh(kernel / np.trace(kernel) * len(kernel))
-    turned = vectors.T @ (labels - mean)  # (F, K)
-    across = tested @ features.T / np.trace(kernel) * len(kernel) @ vectors  # (T, F)
-    return [mean + across @ (turned / (np.maximum(values, 0.0) + p)[:, None]) for p in penalties]
+    found = _kernel_ridge(features @ features.T, labels - mean, tested @ features.T, penalties)
+    return [mean + guess for guess in found]
+
+
+def _kernel_ridge(
+    kernel: Floats, labels: Floats, across: Floats, penalties: Floats
+) -> list[Floats]:
+    """Guesses (T, K) from products (F, F) of the fitted, and (T, F) of the tested with them."""
+    scale = np.trace(kernel) / len(kernel)
+    values, vectors = np.linalg.eigh(kernel / scale)
+    turned = vectors.T @ labels  # (F, K)
+    across = across / scale @ vectors  # (T, F)
+    return [across @ (turned / (np.maximum(values, 0.0) + p)[:, None]) for p in penalties]

@@ -12,6 +12,8 @@ simulator has answered. The suites (docs/understand.md):
 - anticipate: what will be going on in a second, from what is seen, and from what is imagined too.
 - expectation: an object is carried through the dark, and what comes to light is another one, none,
   or elsewhere. Does that surprise more than what is possible?
+- pairs: two clips that differ by a few millimetres, in one of which the object is lifted (taken
+  along, dropped, pushed) and in the other not; one question in words. Are both answers right?
 
 It writes ``items.jsonl``, ``manifest.txt`` (a hash of each item's states), ``pictures`` of the
 first items and ``summary.json``: suite, model, n, score with its interval, chance, the score of the

@@ -109,9 +109,19 @@ def perform(env: ManipulationEnv, name: str, rng: np.random.Generator) -> Track:
     """
     verb, _, side = name.partition(" ")
     act = _prepare(env, verb, side, rng)
+    noise = _WANDER * rng.standard_normal((FRAMES - 1, 7)) * _FREE
+    return record(env, np.stack([act(step) for step in range(FRAMES - 1)]) + noise)
+
+
+def record(env: ManipulationEnv, actions: Array) -> Track:
+    """What the simulator knows of actions (T - 1, 7), clipped to [-1, 1], as they are done.
+
+    Raises:
+        envs.errors.PhysicsError: the simulation diverged.
+    """
     seen = [_look(env)]
-    for step in range(FRAMES - 1):
-        env.step(np.clip(act(step) + _WANDER * rng.standard_normal(7) * _FREE, -1.0, 1.0))
+    for action in np.clip(actions, -1.0, 1.0):
+        env.step(action)
         seen.append(_look(env))
     physics, place, yaw, clearance, fingers, tool, closedness = zip(*seen, strict=True)
     return Track(
@@ -138,13 +148,13 @@ def _prepare(env: ManipulationEnv, verb: str, side: str, rng: np.random.Generato
     grasp(env, height)
     sign = 1.0 if side == "left" else -1.0
     moves = {
-        "picked": _action(z=speed, grip=1.0),
-        "put": _action(z=-speed, grip=1.0),
-        "dropped": _action(grip=-1.0),
-        "carried": _action(y=sign * speed, grip=1.0),
-        "turned": _action(yaw=sign * rng.uniform(0.5, 1.0), grip=1.0),
+        "picked": action(z=speed, grip=1.0),
+        "put": action(z=-speed, grip=1.0),
+        "dropped": action(grip=-1.0),
+        "carried": action(y=sign * speed, grip=1.0),
+        "turned": action(yaw=sign * rng.uniform(0.5, 1.0), grip=1.0),
     }
-    return lambda step: moves[verb] if step >= pause else _action(grip=1.0)
+    return lambda step: moves[verb] if step >= pause else action(grip=1.0)
 
 
 def _beside(
@@ -154,15 +164,15 @@ def _beside(
     reading = _read(env)
     if verb == "pushed":
         direction = np.array([*_SIDES[side], 0.0])
-        _go(env, reading.place - _APART_M * direction + [0, 0, 0.1], grip=1.0)
-        _go(env, reading.place - _APART_M * direction, grip=1.0, height=_LOW_M)
-        push = _action(x=speed * direction[0], y=speed * direction[1])
-        return lambda step: push if step >= pause else _action()
+        go(env, reading.place - _APART_M * direction + [0, 0, 0.1], grip=1.0)
+        go(env, reading.place - _APART_M * direction, grip=1.0, height=_LOW_M)
+        push = action(x=speed * direction[0], y=speed * direction[1])
+        return lambda step: push if step >= pause else action()
     angle = rng.uniform(0, 2 * math.pi)
     away = rng.uniform(0.055, 0.08) * np.array([math.cos(angle), math.sin(angle), 0.0])
-    _go(env, reading.place + away + [0, 0, 0.1], grip=-1.0)
-    _go(env, reading.place + away, grip=-1.0, height=_LOW_M)
-    return lambda step: _action(z=speed if step > pause + 1 else 0, grip=1.0)
+    go(env, reading.place + away + [0, 0, 0.1], grip=-1.0)
+    go(env, reading.place + away, grip=-1.0, height=_LOW_M)
+    return lambda step: action(z=speed if step > pause + 1 else 0, grip=1.0)
 
 
 def grasp(env: ManipulationEnv, height: float) -> None:
@@ -175,7 +185,7 @@ def grasp(env: ManipulationEnv, height: float) -> None:
         env.step(action)
 
 
-def _go(env: ManipulationEnv, place: Array, grip: float, height: float | None = None) -> None:
+def go(env: ManipulationEnv, place: Array, grip: float, height: float | None = None) -> None:
     """Bring the tool to a place; ``height`` above the table instead of the place's own."""
     wanted = place if height is None else np.array([*place[:2], TABLE_Z + height])
     for _ in range(_SETTLE_STEPS):
@@ -183,12 +193,13 @@ def _go(env: ManipulationEnv, place: Array, grip: float, height: float | None = 
         if np.linalg.norm(gap) < 0.1:
             return
         x, y, z = (gap / max(1.0, float(np.abs(gap).max()))).tolist()
-        env.step(_action(x, y, z, grip=grip))
+        env.step(action(x, y, z, grip=grip))
 
 
-def _action(
+def action(
     x: float = 0.0, y: float = 0.0, z: float = 0.0, yaw: float = 0.0, grip: float = 0.0
 ) -> Array:
+    """(7,) of a move, a turn and the gripper's, each in [-1, 1]."""
     return np.array([x, y, z, 0.0, 0.0, yaw, grip])
 
 

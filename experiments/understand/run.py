@@ -31,6 +31,7 @@ SUITES = {
     "motion": ("motion:Motion", 2000),
     "anticipate": ("anticipate:Anticipate", 2000),
     "expectation": ("expectation:Expectation", 2000),
+    "pairs": ("pairs:Pairs", 1000),
 }
 """Name -> module:Class in this room, and items unless others are asked for (docs/understand.md)."""
 

@@ -135,7 +135,7 @@ def test_a_model_without_heads_is_asked_by_its_latents(tmp_path):
 @pytest.mark.parametrize(
     ("words", "told"),
     [
-        (["--suite", "pears"], "allowed are counterfactual, motion, anticipate, expectation"),
+        (["--suite", "pears"], "allowed are counterfactual, motion, anticipate, expectation, pairs"),
         (["--items", "0"], "allowed are 1 to 10,000"),
         (["--model", "nobody"], "no world model 'nobody'"),
         (["--workers", "0"], "must be at least 1"),
