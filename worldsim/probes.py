@@ -98,7 +98,8 @@ def fitting_text(
     best = np.array([PENALTIES[int(np.argmax(right))]])
     known = ~held_out
     across = kernel[held_out][:, known]
-    return _kernel_ridge(kernel[known][:, known], labels[known], across, best)[0][:, 0]
+    scores: Floats = _kernel_ridge(kernel[known][:, known], labels[known], across, best)[0][:, 0]
+    return scores
 
 
 def _gram(features: Floats, known: NDArray[np.bool_]) -> Floats:

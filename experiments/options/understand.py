@@ -37,6 +37,8 @@ class UnderstandConfig:
         items: how many are asked about; if left out, as many as take two cores a quarter of an
             hour.
         variation: recipe of appearances.
+        against: folder of the same suite and model in another variation: probes are fitted there
+            and tried here, on the seeds of both, and the summary tells the drop.
         critic: folder that ``train sac-her --task grasp`` wrote, whose Q is asked, too; the
             shipped weights are actors alone.
         threads: of the numerical libraries.
@@ -48,6 +50,7 @@ class UnderstandConfig:
     model: str = "tiny"
     items: int | None = None
     variation: str = "default"
+    against: str | None = None
     critic: str | None = None
     threads: int = 1
     workers: int = 1

@@ -57,7 +57,7 @@ class Kind:
     """A thing that happens or not.
 
     Attributes:
-        event: what is asked about; one of ``words.QUESTIONS``.
+        event: what is asked about; one of ``words.EVENTS``.
         number: what is bisected.
         prepare: brings the environment to the state, just reset.
         happened: whether it did; None where it neither did nor did not, or the end shows it.
@@ -126,7 +126,7 @@ class _Attempts:
         wanted, grain = self.told(end), abs(self._setting.no - self._setting.yes) / 2**HALVINGS
         for back in BACK:
             step = back * grain
-            tried = min(number + step, end) if number < end else max(number - step, end)
+            tried: float = min(number + step, end) if number < end else max(number - step, end)
             trials = (self._run(tried, wobble) for wobble in self._wobbles)
             if self.told(tried) is wanted and all(
                 self._kind.happened(trial) is wanted for trial in trials

@@ -25,7 +25,7 @@ from experiments.understand.items import Features, Item
 from experiments.understand.measures import estimate
 from experiments.understand.models import trained_and_random
 from experiments.understand.probing import small_grey
-from experiments.understand.words import QUESTIONS, TextEncoder, WordPairs
+from experiments.understand.words import EVENTS, TextEncoder, WordPairs
 from worldsim.data.episode import digest
 from worldsim.probes import fitting_text, held_out_frames
 
@@ -69,14 +69,14 @@ class Pairs:
             for who, model in self.models.items():
                 seen = [model.encode(clip).half().flatten(1).numpy() for clip in clips]
                 features[who] = np.stack(seen)  # (2, T, N D)
-        wording = QUESTIONS[kind.event][rng.integers(len(QUESTIONS[kind.event]))]
-        choices, swapped = [wording.not_happened, wording.happened], bool(rng.integers(2))
+        question, *answers = EVENTS[kind.event].ask(int(rng.integers(2)))
+        swapped = bool(rng.integers(2))
         row = {
             "kind": name,
             "number": kind.number,
             "mm": [round(1000 * number, 3) for number in pair.numbers],
-            "question": wording.question,
-            "choices": choices[::-1] if swapped else choices,
+            "question": question,
+            "choices": answers[::-1] if swapped else answers,
             "answers": [1, 0] if swapped else [0, 1],
         }
         strips = [np.concatenate(list(clip[CAMERAS[0]]), axis=1) for clip in clips]

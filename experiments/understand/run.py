@@ -19,7 +19,9 @@ from envs.errors import UserError
 from envs.spec import check_choice
 from experiments.options.understand import UnderstandConfig
 from experiments.runs.executors import make_executor
+from experiments.runs.store import read_json
 from experiments.runs.versions import versions
+from experiments.understand.elsewhere import Answered, drop
 from experiments.understand.items import SEEDS, Features, Item, ItemStore
 from worldsim.checkpoint import load_world_model
 from worldsim.devices import check_threads, use_threads
@@ -70,6 +72,7 @@ def main(config: UnderstandConfig) -> None:
         "n": len(items),
         **open_suite(config).summarise(items, store.features(items)),
         "variation": config.variation,
+        **_against(config),
         "dropped": dict(Counter(item.dropped for item in made if item.dropped)),
         "seeds": f"{items[0].seed} to {items[-1].seed} (development)",
         "versions": versions(),
@@ -114,6 +117,20 @@ def _fill(config: UnderstandConfig, store: ItemStore, count: int) -> list[Item]:
             for item in executor.run(partial(make_item, config), left):
                 store.append(item)
                 bar.update(not item.dropped)
+
+
+def _against(config: UnderstandConfig) -> dict[str, Any]:
+    """What is lost against another folder, if one is given."""
+    if config.against is None:
+        return {}
+    folder = Path(config.against)
+    variation = read_json(folder / "spec.json").get("variation")
+    home = ItemStore(folder, _spec(config) | {"variation": variation})
+    away = ItemStore(Path(config.out), _spec(config))
+    summarise = open_suite(config).summarise
+    return {
+        "against": {"variation": variation} | drop(summarise, Answered.of(home), Answered.of(away))
+    }
 
 
 def _spec(config: UnderstandConfig) -> dict[str, Any]:

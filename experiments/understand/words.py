@@ -27,96 +27,74 @@ class TextEncoder(Protocol):
 
 
 class WordPairs:
-    """Counts of words and of pairs of words of a text, wherever they stand in it.
+    """Which words are in a text, and which pairs of them, each of the two weighing half.
 
-    Nothing is learnt here: a probe that reads the counts learns a vector for every word and pair.
-    Pairs, because an answer such as "yes" means nothing without its question.
+    Nothing is learnt here: a probe that reads them learns a vector for every word and pair. Words,
+    because different questions have the same answers; pairs, because "yes" means nothing without
+    its question.
 
     Args:
-        size: numbers that words and pairs share out by their hash.
+        size: numbers that words and pairs share out by their hash, as many for either.
     """
 
-    def __init__(self, size: int = 4096) -> None:
+    def __init__(self, size: int = 2048) -> None:
         self.size = size
 
     def __call__(self, texts: Sequence[str]) -> Floats:
-        """(n, size), each of length 1."""
-        found = np.zeros((len(texts), self.size))
+        """(n, 2 size), each of length 1."""
+        found = np.zeros((len(texts), 2, self.size))
         for row, text in zip(found, texts, strict=True):
             words = sorted(set(re.findall(r"\w+", text.lower())))
-            for term in (*words, *map(" ".join, combinations(words, 2))):
-                row[zlib.crc32(term.encode()) % self.size] += 1.0
-        unit: Floats = found / np.linalg.norm(found, axis=1, keepdims=True)
+            for half, terms in zip(
+                row, (words, map(" ".join, combinations(words, 2))), strict=True
+            ):
+                for term in terms:
+                    half[zlib.crc32(term.encode()) % self.size] += 1.0
+        halves = found / np.maximum(np.linalg.norm(found, axis=2, keepdims=True), 1.0)
+        unit: Floats = halves.reshape(len(texts), -1) / np.sqrt(2.0)
         return unit
 
 
 @dataclass(frozen=True)
-class Wording:
-    """A question and its two answers.
+class Event:
+    """What happens or does not, in words.
 
     Attributes:
-        question: asked of a clip.
-        happened: the answer if it happened.
-        not_happened: the answer if it did not.
+        questions: one to which "yes" is that it happens, one to which "yes" is that it does not: so
+            that the words must be read.
+        happens, otherwise: the two answers.
     """
 
-    question: str
-    happened: str
-    not_happened: str
+    questions: tuple[str, str]
+    happens: str
+    otherwise: str
 
-    def choices(self, encode: TextEncoder) -> Floats:
-        """(2, D) of the question with either answer: if it happened, and if it did not."""
-        return encode([f"{self.question} {a}" for a in (self.happened, self.not_happened)])
+    def ask(self, number: int) -> tuple[str, str, str]:
+        """A question, the answer if it does not happen, and the answer if it does."""
+        no, yes = ("No", "Yes") if number == 0 else ("Yes", "No")
+        return self.questions[number], f"{no}, {self.otherwise}.", f"{yes}, {self.happens}."
 
 
-QUESTIONS: dict[str, tuple[Wording, ...]] = {
-    "lifted": (
-        Wording(
-            "Does the gripper lift the object?",
-            "Yes, it lifts the object.",
-            "No, the object stays on the table.",
-        ),
-        Wording(
-            "Does the object stay on the table all the time?",
-            "No, the gripper lifts it.",
-            "Yes, it stays on the table.",
-        ),
+EVENTS: dict[str, Event] = {
+    "lifted": Event(
+        ("Does the gripper lift the object?", "Does the object stay on the table?"),
+        "the gripper lifts the object",
+        "the object stays on the table",
     ),
-    "taken along": (
-        Wording(
-            "Does the gripper take the object along?",
-            "Yes, it takes the object along.",
-            "No, it leaves the object behind.",
-        ),
-        Wording(
-            "Does the gripper leave the object behind?",
-            "No, it takes the object along.",
-            "Yes, it leaves the object behind.",
-        ),
+    "taken along": Event(
+        ("Does the gripper take the object along?", "Does the gripper leave the object behind?"),
+        "the gripper takes the object along",
+        "the gripper leaves the object behind",
     ),
-    "dropped": (
-        Wording(
-            "Does the gripper drop the object?",
-            "Yes, the object falls from above.",
-            "No, it holds the object until it puts it down.",
-        ),
-        Wording(
-            "Does the gripper hold the object until it puts it down?",
-            "No, the object falls from above.",
-            "Yes, it holds the object until it puts it down.",
-        ),
+    "dropped": Event(
+        ("Does the gripper drop the object?", "Does the gripper hold on to the object?"),
+        "the object falls from above",
+        "the gripper holds on until it puts the object down",
     ),
-    "pushed": (
-        Wording(
-            "Does the gripper push the object away?",
-            "Yes, it pushes the object away.",
-            "No, it passes by and the object stays where it is.",
-        ),
-        Wording(
-            "Does the gripper pass by the object?",
-            "No, it pushes the object away.",
-            "Yes, it passes by and the object stays where it is.",
-        ),
+    "pushed": Event(
+        ("Does the gripper push the object?", "Does the gripper pass by the object?"),
+        "the gripper pushes the object",
+        "the gripper passes by the object",
     ),
 }
-"""What happens or not -> ways to ask. "Yes" means either, so that the words must be read."""
+"""By name, what ``flips.KINDS`` bring about."""

@@ -19,7 +19,7 @@ from experiments.understand.flips import (
 )
 from experiments.understand.items import Item
 from experiments.understand.pairs import CHANCE, Asked, Pairs, both, one
-from experiments.understand.words import QUESTIONS, WordPairs
+from experiments.understand.words import EVENTS, WordPairs
 from tests.experiments.test_motion import ramp, track
 
 SEED = 100_000
@@ -116,18 +116,27 @@ def test_two_runs_from_one_state_either_side(env, name):
 
 
 def test_yes_means_either():
-    for wordings in QUESTIONS.values():
-        meant = [wording.happened.startswith("Yes") for wording in wordings]
-        assert set(meant) == {True, False}
-        for wording in wordings:
-            first, second = wording.choices(WordPairs())
-            assert first @ second < 0.95
+    assert {kind.event for kind in KINDS.values()} == set(EVENTS)
+    for event in EVENTS.values():
+        (one_way, *answers), (other_way, *others) = event.ask(0), event.ask(1)
+        assert one_way != other_way
+        assert [text.partition(",")[0] for text in (*answers, *others)] == [
+            "No",
+            "Yes",
+            "Yes",
+            "No",
+        ]
+        for answer, other in zip(answers, others, strict=True):
+            assert answer.partition(",")[2] == other.partition(",")[2]
 
 
-def test_words_are_counted_alike_in_any_process():
-    one_text, same = WordPairs()(["Is it lifted? Yes.", "is it Lifted yes"])
-    np.testing.assert_array_equal(one_text, same)
-    assert len(np.flatnonzero(one_text)) == 4 + 6
+def test_words_and_pairs_of_words_weigh_alike():
+    texts = ["Is it lifted? Yes.", "is it Lifted yes", "Yes"]
+    counted = WordPairs()(texts).reshape(3, 2, -1)
+    np.testing.assert_array_equal(counted[0], counted[1])
+    assert [len(np.flatnonzero(half)) for half in counted[0]] == [4, 6]
+    np.testing.assert_allclose((counted[0] ** 2).sum(axis=1), 0.5)
+    assert not counted[2, 1].any()  # one word has no pairs
 
 
 # -- the probe and its controls -----------------------------------------------------------------
@@ -139,9 +148,9 @@ def asked_of(n=240, frames=4):
     kinds = list(KINDS)
     for seed in range(n):
         kind = kinds[seed % len(kinds)]
-        wording = QUESTIONS[KINDS[kind].event][rng.integers(2)]
-        choices, swapped = [wording.not_happened, wording.happened], bool(rng.integers(2))
-        row = {"kind": kind, "number": "", "mm": [10.0, 12.0], "question": wording.question}
+        question, *choices = EVENTS[KINDS[kind].event].ask(int(rng.integers(2)))
+        swapped = bool(rng.integers(2))
+        row = {"kind": kind, "number": "", "mm": [10.0, 12.0], "question": question}
         row |= {"choices": choices[::-1] if swapped else choices}
         items.append(Item(seed, row=row | {"answers": [1, 0] if swapped else [0, 1]}))
     clips = np.repeat(rng.normal(size=(n, 1, frames, 6)), 2, axis=1)

@@ -111,6 +111,20 @@ def test_items_repeat_whatever_was_there_before(model, tmp_path, capsys):
     assert "another suite" in capsys.readouterr().err
 
 
+def test_the_drop_against_another_room(model, tmp_path, capsys):
+    understood(tmp_path, model, "home", "expectation")
+    words = ["--suite", "expectation", "--model", model, "--items", "2"]
+    words += ["--out", str(tmp_path / "away"), "--variation", "new-lab"]
+    assert run(["understand", *words, "--against", str(tmp_path / "home")]) == 0
+    found = json.loads((tmp_path / "away/summary.json").read_text())["against"]
+    assert found["variation"] == "default"
+    assert found["n"] >= 1
+    scores = [found[where]["score"] for where in ("home", "away")]
+    assert found["drop"]["value"] == pytest.approx(scores[0] - scores[1], abs=1e-4)
+    assert run(["understand", *words, "--against", str(tmp_path / "nowhere")]) == 2
+    assert "spec.json is missing" in capsys.readouterr().err
+
+
 def test_features_that_are_gone_are_missed(tmp_path):
     store = ItemStore(tmp_path / "out", {"suite": "motion"})
     items = [Item(seed, features={"pixels": np.full(3, seed)}) for seed in (1, 2)]
@@ -135,7 +149,7 @@ def test_a_model_without_heads_is_asked_by_its_latents(tmp_path):
 @pytest.mark.parametrize(
     ("words", "told"),
     [
-        (["--suite", "pears"], "allowed are counterfactual, motion, anticipate, expectation, pairs"),
+        (["--suite", "pears"], "are counterfactual, motion, anticipate, expectation, pairs"),
         (["--items", "0"], "allowed are 1 to 10,000"),
         (["--model", "nobody"], "no world model 'nobody'"),
         (["--workers", "0"], "must be at least 1"),

@@ -110,5 +110,10 @@ READERS: tuple[tuple[str, str, list[str]], ...] = (
         "understand",
         ["--suite", "expectation", "--model", "model", "--items", "2", "--out", "understood"],
     ),
+    (
+        "understood",
+        "understand",
+        [*BASES["understand"].words[:4], "--model", "model", *OUT, "--against", "understood"],
+    ),
 )
 """What is read, of the garden; the command, and its words, that read it."""
