@@ -112,7 +112,8 @@ def _gram(features: Floats, known: NDArray[np.bool_]) -> Floats:
         part = features[:, columns].astype(np.float64)
         part -= part[known].mean(axis=0)
         total += part @ part.T
-    return total / max(np.trace(total) / len(total), 1e-12)
+    total /= max(np.trace(total) / len(total), 1e-12)
+    return total
 
 
 def _over_shares(guess: Floats, wanted: Floats) -> Floats:
