@@ -5,7 +5,6 @@ Options and help: ``experiments.options.collect``.
 
 from __future__ import annotations
 
-import multiprocessing
 import os
 from collections.abc import Iterator
 from dataclasses import replace
@@ -24,7 +23,7 @@ from envs.state import STATE
 from experiments.data.presets import PRESETS
 from experiments.data.recorder import Recorder, meta_of
 from experiments.options.collect import CollectConfig
-from experiments.runs.executors import prepare_worker
+from experiments.runs.executors import LocalPool
 from worldsim.data import Episode, Packed, TrajectoryWriter, pack_episode
 
 TRAINING_SEEDS = (0, 100_000)
@@ -82,9 +81,7 @@ def _groups(config: CollectConfig, seeds: list[int]) -> Iterator[list[Packed]]:
     if config.workers == 1:
         yield from map(_job, jobs)
         return
-    context = multiprocessing.get_context("spawn")
-    with context.Pool(config.workers, prepare_worker) as pool:
-        yield from pool.imap(_job, jobs, chunksize=2)
+    yield from LocalPool(config.workers).in_order(_job, jobs)
 
 
 def _job(job: tuple[int, str, tuple[str, ...], int]) -> list[Packed]:

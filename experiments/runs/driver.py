@@ -13,13 +13,10 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from experiments.runs.executors import Executor
+from experiments.runs.executors import ATTEMPTS, Executor
 from experiments.runs.runner import Done, Work, work_off
 from experiments.runs.spec import RunSpec
 from experiments.runs.store import RunStore
-
-ATTEMPTS = 4
-"""Rounds: after that an episode that killed its worker every time is given up."""
 
 
 def complete(
@@ -37,16 +34,16 @@ def complete(
         Why a run is not complete, for each that is not.
     """
     errors: dict[Path, str] = {}
-    todo = missing(runs, seeds)
+    todo, fruitless = missing(runs, seeds), 0
     with Progress(title, runs, seeds, len(todo)) as progress:
-        for _ in range(ATTEMPTS):
+        while todo and fruitless < ATTEMPTS:  # rounds in a row that brought nothing
+            before = len(todo)
             for done in executor.run(work_off, todo):
                 progress.count(done)
                 if done.error:
                     errors[done.work.folder] = done.error
             todo = [work for work in missing(runs, seeds) if work.folder not in errors]
-            if not todo:
-                break
+            fruitless = fruitless + 1 if len(todo) == before else 0
     lost = Counter(work.folder for work in todo)
     return errors | {f: f"{n} episodes ended their worker every time" for f, n in lost.items()}
 

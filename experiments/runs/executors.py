@@ -9,26 +9,32 @@ raised here.
 from __future__ import annotations
 
 import logging
-import math
 import multiprocessing
 import os
 import signal
 import socket
 import threading
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import as_completed
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from importlib import import_module
+from importlib.util import find_spec
 from itertools import islice
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
 from envs.errors import UserError
+from experiments.runs.slurm import Slurm
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 NAMES = ("process", "local", "ray", "slurm")
+
+ATTEMPTS = 4
+"""Workers that a piece of work may end before it is given up, while nothing else gets done."""
 
 _CONNECT_S = 3.0
 """Longest wait for a Ray cluster's host to answer: Ray itself asks for up to fourteen minutes."""
@@ -71,10 +77,12 @@ def make_executor(
     if name == "local":
         return LocalPool(workers)
     if name == "ray":
+        _check_installed("ray")
         if address not in (None, "auto", "local"):
             _check_answers(address)
         return RayCluster(workers, threads, address)
     if name == "slurm":
+        _check_installed("submitit")
         return Slurm(workers, threads, folder / "jobs", parameters=slurm or {})
     raise UserError(f"unknown executor {name!r}: allowed are {', '.join(NAMES)}")
 
@@ -99,20 +107,60 @@ class LocalPool:
 
     def run(self, function: Callable[[Item], Result], items: Sequence[Item]) -> Iterator[Result]:
         """See ``Executor``."""
-        from pebble import ProcessExpired, ProcessPool
+        from pebble import ProcessExpired
 
-        # A forked child would share the parent's GL context and threads.
-        context = multiprocessing.get_context("spawn")
-        workers = min(self.workers, len(items))
-        pool = ProcessPool(max(1, workers), initializer=prepare_worker, context=context)
-        try:
+        with self._processes(len(items)) as pool:
             futures = [pool.schedule(function, args=[item]) for item in items]
             for future in as_completed(futures):
                 with suppress(ProcessExpired):
                     yield future.result()
+
+    def in_order(
+        self, function: Callable[[Item], Result], items: Sequence[Item]
+    ) -> Iterator[Result]:
+        """Yield ``function(item)`` of every item, in their order; none is lost.
+
+        Raises:
+            UserError: an item ended its worker every time.
+        """
+        with self._processes(len(items)) as pool:
+            queue, sent = iter(items), deque[tuple[Item, Any]]()
+            while True:
+                # Not all at once: one that is sent again waits behind these alone.
+                for item in islice(queue, 4 * self.workers - len(sent)):
+                    sent.append((item, pool.schedule(function, args=[item])))
+                if not sent:
+                    return
+                yield _insisted(pool, function, *sent.popleft())
+
+    @contextmanager
+    def _processes(self, items: int) -> Iterator[Any]:
+        """A pool of pebble's, for so many items at most."""
+        from pebble import ProcessPool
+
+        # A forked child would share the parent's GL context and threads.
+        context = multiprocessing.get_context("spawn")
+        workers = max(1, min(self.workers, items))
+        pool = ProcessPool(workers, initializer=prepare_worker, context=context)
+        try:
+            yield pool
         finally:
             pool.stop()
             pool.join()
+
+
+def _insisted(pool: Any, function: Callable[[Item], Result], item: Item, future: Any) -> Result:
+    """What comes of an item, which is handed in again when its worker dies."""
+    from pebble import ProcessExpired
+
+    for _ in range(ATTEMPTS):
+        try:
+            found: Result = future.result()
+        except ProcessExpired:
+            future = pool.schedule(function, args=[item])
+        else:
+            return found
+    raise UserError(f"{item} ended its worker {ATTEMPTS} times")
 
 
 def prepare_worker() -> None:
@@ -144,7 +192,7 @@ class RayCluster:
 
     def run(self, function: Callable[[Item], Result], items: Sequence[Item]) -> Iterator[Result]:
         """See ``Executor``."""
-        ray = _needs("ray")
+        ray = import_module("ray")
         if not ray.is_initialized():
             cores = None if self.address else self.workers * self.threads
             ray.init(
@@ -163,61 +211,6 @@ class RayCluster:
             running += [task.remote(item) for item in islice(queue, 1)]
             with suppress(ray.exceptions.WorkerCrashedError, ray.exceptions.NodeDiedError):
                 yield ray.get(done)
-
-
-@dataclass(frozen=True)
-class Slurm:
-    """SLURM jobs through submitit; every node sees the results' folder and this environment.
-
-    Attributes:
-        workers: jobs at a time.
-        threads: cores each reserves.
-        folder: for submitit's files.
-        parameters: of submitit (``slurm_partition``, ``timeout_min``, ...).
-        cluster: "slurm", or "local" for jobs on this machine.
-        shares_per_worker: jobs a worker's part is cut into: more lose less when one dies, and
-            show progress more often, but wait in the queue more often.
-    """
-
-    workers: int
-    threads: int
-    folder: Path
-    parameters: dict[str, Any]
-    cluster: str = "slurm"
-    shares_per_worker: int = 4
-
-    def run(self, function: Callable[[Item], Result], items: Sequence[Item]) -> Iterator[Result]:
-        """See ``Executor``."""
-        submitit = _needs("submitit")
-        parallel = {"slurm_array_parallelism": self.workers} if self.cluster == "slurm" else {}
-        try:
-            executor = submitit.AutoExecutor(folder=self.folder / "%j", cluster=self.cluster)
-            executor.update_parameters(cpus_per_task=self.threads, **parallel, **self.parameters)
-        except (RuntimeError, NameError, ValueError, TypeError) as error:
-            raise UserError(f"no SLURM jobs can be made here: {error}") from error
-        size = math.ceil(len(items) / (self.workers * self.shares_per_worker)) or 1
-        shares = [items[first : first + size] for first in range(0, len(items), size)]
-        for batch in self._batches(shares):
-            jobs = executor.map_array(_Share(function), batch)
-            for job in submitit.helpers.as_completed(jobs, poll_frequency=0.5):
-                with suppress(submitit.core.utils.UncompletedJobError):
-                    yield from job.result()
-
-    def _batches(self, shares: list[Sequence[Item]]) -> Iterator[list[Sequence[Item]]]:
-        """SLURM limits an array by itself; on one machine submitit starts all jobs at once."""
-        size = len(shares) if self.cluster == "slurm" else self.workers
-        for first in range(0, len(shares), size or 1):
-            yield shares[first : first + size]
-
-
-@dataclass(frozen=True)
-class _Share:
-    """A job: a function over its share of the items."""
-
-    function: Callable[[Any], Any]
-
-    def __call__(self, items: Iterable[Any]) -> list[Any]:
-        return [self.function(item) for item in items]
 
 
 def _check_answers(address: str) -> None:
@@ -240,10 +233,11 @@ def _check_answers(address: str) -> None:
         ) from error
 
 
-def _needs(package: str) -> Any:
-    from importlib import import_module
+def _check_installed(package: str) -> None:
+    """Whether it can be imported.
 
-    try:
-        return import_module(package)
-    except ImportError as error:
-        raise UserError(f"{package} is not installed: pip install 'worldsim[sweep]'") from error
+    Raises:
+        UserError: it cannot.
+    """
+    if find_spec(package) is None:
+        raise UserError(f"{package} is not installed: pip install 'worldsim[sweep]'")

@@ -16,8 +16,9 @@ from envs.errors import UserError
 from experiments.cli import run
 from experiments.runs import store
 from experiments.runs.driver import complete
-from experiments.runs.executors import InProcess, LocalPool, RayCluster, Slurm, make_executor
+from experiments.runs.executors import InProcess, LocalPool, RayCluster, make_executor
 from experiments.runs.runner import PROBE_SEED
+from experiments.runs.slurm import Slurm
 from experiments.runs.spec import RunSpec
 from experiments.runs.store import append_line, read_rows
 
@@ -51,7 +52,7 @@ def test_two_local_workers_agree(expected, tmp_path):
 
 def test_submitits_local_jobs_agree(expected, tmp_path):
     pytest.importorskip("submitit")
-    executor = Slurm(2, 1, tmp_path / "jobs", {}, cluster="local", shares_per_worker=1)
+    executor = Slurm(2, 1, tmp_path / "jobs", {}, cluster="local", shares_per_worker=1, poll_s=0.2)
     assert complete(runs(tmp_path), SEEDS, executor, "submitit") == {}
     assert [outcomes(place) for place in runs(tmp_path)] == expected
 
@@ -82,7 +83,35 @@ def mortal(path):
         path.touch()
         os.kill(os.getpid(), signal.SIGKILL)
     return path.name
+
+def always(path):
+    os.kill(os.getpid(), signal.SIGKILL)
 """
+
+
+class Unlucky:
+    """Every worker dies after one item."""
+
+    def run(self, function, items):
+        for item in items[:1]:
+            yield function(item)
+
+
+def test_work_is_handed_in_again_as_long_as_some_gets_done(tmp_path):
+    place = {tmp_path: RunSpec("random", "reach", threads=1)}
+    seeds = tuple(range(190_030, 190_036))  # more rounds than one that brings nothing is given
+    assert complete(place, seeds, Unlucky(), "unlucky") == {}
+    assert [row["seed"] for row in read_rows(tmp_path)] == list(seeds)
+
+
+def test_work_that_never_comes_back_is_given_up(tmp_path):
+    class Dead:
+        def run(self, function, items):
+            yield from ()
+
+    place = {tmp_path: RunSpec("random", "reach", threads=1)}
+    errors = complete(place, SEEDS, Dead(), "dead")
+    assert errors == {tmp_path: "3 episodes ended their worker every time"}
 
 
 def test_a_worker_that_dies_is_replaced(tmp_path, monkeypatch):
@@ -95,6 +124,19 @@ def test_a_worker_that_dies_is_replaced(tmp_path, monkeypatch):
     assert list(LocalPool(2).run(mortal, items)) == ["b"]
     # The caller hands in again what is missing; by now every mark is there.
     assert sorted(LocalPool(2).run(mortal, items)) == list("abcd")
+
+
+def test_what_must_come_in_order_is_run_again_at_once_when_a_worker_dies(tmp_path, monkeypatch):
+    (tmp_path / "mortal_work.py").write_text(MORTAL)
+    monkeypatch.syspath_prepend(tmp_path)
+    from mortal_work import always, mortal
+
+    items = [tmp_path / name for name in "abcdefghijkl"]
+    for item in items[1::2]:
+        item.touch()
+    assert list(LocalPool(2).in_order(mortal, items)) == list("abcdefghijkl")
+    with pytest.raises(UserError, match="ended its worker"):
+        list(LocalPool(1).in_order(always, items[:1]))
 
 
 def test_an_agent_that_breaks_is_reported_and_the_others_finish(tmp_path):

@@ -1,0 +1,239 @@
+"""A sweep and a training on a real SLURM of one node on this machine; see docs/testing.md.
+
+    apt-get install slurm-wlm munge
+    python -m tests.soak.slurm --out results/slurm.txt
+
+munged, slurmctld and slurmd run as root with everything of theirs in a temporary folder, and end
+with this command. There is no accounting. Of the sweep's jobs one is cancelled, one killed, some
+run out of time and some are left by Ctrl-C; a training has to make room for a job of a better
+partition, by SIGTERM.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from importlib.metadata import version
+from pathlib import Path
+
+from tests.soak.report import write
+from tests.soak.sweeps import RUNS, WORLDSIM, Sweep, check_equal, descendants, kill, wait_for
+from tests.soak.trainings import Long, collection, trainings
+
+NEEDED = ("munged", "slurmctld", "slurmd", "sbatch", "squeue")
+
+CONFIGURATION = """
+ClusterName=soak
+SlurmctldHost={host}(127.0.0.1)
+SlurmctldPort={controller}
+SlurmdPort={daemon}
+SlurmUser=root
+SlurmdUser=root
+AuthType=auth/munge
+CredType=cred/munge
+AuthInfo=socket={folder}/munge/socket
+StateSaveLocation={folder}/state
+SlurmdSpoolDir={folder}/spool
+SlurmctldPidFile={folder}/slurmctld.pid
+SlurmdPidFile={folder}/slurmd.pid
+ProctrackType=proctrack/linuxproc
+TaskPlugin=task/none
+JobAcctGatherType=jobacct_gather/none
+AccountingStorageType=accounting_storage/none
+SelectType=select/cons_tres
+SelectTypeParameters=CR_Core
+MpiDefault=none
+ReturnToService=2
+KillWait=30
+PreemptType=preempt/partition_prio
+PreemptMode=REQUEUE
+NodeName={host} NodeAddr=127.0.0.1 CPUs=2 State=UNKNOWN
+PartitionName=cpu Nodes={host} Default=YES State=UP PriorityTier=1 PreemptMode=REQUEUE GraceTime=60
+PartitionName=urgent Nodes={host} State=UP PriorityTier=9 PreemptMode=OFF
+"""
+
+
+def free_ports(count: int) -> list[int]:
+    """On which nobody listens now."""
+    with ExitStack() as stack:
+        sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
+        for each in sockets:
+            each.bind(("127.0.0.1", 0))
+        return [each.getsockname()[1] for each in sockets]
+
+
+@contextmanager
+def daemon(folder: Path, *words: str) -> Iterator[None]:
+    """A process in the foreground, until it is left."""
+    with (folder / f"{words[0]}.log").open("w") as log:
+        process = subprocess.Popen([*words], stdout=log, stderr=log)
+    try:
+        yield
+    finally:
+        process.terminate()
+        process.wait(60)
+
+
+@contextmanager
+def slurm(folder: Path) -> Iterator[None]:
+    """SLURM of one node."""
+    for name in ("munge", "state", "spool"):
+        (folder / name).mkdir()
+    key = folder / "munge" / "key"
+    key.touch(0o600)
+    key.write_bytes(os.urandom(128))
+    controller, port = free_ports(2)
+    host = socket.gethostname().partition(".")[0]
+    file = folder / "slurm.conf"
+    file.write_text(
+        CONFIGURATION.format(host=host, controller=controller, daemon=port, folder=folder)
+    )
+    os.environ["SLURM_CONF"] = str(file)
+    own = {
+        **{"key-file": key, "socket": folder / "munge" / "socket"},
+        **{"pid-file": folder / "munge" / "pid", "seed-file": folder / "munge" / "seed"},
+    }
+    options = [f"--{name}={path}" for name, path in own.items()]
+    with ExitStack() as stack:
+        stack.enter_context(daemon(folder, "munged", "--foreground", "--force", *options))
+        wait_for("munged", own["socket"].exists)
+        stack.enter_context(daemon(folder, "slurmctld", "-D", "-f", str(file)))
+        stack.enter_context(daemon(folder, "slurmd", "-D", "-f", str(file)))
+        wait_for("a node", lambda: "idle" in said("sinfo", "--noheader", "--format=%t"))
+        try:
+            yield
+        finally:
+            said("scancel", "--user=root", "--signal=KILL", "--full")
+            said("scancel", "--user=root")
+            wait_for("no jobs", lambda: not jobs())
+
+
+def said(*words: str) -> str:
+    """What a command prints."""
+    return subprocess.run(words, capture_output=True, text=True).stdout
+
+
+def jobs(states: str = "all") -> list[str]:
+    """Those that SLURM has, an array's one by one."""
+    words = ["squeue", "--array", "--noheader", "--format=%A"]
+    more = [] if states == "all" else [f"--states={states}"]
+    return said(*words, *more).split()
+
+
+def processes(job: str) -> list[int]:
+    """Of a job, but for SLURM's own."""
+    listed = [line.split() for line in said("scontrol", "listpids", job).splitlines()[1:]]
+    roots = [int(words[0]) for words in listed if words[0].isdigit() and int(words[0]) > 0]
+    return [pid for root in roots for pid in [root, *descendants(root)]]
+
+
+def interrupted_sweep(sweep: Sweep) -> list[str]:
+    """A sweep whose jobs are cancelled, killed and left; returns what was seen."""
+    total, seen = RUNS * sweep.episodes, []
+    process, began = sweep.start(), time.monotonic()
+
+    def running_job(share: float) -> str:
+        wait_for(
+            f"{share:.0%} of the episodes and a job",
+            lambda: (
+                process.poll() is not None
+                or (len(sweep.rows()) >= share * total and bool(jobs("running")))
+            ),
+            1200,
+        )
+        assert process.poll() is None, (sweep.folder / "log").read_text()[-2000:]
+        return jobs("running")[0]
+
+    def note(what: str) -> None:
+        when = f"{time.monotonic() - began:.0f} s, {len(sweep.rows())} of {total} episodes"
+        seen.append(f"{when}: {what}")
+
+    job = running_job(0.1)
+    said("scancel", job)
+    note("a running job cancelled (scancel)")
+    found = processes(running_job(0.3))
+    kill(found)
+    note(f"all {len(found)} processes of a running job killed (SIGKILL)")
+    running_job(0.5)
+    process.send_signal(signal.SIGINT)
+    code = process.wait(120)
+    wait_for("an empty queue", lambda: not jobs())
+    note(f"Ctrl-C: exit code {code}, the queue empty")
+    process = sweep.start()
+    sweep.finish(process)
+    note("started again, finished, exit code 0")
+    return seen
+
+
+def preempted_training(words: tuple[str, ...], folder: Path) -> str:
+    """A training that makes room, and is taken up again by SLURM."""
+    whole, cut = Long(words, folder / "whole"), Long(words, folder / "cut")
+    whole.finish(whole.start())
+    command = ["srun", *WORLDSIM, *words, "--out", str(cut.out)]
+    script = folder / "training.sh"
+    script.write_text("#!/bin/sh\nexec " + " ".join(f"'{word}'" for word in command) + "\n")
+    log = folder / "cut.log"
+    options = ["--requeue", "--open-mode=append", f"--output={log}", "--partition=cpu"]
+    said("sbatch", "--exclusive", *options, str(script))
+    wait_for("a training at work", lambda: log.exists() and "gc-bc:   3" in log.read_text(), 600)
+    began = time.monotonic()
+    said("srun", "--partition=urgent", "--exclusive", "true")
+    waited = time.monotonic() - began
+    wait_for("the training's end", lambda: not jobs(), 1200)
+    text = log.read_text()
+    saved = [line for line in text.splitlines() if "saved; the same command" in line]
+    assert saved, text[-2000:]
+    assert cut.digest() == whole.digest()
+    step = saved[0].rpartition("gc-bc, ")[2]
+    return (
+        f"{' '.join(words[:2])}: preempted by SIGTERM, out of the way in {waited:.0f} s "
+        f"({step}); requeued by SLURM, it ended with the bytes of one that nobody disturbed"
+    )
+
+
+def soak(episodes: int) -> list[str]:
+    """Run everything; returns what was seen."""
+    with tempfile.TemporaryDirectory(prefix="worldsim-soak-") as name:
+        folder = Path(name)
+        local = Sweep(folder / "local", episodes, ["--workers", "2"])
+        local.finish(local.start())
+        options = ["--executor", "slurm", "--workers", "2", "--slurm", "slurm_partition=cpu"]
+        sweep = Sweep(folder / "sweep", episodes, options)
+        data = Long(collection(8), folder / "data")
+        data.finish(data.start())
+        (folder / "slurm").mkdir()
+        with slurm(folder / "slurm"):
+            seen = interrupted_sweep(sweep)
+            check_equal(sweep, local)
+            seen.append(
+                f"{RUNS * episodes} episodes: every row but its times equal to the run on local "
+                f"workers; {sweep.twice()} stored twice and counted once"
+            )
+            seen.append(preempted_training(trainings(data.out)["gc-bc"], folder))
+        return seen
+
+
+def main() -> None:
+    """The command."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--episodes", type=int, default=60, help="of each of four runs")
+    parser.add_argument("--out", type=Path)
+    given = parser.parse_args()
+    missing = [name for name in NEEDED if shutil.which(name) is None]
+    if os.geteuid() != 0 or missing:
+        sys.exit("skipped: SLURM's daemons need root and Debian's slurm-wlm and munge")
+    packages = f"{said('slurmctld', '-V').strip()}, submitit {version('submitit')}"
+    write(soak(given.episodes), "tests.soak.slurm", packages, given.out)
+
+
+if __name__ == "__main__":
+    main()
