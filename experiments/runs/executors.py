@@ -183,7 +183,8 @@ class RayCluster:
     Attributes:
         workers: tasks at a time.
         threads: cores each reserves.
-        address: of a running cluster; None uses a connected one, or starts one here.
+        address: of a running cluster; None uses a connected one, or starts one here, whatever
+            others run on this machine.
     """
 
     workers: int
@@ -196,20 +197,26 @@ class RayCluster:
         if not ray.is_initialized():
             cores = None if self.address else self.workers * self.threads
             ray.init(
-                self.address,
+                self.address or "local",
                 num_cpus=cores,
                 log_to_driver=False,
                 logging_level=logging.ERROR,
                 include_dashboard=None if self.address else False,
             )
         task = ray.remote(num_cpus=self.threads, max_retries=0)(function)
+        errors = ray.exceptions
+        # A worker's end by itself, with its node, or for want of memory; a result's with its node.
+        lost = (
+            *(errors.WorkerCrashedError, errors.NodeDiedError),
+            *(errors.OutOfMemoryError, errors.ObjectLostError),
+        )
         queue = iter(items)
         # Twice as many as run, so that no worker waits for the next one to be sent.
         running = [task.remote(item) for item in islice(queue, 2 * self.workers)]
         while running:
             (done,), running = ray.wait(running)
             running += [task.remote(item) for item in islice(queue, 1)]
-            with suppress(ray.exceptions.WorkerCrashedError, ray.exceptions.NodeDiedError):
+            with suppress(*lost):
                 yield ray.get(done)
 
 

@@ -126,6 +126,24 @@ def test_a_worker_that_dies_is_replaced(tmp_path, monkeypatch):
     assert sorted(LocalPool(2).run(mortal, items)) == list("abcd")
 
 
+@pytest.mark.timeout(600)
+def test_a_worker_of_ray_that_dies_is_replaced_on_a_cluster_of_our_own(tmp_path, monkeypatch):
+    ray = pytest.importorskip("ray")
+    (tmp_path / "mortal_work.py").write_text(MORTAL)
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setenv("PYTHONPATH", f"{tmp_path}{os.pathsep}{os.environ.get('PYTHONPATH', '')}")
+    monkeypatch.setenv("RAY_ADDRESS", "127.0.0.1:1")  # a cluster that nobody asked for
+    from mortal_work import mortal
+
+    items = [tmp_path / name for name in "abcd"]
+    items[1].touch()
+    try:
+        assert list(RayCluster(2).run(mortal, items)) == ["b"]
+        assert sorted(RayCluster(2).run(mortal, items)) == list("abcd")
+    finally:
+        ray.shutdown()
+
+
 def test_what_must_come_in_order_is_run_again_at_once_when_a_worker_dies(tmp_path, monkeypatch):
     (tmp_path / "mortal_work.py").write_text(MORTAL)
     monkeypatch.syspath_prepend(tmp_path)
