@@ -4,6 +4,7 @@
 # make reproduce set up, then the shipped world model from nothing: data, check, training; resumes
 # make reproduce-diverse, make reproduce-play  the same for ``diverse`` and ``play``
 # make fuzz      set up, then 2,000 wrong inputs, once a release: results/fuzz.txt
+# make soak      set up, then 100 random kills of sweeps, trainings and collections: results/soak.txt
 # make docs      the documentation site, site/index.html, in an environment of its own
 # make setup     .venv, Python packages, headless GL; at once when it is done already
 # make lint      ruff, mypy, import-linter
@@ -20,7 +21,7 @@ CORE_TESTS := tests/envs tests/agents/test_agents.py tests/worldsim/data tests/w
 	$(addprefix tests/worldsim/test_,planning.py poses.py world_model.py) \
 	$(addprefix tests/experiments/test_,collect.py runs.py statistics.py)
 
-.PHONY: compare test test-core fuzz docs reproduce reproduce-diverse reproduce-play setup lint format lock
+.PHONY: compare test test-core fuzz soak docs reproduce reproduce-diverse reproduce-play setup lint format lock
 
 compare: setup
 	@$(BIN)/worldsim compare
@@ -36,6 +37,9 @@ test-core:
 
 fuzz: setup
 	@$(TEST_ENV) $(BIN)/python -m tests.fuzz --count 2000 --out results/fuzz.txt
+
+soak: setup
+	@$(TEST_ENV) $(BIN)/python -m tests.soak --kills 100 --out results/soak.txt
 
 # Warnings are errors: links that lead nowhere, docstrings that tell of arguments there are not.
 # (MkDocs counts only the warnings that it prints: no --quiet.)

@@ -22,8 +22,9 @@ from contextlib import ExitStack, contextmanager
 from importlib.metadata import version
 from pathlib import Path
 
+from tests.soak.processes import finish, kill, start, title, wait_for
 from tests.soak.report import write
-from tests.soak.sweeps import RUNS, Sweep, check_equal, kill, title, wait_for
+from tests.soak.sweeps import RUNS, Sweep
 
 PORT = 6379
 SUBNET = "10.77.0"
@@ -101,8 +102,7 @@ class Node:
         ray = [sys.executable, "-m", "ray.scripts.scripts", "start", "--block"]
         words = [*ray, f"--node-ip-address={self.address}", "--num-cpus=1", *options]
         words += ["--object-store-memory=100000000", "--disable-usage-stats"]
-        with (self._folder / "log").open("w") as log:
-            subprocess.Popen([*self.before, *words], stdout=log, stderr=log)
+        start([*self.before, *words], self._folder / "log")
 
     def working(self) -> bool:
         """Whether an episode runs here."""
@@ -132,7 +132,7 @@ def soak(episodes: int) -> list[str]:
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="worldsim-soak-")))
         local = Sweep(folder / "local", episodes, ["--workers", "2"])
-        local.finish(local.start())
+        finish(local.start(), local.log)
         Path("/tmp/ray").mkdir(exist_ok=True)
         middle = stack.enter_context(switch(f"soak{os.getpid()}-switch"))
         names = [
@@ -153,16 +153,13 @@ def soak(episodes: int) -> list[str]:
         seen = []
 
         def wait_until(share: float, node: Node) -> str:
-            wait_for(
-                f"{share:.0%} of the episodes, one of them at {node.name}",
-                lambda: (
-                    process.poll() is not None
-                    or (len(sweep.rows()) >= share * total and node.working())
-                ),
-                600,
-            )
-            assert process.poll() is None, (sweep.folder / "log").read_text()[-2000:]
-            return f"{time.monotonic() - began:.0f} s, {len(sweep.rows())} of {total} episodes"
+            for what, condition in (
+                (f"{share:.0%} of the episodes", lambda: len(sweep.kept()) >= share * total),
+                (f"an episode at {node.name}", node.working),
+            ):
+                wait_for(what, lambda it=condition: process.poll() is not None or it())
+            assert process.poll() is None, sweep.log.read_text()[-2000:]
+            return f"{time.monotonic() - began:.0f} s, {len(sweep.kept())} of {total} episodes"
 
         when = wait_until(0.3, first)
         first.die()
@@ -170,9 +167,9 @@ def soak(episodes: int) -> list[str]:
         when = wait_until(0.6, second)
         second.pull_cable()
         seen.append(f"{when}: the cable of node 3 pulled, an episode in flight")
-        sweep.finish(process)
+        finish(process, sweep.log)
         seen.append(f"{time.monotonic() - began:.0f} s: finished, exit code 0")
-        check_equal(sweep, local)
+        sweep.check(local)
         seen.append(
             f"{total} episodes: every row but its times equal to the run on local workers; "
             f"{sweep.twice()} stored twice and counted once"

@@ -4,9 +4,8 @@
     python -m tests.soak.slurm --out results/slurm.txt
 
 munged, slurmctld and slurmd run as root with everything of theirs in a temporary folder, and end
-with this command. There is no accounting. Of the sweep's jobs one is cancelled, one killed, some
-run out of time and some are left by Ctrl-C; a training has to make room for a job of a better
-partition, by SIGTERM.
+with this command. There is no accounting. Of the sweep's jobs one is cancelled, one killed, and
+some are left by Ctrl-C; a training has to make room for a job of a better partition, by SIGTERM.
 """
 
 from __future__ import annotations
@@ -25,9 +24,10 @@ from contextlib import ExitStack, contextmanager
 from importlib.metadata import version
 from pathlib import Path
 
+from tests.soak.commands import CLONING, COLLECTION, Command
+from tests.soak.processes import WORLDSIM, descendants, finish, kill, start, wait_for
 from tests.soak.report import write
-from tests.soak.sweeps import RUNS, WORLDSIM, Sweep, check_equal, descendants, kill, wait_for
-from tests.soak.trainings import Long, collection, trainings
+from tests.soak.sweeps import RUNS, Sweep
 
 NEEDED = ("munged", "slurmctld", "slurmd", "sbatch", "squeue")
 
@@ -74,8 +74,7 @@ def free_ports(count: int) -> list[int]:
 @contextmanager
 def daemon(folder: Path, *words: str) -> Iterator[None]:
     """A process in the foreground, until it is left."""
-    with (folder / f"{words[0]}.log").open("w") as log:
-        process = subprocess.Popen([*words], stdout=log, stderr=log)
+    process = start(words, folder / f"{words[0]}.log")
     try:
         yield
     finally:
@@ -146,15 +145,14 @@ def interrupted_sweep(sweep: Sweep) -> list[str]:
             f"{share:.0%} of the episodes and a job",
             lambda: (
                 process.poll() is not None
-                or (len(sweep.rows()) >= share * total and bool(jobs("running")))
+                or (len(sweep.kept()) >= share * total and bool(jobs("running")))
             ),
-            1200,
         )
-        assert process.poll() is None, (sweep.folder / "log").read_text()[-2000:]
+        assert process.poll() is None, sweep.log.read_text()[-2000:]
         return jobs("running")[0]
 
     def note(what: str) -> None:
-        when = f"{time.monotonic() - began:.0f} s, {len(sweep.rows())} of {total} episodes"
+        when = f"{time.monotonic() - began:.0f} s, {len(sweep.kept())} of {total} episodes"
         seen.append(f"{when}: {what}")
 
     job = running_job(0.1)
@@ -165,34 +163,34 @@ def interrupted_sweep(sweep: Sweep) -> list[str]:
     note(f"all {len(found)} processes of a running job killed (SIGKILL)")
     running_job(0.5)
     process.send_signal(signal.SIGINT)
-    code = process.wait(120)
+    code = process.wait()
     wait_for("an empty queue", lambda: not jobs())
     note(f"Ctrl-C: exit code {code}, the queue empty")
     process = sweep.start()
-    sweep.finish(process)
+    finish(process, sweep.log)
     note("started again, finished, exit code 0")
     return seen
 
 
 def preempted_training(words: tuple[str, ...], folder: Path) -> str:
     """A training that makes room, and is taken up again by SLURM."""
-    whole, cut = Long(words, folder / "whole"), Long(words, folder / "cut")
-    whole.finish(whole.start())
+    whole, cut = Command(folder / "whole", words), Command(folder / "cut", words)
+    finish(whole.start(), whole.log)
+    cut.folder.mkdir()
     command = ["srun", *WORLDSIM, *words, "--out", str(cut.out)]
     script = folder / "training.sh"
     script.write_text("#!/bin/sh\nexec " + " ".join(f"'{word}'" for word in command) + "\n")
-    log = folder / "cut.log"
-    options = ["--requeue", "--open-mode=append", f"--output={log}", "--partition=cpu"]
+    options = ["--requeue", "--open-mode=append", f"--output={cut.log}", "--partition=cpu"]
     said("sbatch", "--exclusive", *options, str(script))
-    wait_for("a training at work", lambda: log.exists() and "gc-bc:   3" in log.read_text(), 600)
+    wait_for("a training at work", lambda: cut.log.exists() and "/900" in cut.log.read_text())
     began = time.monotonic()
     said("srun", "--partition=urgent", "--exclusive", "true")
     waited = time.monotonic() - began
-    wait_for("the training's end", lambda: not jobs(), 1200)
-    text = log.read_text()
+    wait_for("the training's end", lambda: not jobs())
+    text = cut.log.read_text()
     saved = [line for line in text.splitlines() if "saved; the same command" in line]
     assert saved, text[-2000:]
-    assert cut.digest() == whole.digest()
+    cut.check(whole)
     step = saved[0].rpartition("gc-bc, ")[2]
     return (
         f"{' '.join(words[:2])}: preempted by SIGTERM, out of the way in {waited:.0f} s "
@@ -205,20 +203,20 @@ def soak(episodes: int) -> list[str]:
     with tempfile.TemporaryDirectory(prefix="worldsim-soak-") as name:
         folder = Path(name)
         local = Sweep(folder / "local", episodes, ["--workers", "2"])
-        local.finish(local.start())
+        finish(local.start(), local.log)
         options = ["--executor", "slurm", "--workers", "2", "--slurm", "slurm_partition=cpu"]
         sweep = Sweep(folder / "sweep", episodes, options)
-        data = Long(collection(8), folder / "data")
-        data.finish(data.start())
+        data = Command(folder / "data", (*COLLECTION, "--seeds", "8"))
+        finish(data.start(), data.log)
         (folder / "slurm").mkdir()
         with slurm(folder / "slurm"):
             seen = interrupted_sweep(sweep)
-            check_equal(sweep, local)
+            sweep.check(local)
             seen.append(
                 f"{RUNS * episodes} episodes: every row but its times equal to the run on local "
                 f"workers; {sweep.twice()} stored twice and counted once"
             )
-            seen.append(preempted_training(trainings(data.out)["gc-bc"], folder))
+            seen.append(preempted_training((*CLONING, "--data", str(data.out)), folder))
         return seen
 
 
