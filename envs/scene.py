@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
-from envs import physics, slots
+from envs import physics, showroom, slots
 from envs.compose import EXTENT_M, load_model, object_name, resize_object
 from envs.controller import CartesianController
 from envs.errors import UserError
@@ -67,7 +67,7 @@ class Scene:
 
     def __init__(self, kinds: Sequence[str], spec: EnvSpec, factors: Iterable[Factor] = ()) -> None:
         prepare = [f.prepare for f in factors if hasattr(f, "prepare")]
-        self.model = load_model(kinds, prepare)
+        self.model = load_model(kinds, [*prepare, showroom.prepare])
         self.data = mujoco.MjData(self.model)
         self.controller = CartesianController(self.model, spec)
         self._pristine, self._scratch = Pristine(self.model), mujoco.MjData(self.model)

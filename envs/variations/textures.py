@@ -98,11 +98,15 @@ def prepare_textures(spec: mujoco.MjSpec, solid: bool) -> None:
     ``solid`` textures wrap an object (a cube's six faces alike); the others lie on surfaces, by
     the metre, once for each of ``REPEATS``.
     """
-    names = [name for split in PATTERNS for name in textures_of(split)]
-    if spec.material(_material(names[0], solid, REPEATS[0])) is not None:
-        return
-    for name in names:
-        texture = spec.add_texture(name=f"{name}/{'solid' if solid else 'flat'}")
+    for name in (name for split in PATTERNS for name in textures_of(split)):
+        add_texture(spec, name, solid, REPEATS[:1] if solid else REPEATS)
+
+
+def add_texture(spec: mujoco.MjSpec, name: str, solid: bool, repeats: Sequence[int]) -> None:
+    """Add a texture to a scene, and a material for each of ``repeats``: what is there stays."""
+    kind = f"{name}/{'solid' if solid else 'flat'}"
+    if spec.texture(kind) is None:
+        texture = spec.add_texture(name=kind)
         texture.type = mujoco.mjtTexture.mjTEXTURE_CUBE if solid else mujoco.mjtTexture.mjTEXTURE_2D
         if "-" in name and name.rsplit("-", 1)[1].isdigit():
             texture.width, texture.nchannel = PX, 3
@@ -110,9 +114,10 @@ def prepare_textures(spec: mujoco.MjSpec, solid: bool) -> None:
             texture.data = pattern(name).tobytes() * (6 if solid else 1)
         else:
             texture.file = str(FOLDER / f"{name}.png")
-        for repeat in REPEATS[:1] if solid else REPEATS:
-            material = spec.add_material(name=_material(name, solid, repeat))
-            material.textures[mujoco.mjtTextureRole.mjTEXROLE_RGB] = texture.name
+    for repeat in repeats:
+        if spec.material(material_name(name, solid, repeat)) is None:
+            material = spec.add_material(name=material_name(name, solid, repeat))
+            material.textures[mujoco.mjtTextureRole.mjTEXROLE_RGB] = kind
             material.specular, material.shininess = 0.0, 0.0
             material.texuniform, material.texrepeat = not solid, [repeat, repeat]
 
@@ -129,11 +134,12 @@ def wear(
     if texture == PLAIN:
         model.geom_matid[geoms] = -1
         return
-    model.geom_matid[geoms] = model.material(_material(texture, solid, repeat)).id
+    model.geom_matid[geoms] = model.material(material_name(texture, solid, repeat)).id
     model.geom_rgba[geoms, :3] = 1.0 - tint * (1.0 - model.geom_rgba[geoms, :3])
 
 
-def _material(texture: str, solid: bool, repeat: int) -> str:
+def material_name(texture: str, solid: bool, repeat: int) -> str:
+    """Of the material that ``add_texture`` adds."""
     return f"{texture}/solid" if solid else f"{texture}/flat/{repeat}"
 
 

@@ -14,10 +14,11 @@ import mujoco
 import numpy as np
 from numpy.typing import NDArray
 
-from envs import rendering
+from envs import rendering, showroom
 from envs.controller import INTERPOLATION_STAGES, RAMP_SHARE
 from envs.geometry import BASE_POS
 from envs.rendering import Renderer
+from envs.variations.factors import FACTORS
 
 Array = NDArray[np.float64]
 Image8 = NDArray[np.uint8]
@@ -49,7 +50,8 @@ class Studio:
 
     def picture(self) -> Image8:
         """(size, size, 3) the scene as it is now."""
-        return self._renderer.picture(self._env.scene.data, self._camera, self._marker())
+        bare = self._env.start.parameters.keys() <= FACTORS.keys() - {"room"}
+        return self._renderer.picture(self._env.scene.data, self._camera, self._marker(), bare)
 
     def _marker(self) -> Array | None:
         """(3,) world position of a goal that nothing in the scene shows."""
@@ -67,18 +69,29 @@ class _StudioRenderer(Renderer):
             self._scene.flags[flag] = 1
 
     def picture(
-        self, data: mujoco.MjData, camera: mujoco.MjvCamera, marker: Array | None
+        self, data: mujoco.MjData, camera: mujoco.MjvCamera, marker: Array | None, bare: bool
     ) -> Image8:
-        """(size, size, 3) with a translucent ball at a world position, if one is given."""
+        """(size, size, 3) of the scene.
+
+        Args:
+            data: its kinematics are up to date.
+            camera: where it is seen from.
+            marker: (3,) world position of a translucent ball, if there is one.
+            bare: the scene has no room of its own, and is given one.
+        """
         if self._context is None:
             self._open()
         rendering._gl_context().make_current()
         mujoco.mjr_setBuffer(mujoco.mjtFramebuffer.mjFB_OFFSCREEN, self._context)
         with _finery(self._model):
+            if bare:
+                showroom.furnish(self._model)
             everything = mujoco.mjtCatBit.mjCAT_ALL
             mujoco.mjv_updateScene(
                 self._model, data, self._options, None, camera, everything, self._scene
             )
+            if bare:
+                showroom.add_walls(self._model, self._scene)
             if marker is not None:
                 _add_ball(self._scene, marker)
             mujoco.mjr_render(self._rect, self._scene, self._context)
@@ -102,7 +115,10 @@ def _renderer(model: mujoco.MjModel, size: int) -> _StudioRenderer:
 
 @contextmanager
 def _finery(model: mujoco.MjModel) -> Iterator[None]:
-    """A model whose lights cast shadows; agents' own pictures of it must not change."""
+    """A model whose lights cast shadows, and whose looks may change meanwhile.
+
+    Agents' own pictures of it must not change.
+    """
     wanted = (
         (model.vis.quality, "shadowsize", _SHADOW_PX),
         (model.vis.quality, "offsamples", _SAMPLES),
@@ -111,7 +127,9 @@ def _finery(model: mujoco.MjModel) -> Iterator[None]:
         (model.vis.global_, "fovy", FOVY_DEG),
         (model.stat, "extent", _EXTENT_M),
     )
-    before, shadows = [getattr(o, n) for o, n, _ in wanted], model.light_castshadow.copy()
+    before = [getattr(owner, name) for owner, name, _ in wanted]
+    looks = (model.light_castshadow, model.geom_matid, model.geom_rgba)
+    saved = [look.copy() for look in looks]
     for owner, name, value in wanted:
         setattr(owner, name, value)
     model.light_castshadow[:] = 1
@@ -120,7 +138,8 @@ def _finery(model: mujoco.MjModel) -> Iterator[None]:
     finally:
         for (owner, name, _), value in zip(wanted, before, strict=True):
             setattr(owner, name, value)
-        model.light_castshadow[:] = shadows
+        for look, value in zip(looks, saved, strict=True):
+            look[:] = value
 
 
 def _add_ball(scene: mujoco.MjvScene, place: Array) -> None:

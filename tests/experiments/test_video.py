@@ -14,6 +14,8 @@ import pytest
 from scipy.spatial.transform import Rotation
 
 import envs
+from envs import showroom
+from envs.compose import load_model
 from envs.errors import UserError
 from envs.rendering import Renderer
 from experiments.cli import run
@@ -81,13 +83,51 @@ def test_between_two_stored_states_the_same_happens_again(folder):
     assert np.array_equal(env.state(), start)
 
 
-def test_what_agents_see_stays_as_it_was(folder):
-    episode = episodes(folder, "expert")[0]
-    env, physics = episode.env(), episode.load()["physics"]
-    seen = env.picture("left", 64, physics[-1])
-    drawn = Studio(env, physics, 64).picture()
-    assert np.array_equal(env.picture("left", 64, physics[-1]), seen)
-    assert not np.array_equal(drawn, seen)
+def started(task, variation="default"):
+    env = envs.make(task, obs_mode="state", variation=variation).unwrapped
+    env.reset(seed=SEEDS[0])
+    return env
+
+
+def studio_picture(env):
+    return Studio(env, env.state()[None], 64).picture()
+
+
+@pytest.mark.parametrize(
+    ("task", "variation"),
+    [("reach", "default"), ("pick-place", "default"), ("grasp", "held-out:room")],
+)
+def test_what_agents_see_stays_as_it_was(task, variation):
+    env = started(task, variation)
+    seen = [env.picture(camera, 64) for camera in env.env_spec.cameras]
+    drawn = studio_picture(env)
+    for camera, before in zip(env.env_spec.cameras, seen, strict=True):
+        assert np.array_equal(env.picture(camera, 64), before)
+        assert not np.array_equal(drawn, before)
+
+
+def test_agents_see_no_bit_of_the_room_that_people_are_shown():
+    """The same state in a scene that was composed without its textures."""
+    env, model = started("reach"), load_model()
+    data = mujoco.MjData(model)
+    data.qpos[:], data.qvel[:] = env.data.qpos, env.data.qvel
+    mujoco.mj_forward(model, data)
+    mujoco.mj_forward(env.model, env.data)
+    studio_picture(env)
+    assert model.nmat == 0 < env.model.nmat
+    for camera in ("left", "right", "wrist"):
+        assert np.array_equal(env.picture(camera, 128), Renderer(model, 128).render(data, camera))
+
+
+def test_a_scene_without_a_room_is_given_one_and_others_keep_theirs(monkeypatch):
+    cases = {"default": True, "held-out:light": True, "held-out:room": False, "new-lab": False}
+    scenes = {variation: started("grasp", variation) for variation in cases}
+    dressed = {variation: studio_picture(env) for variation, env in scenes.items()}
+    monkeypatch.setattr(showroom, "furnish", lambda model: None)
+    monkeypatch.setattr(showroom, "add_walls", lambda model, scene: None)
+    for variation, given in cases.items():
+        changed = (studio_picture(scenes[variation]) != dressed[variation]).any(axis=-1)
+        assert changed.mean() > 0.5 if given else not changed.any()
 
 
 @pytest.mark.parametrize("task", ["reach", "grasp", "pick-place"])
