@@ -34,8 +34,7 @@ def _drawn(panels: list[list[Arm]], draw: Draw, colour: dict[str, str], height: 
     """A panel for every task and its conditions; one legend for all."""
     columns = min(COLUMNS, len(panels))
     rows = math.ceil(len(panels) / columns)
-    labels = list(dict.fromkeys(arm.label for panel in panels for arm in panel))
-    legend = 0.3 + 0.2 * math.ceil(len(labels) / columns)
+    legend = 0.3 + 0.2 * math.ceil(len(colour) / columns)
     size = (1.2 + 3.2 * columns, legend + height * rows)
     figure = Figure(figsize=size, layout="constrained")
     axes = figure.subplots(rows, columns, squeeze=False).ravel()
@@ -45,9 +44,9 @@ def _drawn(panels: list[list[Arm]], draw: Draw, colour: dict[str, str], height: 
         axis.tick_params(labelsize=8)
     for axis in axes[len(panels) :]:
         axis.set_axis_off()
-    marks = [Line2D([], [], color=colour[label], marker="o", linestyle="") for label in labels]
+    marks = [Line2D([], [], color=each, marker="o", linestyle="") for each in colour.values()]
     figure.legend(
-        marks, labels, loc="outside lower center", ncols=columns, fontsize=8, frameon=False
+        marks, list(colour), loc="outside lower center", ncols=columns, fontsize=8, frameon=False
     )
     return figure
 

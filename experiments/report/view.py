@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from envs.task import STAGES
+from experiments.report.glossary import AGENTS
 from experiments.report.palette import colours
 from experiments.runs.agent_facts import HEADER as FACTS
 from experiments.runs.agent_facts import cells as fact_cells
@@ -49,6 +50,7 @@ def view(arms: Sequence[Arm], pairs: Sequence[Comparison]) -> View:
             for arm in arms
             for clause in odd_failures(arm.summary)
         ],
+        "credit": any(credit(arm.summary) is not None for arm in shown),
         "facts": _facts(arms, colour),
         "fact_names": ("agent", "tasks", *FACTS[2:]),
         "shared": shared([arm.subject for arm in arms]),
@@ -77,10 +79,13 @@ def _facts(arms: Sequence[Arm], colour: dict[str, str]) -> list[tuple[Any, ...]]
     tasks: dict[tuple[str, ...], dict[str, None]] = {}
     for arm in sorted((arm for arm in arms if arm.facts), key=rank):
         task, *facts = fact_cells(arm.label, arm.tier, arm.summary)
-        tasks.setdefault(tuple(facts), {})[task] = None
+        tasks.setdefault((arm.spec.agent, *facts), {})[task] = None
     return [
-        ({"label": label, "colour": colour[label]}, ", ".join(found), *rest)
-        for (label, *rest), found in tasks.items()
+        (
+            {"label": label, "colour": colour[label], "what": AGENTS.get(agent, "")},
+            *(", ".join(found), *rest),
+        )
+        for (agent, label, *rest), found in tasks.items()
     ]
 
 

@@ -9,7 +9,9 @@ from html.parser import HTMLParser
 
 import pytest
 
+from agents.base import AGENTS as AGENTS_KNOWN
 from experiments.evaluate import describe
+from experiments.report import figures, glossary
 from experiments.report.figures import write_figures
 from experiments.report.page import page
 from experiments.report.palette import COLOURS, GREYS, colours
@@ -165,6 +167,18 @@ def test_words_are_explained_where_they_stand(arms, tmp_path, finished):
     assert "Tier C: image goal, offline data" in text
     assert "(joint)" not in text
     assert text.index("<b>subgoals</b>") < text.index("<section")  # before the word is first used
+
+
+def test_it_says_what_each_agent_is(arms, tmp_path):
+    assert set(glossary.AGENTS) == set(AGENTS_KNOWN)
+    text = text_of(arms, tmp_path)
+    for agent in AGENTS:
+        assert glossary.AGENTS[agent] in text
+
+
+def test_a_figures_legend_is_in_the_order_of_the_agents(arms):
+    (legend,) = figures._drawn([arms[2:], arms], figures._time, colours(arms), 2.0).legends
+    assert [text.get_text() for text in legend.get_texts()] == list(AGENTS)
 
 
 def test_what_learnt_nothing_is_of_no_tier(arms):

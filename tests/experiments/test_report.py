@@ -8,6 +8,9 @@ import pytest
 
 from experiments.compare import main as compare
 from experiments.options.compare import CompareConfig
+from experiments.report.page import page as html
+from experiments.runs.arms import compare_arms, load_arms
+from experiments.runs.spec import RunSpec
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 
@@ -17,6 +20,21 @@ def folder(tmp_path_factory):
     out = tmp_path_factory.mktemp("compare")
     compare(CompareConfig("expert,random", "reach", "190060:190062", str(out), workers=1))
     return out
+
+
+@pytest.fixture
+def long_names(tmp_path, finished):
+    """A page of agents whose names and facts are as long as they come."""
+    for agent, facts in (
+        ("octo-like", {"label": "Octo-like, from scratch, no OXE pretraining"}),
+        ("sac-her", {"label": "sac-her with 300 demonstrations", "environment_steps": 1_234_567}),
+    ):
+        spec = RunSpec(agent, "pick-place", options={"model": "a-folder-of-weights"})
+        finished(tmp_path / "runs" / agent, spec, [1, 0], facts=facts)
+    arms = load_arms(tmp_path / "runs")
+    text = html(arms, compare_arms(arms), [], "worldsim compare", tmp_path / "videos")
+    (tmp_path / "index.html").write_text(text)
+    return tmp_path / "index.html"
 
 
 @pytest.fixture(scope="module")
@@ -120,3 +138,30 @@ def test_paper_has_no_controls_and_no_cut_tables(browser, folder):
     assert shown is False
     assert page.evaluate("document.documentElement.scrollWidth") <= 794
     context.close()
+
+
+def test_long_names_fit_a_phone(browser, long_names):
+    page = browser.new_page(viewport={"width": 390, "height": 800})
+    page.goto(long_names.as_uri())
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    page.close()
+
+
+def test_no_word_or_number_is_broken_on_paper(browser, long_names):
+    page = browser.new_page(viewport={"width": 700, "height": 1000})
+    page.goto(long_names.as_uri())
+    page.emulate_media(media="print")
+    broken = page.eval_on_selector_all(
+        ".facts td, .facts thead th",
+        """all => all.flatMap(cell => [...cell.childNodes].flatMap(node => {
+          const range = document.createRange(), words = [...node.textContent.matchAll(/[^\\s-]+/g)];
+          return words.filter(word => {
+            range.setStart(node, word.index);
+            range.setEnd(node, word.index + word[0].length);
+            return range.getClientRects().length > 1;
+          }).map(word => word[0]);
+        }))""",
+    )
+    assert broken == []
+    assert page.evaluate("document.documentElement.scrollWidth") <= 700
+    page.close()
