@@ -75,8 +75,9 @@ class Draws:
         """
         found: dict[str, tuple[str, Array]] = {}
         for attempt in range(100):
-            for name in self._own & {"shape", "size"}:
-                self._parameters[name] = self._factors[name].sample(self.rng)
+            for name in ("shape", "size"):  # in order, for both draw from one stream
+                if name in self._own:
+                    self._parameters[name] = self._factors[name].sample(self.rng)
             kind, half = self.object_shape()
             found.setdefault(kind if attempt < 50 else f"{kind} {attempt}", (kind, half))
             if len(found) == count:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from dataclasses import replace
 
 import numpy as np
@@ -17,6 +20,28 @@ def starts_of(task, count):
     """Where the first demo episodes of a task start."""
     rules, usual = envs.TASKS[task].task(), get_variation("default")
     return [rules.sample_start(Draws(190_000 + i, usual)) for i in range(count)]
+
+
+SHAPES = """
+from envs.draws import Draws
+from envs.variations import get_variation
+print({"shape", "size"}, Draws(190_000, get_variation("diverse")).object_shapes(2))
+"""
+
+
+def test_several_objects_are_the_same_in_every_process():
+    """A set's order is another with another hash seed."""
+    told = [
+        subprocess.run(
+            [sys.executable, "-c", SHAPES],
+            env={**os.environ, "PYTHONHASHSEED": seed},
+            **{"capture_output": True, "text": True, "check": True, "timeout": 300},
+        ).stdout.split("} ")
+        for seed in ("0", "3")
+    ]
+    (first, shapes), (second, again) = told
+    assert first != second
+    assert shapes == again
 
 
 def test_draws_of_default_are_those_of_the_streams_it_always_had():
