@@ -17,6 +17,7 @@ from envs import EnvSpec
 from envs.errors import UserError
 from envs.goals import GoalSequence
 from worldsim import load_world_model
+from worldsim.calibration import Calibration
 from worldsim.devices import check_device
 from worldsim.encoders import encoder_digest
 from worldsim.planning.cost import read_goal_pose
@@ -74,10 +75,12 @@ class LatentAgent(EpisodeAgent):
         advance: "arrival" (gripper read from the goal picture, as the planner does) or "schedule".
         views: cameras to look through; None: all of the model's.
         device: to compute on; the model is moved there.
+        calibrate: put pictures where the robot's own pose reads right in them, see
+            ``worldsim.calibration``.
 
     Raises:
         ValueError: when the environment lacks one of the cameras; for an unknown rule; no such
-            device.
+            device; there is no read-out to calibrate by.
     """
 
     def __init__(
@@ -87,6 +90,7 @@ class LatentAgent(EpisodeAgent):
         advance: str = "arrival",
         views: tuple[str, ...] | None = None,
         device: str = "cpu",
+        calibrate: bool | None = None,
     ) -> None:
         check_device(device)
         views = views or model.config.cameras
@@ -98,21 +102,27 @@ class LatentAgent(EpisodeAgent):
         super().__init__(spec, views)
         self.model, self._advance = model.to(device).eval(), advance
         SubGoals(np.ones(1, dtype=np.int64), advance)  # an unknown rule is refused now
+        self._calibration = Calibration(self.model, views) if calibrate else None
 
     @one_thread()
     def begin(self, goal: GoalSequence, rng: np.random.Generator) -> None:
         """Start an episode towards a sequence of goal pictures."""
         self._rng = rng
-        self._goals = self._encode({c: goal.images[c] for c in self.views})  # (K, N, D)
+        self._pictures = {c: np.asarray(goal.images[c], np.uint8) for c in self.views}
+        if self._calibration is not None:
+            self._calibration.reset()
+        self._goals = self._encode(self._pictures)  # (K, N, D)
         self._subgoals = SubGoals(goal.budgets, self._advance)
 
     @one_thread()
     def decide(self, observation: Mapping[str, NDArray[np.generic]]) -> Array:
         """Action (7,) in [-1, 1]."""
-        images = {c: np.asarray(observation[f"image_{c}"])[None] for c in self.views}
-        latent = self._encode(images)[0]
+        images = {c: np.asarray(observation[f"image_{c}"], np.uint8)[None] for c in self.views}
         proprio = np.asarray(observation["proprio"], dtype=np.float64)
         target = np.asarray(observation["target"], dtype=np.float64)
+        if self._calibration is not None and self._calibration.look(images, proprio, self._rng):
+            self._goals = self._encode(self._pictures)
+        latent = self._encode(images)[0]
         index = self._subgoals.step(lambda k: self._arrived(k, latent, proprio))
         action = self.policy(latent, self._goals[index], proprio, target)
         return self._subgoals.settle(np.clip(action, -1.0, 1.0))
@@ -135,5 +145,6 @@ class LatentAgent(EpisodeAgent):
         return arrived(self._goal_pose(index, latent, proprio), proprio)
 
     @torch.no_grad()
-    def _encode(self, images: Mapping[str, NDArray[np.generic]]) -> Tensor:
-        return self.model.encode({c: np.asarray(i, dtype=np.uint8) for c, i in images.items()})
+    def _encode(self, images: Mapping[str, NDArray[np.uint8]]) -> Tensor:
+        calibration = self._calibration
+        return self.model.encode(images if calibration is None else calibration.placed(images))

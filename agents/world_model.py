@@ -55,6 +55,8 @@ class WorldModelAgent(LatentAgent):
         planner, search, cost, energy, advance, surprise, hops, budget_ms, counts: options by name,
             see ``configure``.
         device: to compute on; the model is moved there.
+        calibrate: put pictures where the robot's own pose reads right in them, see
+            ``worldsim.calibration``.
         value: folder of a goal value learnt on this model's latents (``worldsim train value``). It
             takes the place of the goal head, its distance is one more energy, and the chunks it
             recorded are tried by planners that ask for them.
@@ -85,6 +87,7 @@ class WorldModelAgent(LatentAgent):
         budget_ms: float | None = None,
         counts: Mapping[str, int] | None = None,
         device: str = "cpu",
+        calibrate: bool | None = None,
         value: str | Path | None = None,
     ) -> None:
         self.config = config or configure(
@@ -104,7 +107,8 @@ class WorldModelAgent(LatentAgent):
                 f"a model of the recipe {world.config.recipe!r} has no read-out and no goal "
                 "head: plan with planner vjepa2-ac"
             )
-        super().__init__(spec, world, self.config.advance, shared_views(world, spec), device)
+        views = shared_views(world, spec)
+        super().__init__(spec, world, self.config.advance, views, device, calibrate)
         self.value = None if value is None else _value_of(value, world, self.views)
         self._planner = self.config.planner
         if self.value is None and self._recorded:

@@ -31,7 +31,8 @@ def make_spec(config: EvaluateConfig) -> RunSpec:
         listed("camera", config.cameras),
         config.variation,
         config.threads,
-        {name: getattr(config, name) for name in AGENT_OPTIONS},
+        {name: getattr(config, name) for name in AGENT_OPTIONS}
+        | {"calibrate": config.calibrate or None},
     )
 
 

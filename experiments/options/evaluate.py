@@ -33,6 +33,8 @@ class EvaluateConfig:
         energy: further energies to plan with, package.module:Class, separated by commas.
         value: folder that ``train value`` wrote, for the world-model agent to plan with.
         hops: sub-goals that the value imagines, of which the nearest to the goal is worked towards.
+        calibrate: put the cameras' pictures where the robot's own hand reads right in them (for
+            world-model, servo, gc-bc): for cameras that hang elsewhere than in training.
         model: folder of the agent's weights; for world-model and servo also a shipped name or
             V-JEPA 2-AC's released file.
         advance: arrival or schedule, how a pixel agent moves on to the next picture.
@@ -55,6 +57,7 @@ class EvaluateConfig:
     energy: str | None = None
     value: str | None = None
     hops: int | None = None
+    calibrate: bool = False
     model: str | None = None
     advance: str | None = None
     execution: str | None = None

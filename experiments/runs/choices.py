@@ -48,10 +48,12 @@ OPTIONS: dict[str, Option] = {
     "value": Option(str, ("world-model",)),
     "surprise": Option(float, ("world-model",)),
     "hops": Option(int, ("world-model",)),
+    "calibrate": Option(bool, ("world-model", "servo", "gc-bc")),
     "budget_ms": Option(float, ("world-model",)),
     "counts": Option(dict, ("world-model",)),
 }
 _WORDS = {
+    bool: "true or false",
     str: "a word",
     int: "a whole number",
     float: "a number",
