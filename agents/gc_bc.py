@@ -35,6 +35,7 @@ class GcBcAgent(LatentAgent):
         guidance: of a flow head: 1 clones, more seeks the goal; default: as its card says.
         device: to compute on.
         calibrate: see ``worldsim.calibration``.
+        homing: see ``agents.homing``.
 
     Raises:
         ValueError: when there are no such weights, they are of another algorithm or encoder, or
@@ -51,6 +52,7 @@ class GcBcAgent(LatentAgent):
         guidance: float | None = None,
         device: str = "cpu",
         calibrate: bool | None = None,
+        homing: bool | None = None,
     ) -> None:
         card, weights = load_agent(ALGORITHM, FILE, model)
         world = find_encoder(card["world_model"], card["encoder"], ALGORITHM)
@@ -62,7 +64,7 @@ class GcBcAgent(LatentAgent):
             head.load_state_dict({k: v.float() for k, v in weights.items()})
         except RuntimeError as error:
             raise UserError(f"{FILE} does not fit its world model: other layers") from error
-        super().__init__(spec, world, advance, device=device, calibrate=calibrate)
+        super().__init__(spec, world, advance, device=device, calibrate=calibrate, homing=homing)
         self._head = head.to(device).eval()
         self._guidance = float(card["guidance"] if flows and guidance is None else guidance or 0.0)
         self._draws = int(card["draws"]) if flows else 1

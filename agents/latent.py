@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from agents.base import EpisodeAgent
+from agents.homing import Homing
 from agents.subgoals import SubGoals, arrived
 from agents.threads import one_thread
 from envs import EnvSpec
@@ -77,10 +78,11 @@ class LatentAgent(EpisodeAgent):
         device: to compute on; the model is moved there.
         calibrate: put pictures where the robot's own pose reads right in them, see
             ``worldsim.calibration``.
+        homing: first go where training episodes began, see ``agents.homing``.
 
     Raises:
         ValueError: when the environment lacks one of the cameras; for an unknown rule; no such
-            device; there is no read-out to calibrate by.
+            device; there is no read-out to calibrate by, or nobody knows where episodes began.
     """
 
     def __init__(
@@ -91,6 +93,7 @@ class LatentAgent(EpisodeAgent):
         views: tuple[str, ...] | None = None,
         device: str = "cpu",
         calibrate: bool | None = None,
+        homing: bool | None = None,
     ) -> None:
         check_device(device)
         views = views or model.config.cameras
@@ -103,6 +106,7 @@ class LatentAgent(EpisodeAgent):
         self.model, self._advance = model.to(device).eval(), advance
         SubGoals(np.ones(1, dtype=np.int64), advance)  # an unknown rule is refused now
         self._calibration = Calibration(self.model, views) if calibrate else None
+        self._homing = Homing(spec, self.model) if homing else None
 
     @one_thread()
     def begin(self, goal: GoalSequence, rng: np.random.Generator) -> None:
@@ -111,6 +115,8 @@ class LatentAgent(EpisodeAgent):
         self._pictures = {c: np.asarray(goal.images[c], np.uint8) for c in self.views}
         if self._calibration is not None:
             self._calibration.reset()
+        if self._homing is not None:
+            self._homing.reset()
         self._goals = self._encode(self._pictures)  # (K, N, D)
         self._subgoals = SubGoals(goal.budgets, self._advance)
 
@@ -125,7 +131,8 @@ class LatentAgent(EpisodeAgent):
         latent = self._encode(images)[0]
         index = self._subgoals.step(lambda k: self._arrived(k, latent, proprio))
         action = self.policy(latent, self._goals[index], proprio, target)
-        return self._subgoals.settle(np.clip(action, -1.0, 1.0))
+        home = None if self._homing is None else self._homing.action(proprio, target)
+        return self._subgoals.settle(np.clip(action, -1.0, 1.0)) if home is None else home
 
     def diagnostics(self) -> Mapping[str, float | NDArray[np.float32]]:
         """Which sub-goal is being worked towards."""

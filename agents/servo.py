@@ -28,6 +28,7 @@ class ServoAgent(LatentAgent):
         advance: "arrival" or "schedule".
         device: to compute on.
         calibrate: see ``worldsim.calibration``.
+        homing: see ``agents.homing``.
 
     Raises:
         ValueError: when the model does not know the environment's cameras, or has no read-out.
@@ -42,13 +43,14 @@ class ServoAgent(LatentAgent):
         advance: str = "arrival",
         device: str = "cpu",
         calibrate: bool | None = None,
+        homing: bool | None = None,
     ) -> None:
         world = model if isinstance(model, WorldModel) else load_world_model(model)
         if not world.config.heads:
             raise UserError(
                 f"a model of the recipe {world.config.recipe!r} has no read-out to servo by"
             )
-        super().__init__(spec, world, advance, shared_views(world, spec), device, calibrate)
+        super().__init__(spec, world, advance, shared_views(world, spec), device, calibrate, homing)
         self.weights_digest = weights_digest(world)
 
     def policy(self, latent: Tensor, goal: Tensor, proprio: Array, target: Array) -> Array:

@@ -57,6 +57,7 @@ class WorldModelAgent(LatentAgent):
         device: to compute on; the model is moved there.
         calibrate: put pictures where the robot's own pose reads right in them, see
             ``worldsim.calibration``.
+        homing: first go where training episodes began, see ``agents.homing``.
         value: folder of a goal value learnt on this model's latents (``worldsim train value``). It
             takes the place of the goal head, its distance is one more energy, and the chunks it
             recorded are tried by planners that ask for them.
@@ -88,6 +89,7 @@ class WorldModelAgent(LatentAgent):
         counts: Mapping[str, int] | None = None,
         device: str = "cpu",
         calibrate: bool | None = None,
+        homing: bool | None = None,
         value: str | Path | None = None,
     ) -> None:
         self.config = config or configure(
@@ -108,7 +110,7 @@ class WorldModelAgent(LatentAgent):
                 "head: plan with planner vjepa2-ac"
             )
         views = shared_views(world, spec)
-        super().__init__(spec, world, self.config.advance, views, device, calibrate)
+        super().__init__(spec, world, self.config.advance, views, device, calibrate, homing)
         self.value = None if value is None else _value_of(value, world, self.views)
         self._planner = self.config.planner
         if self.value is None and self._recorded:

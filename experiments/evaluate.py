@@ -20,6 +20,7 @@ from experiments.runs.summaries import credit, odd_failures
 AGENT_OPTIONS = (
     *("planner", "budget_ms", "energy", "value", "hops", "model", "advance", "execution", "device"),
 )
+SWITCHES = ("calibrate", "homing")
 
 
 def make_spec(config: EvaluateConfig) -> RunSpec:
@@ -32,7 +33,7 @@ def make_spec(config: EvaluateConfig) -> RunSpec:
         config.variation,
         config.threads,
         {name: getattr(config, name) for name in AGENT_OPTIONS}
-        | {"calibrate": config.calibrate or None},
+        | {name: getattr(config, name) or None for name in SWITCHES},
     )
 
 

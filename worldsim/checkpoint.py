@@ -147,10 +147,20 @@ def _read_config(path: Path) -> WorldModelConfig:
             encoder=_read_encoder(raw.pop("encoder")),
             predictor=ACPredictorConfig(**predictor),
             action_scale=tuple(raw.pop("action_scale")),
+            starts=_read_starts(raw.pop("starts", None)),
             **raw,
         )
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise CheckpointError(f"{path} is not a worldsim model's config: {error}") from error
+
+
+def _read_starts(raw: list[list[float]] | None) -> tuple[tuple[float, ...], ...] | None:
+    if raw is None:
+        return None
+    low, high = (tuple(float(number) for number in corner) for corner in raw)
+    if len(low) != 4 or not all(a <= b for a, b in zip(low, high, strict=True)):
+        raise ValueError(f"starts {raw} are no box of x, y, z and yaw")
+    return low, high
 
 
 def _read_encoder(raw: dict[str, Any]) -> EncoderConfig | EncoderReference:

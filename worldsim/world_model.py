@@ -53,6 +53,8 @@ class WorldModelConfig:
         pairs: whether a flow head reads pictures pair by pair, too, see ``worldsim.pairs``.
         draws: chunks that a flow head draws, of which the most typical is proposed.
         moves: whether it knows moves, too, see ``worldsim.moves``.
+        starts: where training episodes began: the least and the most x, y, z (m) and yaw (rad) of
+            the hand in the middle nine tenths of them.
         one_step_error: mean absolute error of a latent predicted one step ahead, in training.
     """
 
@@ -70,6 +72,7 @@ class WorldModelConfig:
     pairs: bool = False
     draws: int = 1
     moves: bool = False
+    starts: tuple[tuple[float, ...], ...] | None = None
     one_step_error: float | None = None
     versions: dict[str, str] = field(default_factory=dict)
 

@@ -35,6 +35,8 @@ class EvaluateConfig:
         hops: sub-goals that the value imagines, of which the nearest to the goal is worked towards.
         calibrate: put the cameras' pictures where the robot's own hand reads right in them (for
             world-model, servo, gc-bc): for cameras that hang elsewhere than in training.
+        homing: first bring the hand to where training episodes began (for the same agents): for
+            starts far from them.
         model: folder of the agent's weights; for world-model and servo also a shipped name or
             V-JEPA 2-AC's released file.
         advance: arrival or schedule, how a pixel agent moves on to the next picture.
@@ -58,6 +60,7 @@ class EvaluateConfig:
     value: str | None = None
     hops: int | None = None
     calibrate: bool = False
+    homing: bool = False
     model: str | None = None
     advance: str | None = None
     execution: str | None = None

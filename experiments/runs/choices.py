@@ -49,6 +49,7 @@ OPTIONS: dict[str, Option] = {
     "surprise": Option(float, ("world-model",)),
     "hops": Option(int, ("world-model",)),
     "calibrate": Option(bool, ("world-model", "servo", "gc-bc")),
+    "homing": Option(bool, ("world-model", "servo", "gc-bc")),
     "budget_ms": Option(float, ("world-model",)),
     "counts": Option(dict, ("world-model",)),
 }

@@ -197,6 +197,7 @@ def train(
         loop(config.goal_head_steps, config.goal_head_rate),
     )
     losses = {}
+    model.config = replace(model.config, starts=arrays.start_box())
     if model.config.recipe == "joint" and config.joint_steps:
         near = placed(arrays, config.device)
         losses["joint"] = train_joint(model, near, config.joint, first, run)

@@ -57,6 +57,12 @@ class Arrays:
         """(F,) last frame of the episode each frame belongs to."""
         return np.repeat(self.offsets + self.lengths - 1, self.lengths)
 
+    def start_box(self) -> tuple[tuple[float, ...], tuple[float, ...]]:
+        """The least and the most x, y, z (m) and yaw (rad) in the middle nine tenths of starts."""
+        first = self.proprio[self.offsets][:, [0, 1, 2, 5]].astype(np.float64)
+        low, high = np.quantile(first, (0.05, 0.95), axis=0).round(3).tolist()
+        return tuple(low), tuple(high)
+
     def collected_by(self, policies: tuple[str, ...]) -> NDArray[np.bool_]:
         """(F,) whether one of these policies, by prefix, collected each frame's episode."""
         theirs = np.array([str(policy).startswith(policies) for policy in self.policies])
