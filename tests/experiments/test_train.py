@@ -172,7 +172,9 @@ def test_parts_of_no_steps_are_left_as_the_model_started(data, tmp_path):
     model_run(data, tmp_path / "same", **start, **none)
     with pytest.raises(ValueError, match="proposals, outcome, executor"):
         model_run(data, tmp_path / "some", moves=OWN_MOVES, executor_steps=1, **start, **none)
-    first, same = (load_world_model(tmp_path / name).state_dict() for name in ("first", "same"))
+    models = [load_world_model(tmp_path / name) for name in ("first", "same")]
+    assert models[0].config.starts == models[1].config.starts is not None
+    first, same = (model.state_dict() for model in models)
     assert first.keys() == same.keys()  # the flow head is still there: its latents are
     for name, value in first.items():
         torch.testing.assert_close(same[name], value, atol=0, rtol=0)

@@ -52,6 +52,16 @@ def toy_arrays(episodes: int = 12, frames: int = 8) -> Arrays:
     )
 
 
+def test_episodes_begin_in_the_middle_nine_tenths_of_their_starts():
+    arrays = toy_arrays()
+    low, high = np.array(arrays.start_box())
+    first = arrays.proprio[arrays.offsets][:, [0, 1, 2, 5]]
+    within = ((low <= first + 1e-3) & (first <= high + 1e-3)).mean(axis=0)
+    assert (within[:2] >= 0.8).all()
+    assert (within[:2] < 1.0).all()
+    assert low[2:].tolist() == high[2:].tolist() == pytest.approx([0.1, 0.0])
+
+
 def test_joint_training_learns_then_stage_two_does(tmp_path):
     model, arrays = small_model(), toy_arrays()
     start = train_joint(
