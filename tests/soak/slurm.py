@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import shlex
 import shutil
 import signal
 import socket
@@ -179,7 +180,9 @@ def preempted_training(words: tuple[str, ...], folder: Path) -> str:
     cut.folder.mkdir()
     command = ["srun", *WORLDSIM, *words, "--out", str(cut.out)]
     script = folder / "training.sh"
-    script.write_text("#!/bin/sh\nexec " + " ".join(f"'{word}'" for word in command) + "\n")
+    # A job that ends by itself while it is asked to go is not taken up again unasked.
+    again = 'scontrol requeue "$SLURM_JOB_ID"'
+    script.write_text(f"#!/bin/sh\n{shlex.join(command)} || {again}\n")
     options = ["--requeue", "--open-mode=append", f"--output={cut.log}", "--partition=cpu"]
     said("sbatch", "--exclusive", *options, str(script))
     wait_for("a training at work", lambda: cut.log.exists() and "/900" in cut.log.read_text())
