@@ -159,7 +159,7 @@ def _read_starts(raw: list[list[float]] | None) -> tuple[tuple[float, ...], ...]
         return None
     low, high = (tuple(float(number) for number in corner) for corner in raw)
     if len(low) != 4 or not all(a <= b for a, b in zip(low, high, strict=True)):
-        raise ValueError(f"starts {raw} are no box of x, y, z and yaw")
+        raise UserError(f"starts {raw} are no box of x, y, z and yaw")
     return low, high
 
 
