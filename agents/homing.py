@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from envs import EnvSpec
 from envs.errors import UserError
 from worldsim import poses
+from worldsim.states import PLACE_AND_YAW
 from worldsim.world_model import WorldModel
 
 Array = NDArray[np.float64]
@@ -20,7 +21,6 @@ LONGEST = 10
 """Control steps after which the policy takes over wherever the hand is."""
 _NEAR = 0.3
 """So near, in units of an action of 1, is there."""
-_PLACE_AND_YAW = [0, 1, 2, 5]
 
 
 class Homing:
@@ -56,10 +56,10 @@ class Homing:
             proprio: (7,) achieved pose.
             target: (7,) commanded pose.
         """
-        here = proprio[_PLACE_AND_YAW]
+        here = proprio[PLACE_AND_YAW]
         here[3] = (here[3] + np.pi) % (2 * np.pi) - np.pi
         wanted = target.copy()
-        wanted[_PLACE_AND_YAW] = np.clip(here, self._low, self._high)
+        wanted[PLACE_AND_YAW] = np.clip(here, self._low, self._high)
         action = poses.difference(target, wanted) / self._scale
         if self._left == 0 or (np.abs(action) <= _NEAR).all():
             self._left = 0  # from now on the hand goes wherever it must

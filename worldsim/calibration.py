@@ -150,8 +150,8 @@ class Calibration:
         wanted = encode_state(poses).to(self._model.device)  # (K, 10)
         given = {c: np.concatenate([frame[c] for frame in self._frames]) for c in self._views}
         for camera in self._views:
-            placed = self.placed(given)
-            tokens = {c: self._tokens(torch.as_tensor(placed[c])) for c in self._views}
+            others = self.placed({c: given[c] for c in self._views if c != camera})
+            tokens = {c: self._tokens(torch.as_tensor(frames)) for c, frames in others.items()}
             error = partial(self._error, camera, torch.as_tensor(given[camera]), tokens, wanted)
             before = self.placements.get(camera)
             self.placements[camera] = self._search.find(error, before, rng)
@@ -169,7 +169,7 @@ class Calibration:
         Args:
             camera: whose frames they are.
             frames: as it gave them.
-            tokens: (K, P, D) of each camera as it is placed now.
+            tokens: (K, P, D) of each other camera as it is placed now.
             wanted: (K, 10) encoded poses.
             placements: (S, 4).
         """
@@ -183,7 +183,7 @@ class Calibration:
 
     def _tokens(self, frames: Tensor) -> Tensor:
         """One camera's frames (B, H, W, 3) to (B, P, D)."""
-        return self._model.normalise(self._model.encoder.encode(frames.to(self._model.device)))
+        return self._model.encode_frames(frames[:, None])
 
 
 def place(frames: Tensor, placements: Tensor) -> Tensor:

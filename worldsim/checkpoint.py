@@ -14,6 +14,7 @@ from safetensors.torch import load_file, save_file
 from worldsim.encoders import EncoderReference
 from worldsim.errors import UserError
 from worldsim.files import UNREADABLE, parse_json, replacing
+from worldsim.states import PLACE_AND_YAW
 from worldsim.vjepa2 import (
     ACPredictor,
     ACPredictorConfig,
@@ -158,7 +159,7 @@ def _read_starts(raw: list[list[float]] | None) -> tuple[tuple[float, ...], ...]
     if raw is None:
         return None
     low, high = (tuple(float(number) for number in corner) for corner in raw)
-    if len(low) != 4 or not all(a <= b for a, b in zip(low, high, strict=True)):
+    if len(low) != len(PLACE_AND_YAW) or not all(a <= b for a, b in zip(low, high, strict=True)):
         raise UserError(f"starts {raw} are no box of x, y, z and yaw")
     return low, high
 

@@ -22,6 +22,9 @@ STATE_SIZE = 10
 _CENTRE = (0.55, 0.0, 0.10)
 _SPREAD_M = 0.2
 
+PLACE_AND_YAW = [0, 1, 2, 5]
+"""Of a pose: x, y, z (m) and the turn about the vertical (rad)."""
+
 
 def encode_state(proprio: Tensor) -> Tensor:
     """(..., 7) xyz m, Euler xyz rad, closedness -> (..., 10) of order one."""

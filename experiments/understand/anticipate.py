@@ -116,7 +116,7 @@ class Anticipate:
             "contact_now": now.fingers > 0,
         }
         before = seen[: step + 1][-self.frames :]
-        images = images_of(self.env, before)
+        images = images_of(self.env, [one.physics for one in before])
         chunk = np.stack([one.command for one in seen[step : step + HORIZON]])
         states = digest(np.stack([one.physics for one in seen[: step + HORIZON]]))
         features = self._features(images, before, chunk)

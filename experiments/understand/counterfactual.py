@@ -39,7 +39,14 @@ from experiments.understand.critic import Critic
 from experiments.understand.items import Features, Item
 from experiments.understand.measures import Floats
 from experiments.understand.models import trained_and_random
-from experiments.understand.scorers import Actor, Cloned, Images, Imagination, Question
+from experiments.understand.scorers import (
+    Actor,
+    Cloned,
+    Images,
+    Imagination,
+    Question,
+    images_of,
+)
 from worldsim.data.episode import digest
 from worldsim.planning.energies.energy import Situation
 
@@ -163,8 +170,7 @@ class Counterfactual:
     def _ends(self, moment: Moment, outcomes: Sequence[Outcome]) -> Images:
         """Camera -> (K, H, W, 3) pictures of where chunks ended."""
         self.env.set_state(moment.state)
-        states = [one.physics[-1] for one in outcomes]
-        return {c: np.stack([self.env.picture(c, state=s) for s in states]) for c in CAMERAS}
+        return images_of(self.env, [one.physics[-1] for one in outcomes])
 
     @staticmethod
     def summarise(items: Sequence[Item], features: Features) -> dict[str, Any]:

@@ -74,10 +74,8 @@ class Expectation:
         """Camera -> pictures before the dark (T, ...), and after it (len(HIDDEN), ...)."""
         env = self.env
         with looking(env, run):
-            after = {
-                c: np.stack([env.picture(c, state=state) for state in run.after]) for c in CAMERAS
-            }
-            return images_of(env, run.before[-self.frames :]), after
+            before = [one.physics for one in run.before[-self.frames :]]
+            return images_of(env, before), images_of(env, run.after)
 
     @torch.inference_mode()
     def _surprise(

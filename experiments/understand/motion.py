@@ -12,7 +12,6 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from envs.errors import PhysicsError
@@ -21,7 +20,8 @@ from experiments.understand.clips import CLASSES, FRAMES, perform, what_happened
 from experiments.understand.counterfactual import CAMERAS, bare_env
 from experiments.understand.items import Features, Item
 from experiments.understand.models import trained_and_random
-from experiments.understand.probing import Guesses, difference, guesses, small_grey
+from experiments.understand.probing import Guesses, difference, guesses, seen_by
+from experiments.understand.scorers import images_of
 from worldsim.data.episode import digest
 
 Frames = NDArray[np.float32]
@@ -49,14 +49,8 @@ class Motion:
         happened = what_happened(track)
         if happened is None:
             return Item(seed, "none of the classes")
-        images = {
-            camera: np.stack([env.picture(camera, state=state) for state in track.physics])
-            for camera in CAMERAS
-        }
-        features: Features = {"pixels": small_grey(images)}
-        with torch.inference_mode():
-            for name, model in self.models.items():
-                features[name] = model.encode(images).half().flatten(1).numpy()  # (T, N D)
+        images = images_of(env, track.physics)
+        features = seen_by(self.models, images)
         row = {"happened": happened, "tried": CLASSES[seed % len(CLASSES)]}
         strip = np.concatenate(list(images[CAMERAS[0]]), axis=1)
         return Item(seed, "", digest(track.physics), row, features, strip)

@@ -14,7 +14,6 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from envs.errors import PhysicsError
@@ -24,7 +23,8 @@ from experiments.understand.flips import FRAMES, KINDS, two_sides
 from experiments.understand.items import Features, Item
 from experiments.understand.measures import estimate
 from experiments.understand.models import trained_and_random
-from experiments.understand.probing import small_grey
+from experiments.understand.probing import seen_by
+from experiments.understand.scorers import images_of
 from experiments.understand.words import EVENTS, TextEncoder, WordPairs
 from worldsim.data.episode import digest
 from worldsim.probes import fitting_text, held_out_frames
@@ -60,15 +60,9 @@ class Pairs:
             return Item(seed, "the simulation diverged")
         if isinstance(pair, str):
             return Item(seed, pair)
-        clips = [
-            {c: np.stack([env.picture(c, state=s) for s in run.physics]) for c in CAMERAS}
-            for run in pair.runs
-        ]
-        features: Features = {"pixels": np.stack([small_grey(clip) for clip in clips])}
-        with torch.inference_mode():
-            for who, model in self.models.items():
-                seen = [model.encode(clip).half().flatten(1).numpy() for clip in clips]
-                features[who] = np.stack(seen)  # (2, T, N D)
+        clips = [images_of(env, run.physics) for run in pair.runs]
+        no, yes = (seen_by(self.models, clip) for clip in clips)
+        features: Features = {who: np.stack([no[who], yes[who]]) for who in no}  # (2, T, D) each
         question, *answers = EVENTS[kind.event].ask(int(rng.integers(2)))
         swapped = bool(rng.integers(2))
         row = {

@@ -7,10 +7,13 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
+from experiments.understand.items import Features
 from experiments.understand.measures import estimate
 from worldsim.probes import class_recall, classify
+from worldsim.world_model import WorldModel
 
 Floats = NDArray[np.floating[Any]]
 Ints = NDArray[np.int64]
@@ -64,6 +67,18 @@ def difference(one: Guesses, other: Guesses) -> dict[str, float]:
         return class_recall(one.scores[index], classes) - class_recall(other.scores[index], classes)
 
     return estimate(len(one.classes), ahead)
+
+
+@torch.inference_mode()
+def seen_by(models: Mapping[str, WorldModel], images: Mapping[str, NDArray[np.uint8]]) -> Features:
+    """What a probe may read of pictures (T, H, W, 3) of each camera: (T, D) by name.
+
+    Under "pixels" their small greys, under a model's name its latents.
+    """
+    latents = {
+        name: model.encode(images).half().flatten(1).numpy() for name, model in models.items()
+    }
+    return {"pixels": small_grey(images)} | latents
 
 
 def small_grey(images: Mapping[str, NDArray[np.uint8]]) -> NDArray[np.float16]:

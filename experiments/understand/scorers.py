@@ -58,13 +58,16 @@ class Question:
         """The last frames before a moment; the environment is brought to its state."""
         env.set_state(moment.state)
         last = moment.before[-frames:]
-        return cls(images_of(env, last), goal, last, env.env_spec, env.privileged())
+        images = images_of(env, [one.physics for one in last])
+        return cls(images, goal, last, env.env_spec, env.privileged())
 
 
-def images_of(env: ManipulationEnv, steps: Sequence[Glimpse]) -> dict[str, NDArray[np.uint8]]:
-    """Camera -> (T, H, W, 3) pictures of steps of the present episode."""
+def images_of(
+    env: ManipulationEnv, states: Sequence[NDArray[np.float64]] | NDArray[np.float64]
+) -> dict[str, NDArray[np.uint8]]:
+    """Camera -> (T, H, W, 3) pictures of T physics states of the present episode."""
     return {
-        camera: np.stack([env.picture(camera, state=one.physics) for one in steps])
+        camera: np.stack([env.picture(camera, state=state) for state in states])
         for camera in env.env_spec.cameras
     }
 

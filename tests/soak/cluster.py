@@ -10,9 +10,7 @@ rows must be those of the same sweep on this machine.
 
 from __future__ import annotations
 
-import argparse
 import os
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -23,7 +21,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from tests.soak.processes import finish, kill, start, title, wait_for
-from tests.soak.report import write
+from tests.soak.report import arguments, write
 from tests.soak.sweeps import RUNS, Sweep
 
 PORT = 6379
@@ -169,22 +167,13 @@ def soak(episodes: int) -> list[str]:
         seen.append(f"{when}: the cable of node 3 pulled, an episode in flight")
         finish(process, sweep.log)
         seen.append(f"{time.monotonic() - began:.0f} s: finished, exit code 0")
-        sweep.check(local)
-        seen.append(
-            f"{total} episodes: every row but its times equal to the run on local workers; "
-            f"{sweep.twice()} stored twice and counted once"
-        )
+        seen.append(sweep.agreed(local))
         return seen
 
 
 def main() -> None:
     """The command."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--episodes", type=int, default=60, help="of each of four runs")
-    parser.add_argument("--out", type=Path)
-    given = parser.parse_args()
-    if os.geteuid() != 0 or shutil.which("ip") is None:
-        sys.exit("skipped: network namespaces need root and iproute2")
+    given = arguments(__doc__, ("ip",), "network namespaces need root and iproute2")
     write(soak(given.episodes), "tests.soak.cluster", f"ray {version('ray')}", given.out)
 
 

@@ -10,14 +10,11 @@ some are left by Ctrl-C; a training has to make room for a job of a better parti
 
 from __future__ import annotations
 
-import argparse
 import os
 import shlex
-import shutil
 import signal
 import socket
 import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -27,7 +24,7 @@ from pathlib import Path
 
 from tests.soak.commands import CLONING, COLLECTION, Command
 from tests.soak.processes import WORLDSIM, descendants, finish, kill, start, wait_for
-from tests.soak.report import write
+from tests.soak.report import arguments, write
 from tests.soak.sweeps import RUNS, Sweep
 
 NEEDED = ("munged", "slurmctld", "slurmd", "sbatch", "squeue")
@@ -214,24 +211,15 @@ def soak(episodes: int) -> list[str]:
         (folder / "slurm").mkdir()
         with slurm(folder / "slurm"):
             seen = interrupted_sweep(sweep)
-            sweep.check(local)
-            seen.append(
-                f"{RUNS * episodes} episodes: every row but its times equal to the run on local "
-                f"workers; {sweep.twice()} stored twice and counted once"
-            )
+            seen.append(sweep.agreed(local))
             seen.append(preempted_training((*CLONING, "--data", str(data.out)), folder))
         return seen
 
 
 def main() -> None:
     """The command."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--episodes", type=int, default=60, help="of each of four runs")
-    parser.add_argument("--out", type=Path)
-    given = parser.parse_args()
-    missing = [name for name in NEEDED if shutil.which(name) is None]
-    if os.geteuid() != 0 or missing:
-        sys.exit("skipped: SLURM's daemons need root and Debian's slurm-wlm and munge")
+    lacking = "SLURM's daemons need root and Debian's slurm-wlm and munge"
+    given = arguments(__doc__, NEEDED, lacking)
     packages = f"{said('slurmctld', '-V').strip()}, submitit {version('submitit')}"
     write(soak(given.episodes), "tests.soak.slurm", packages, given.out)
 

@@ -72,6 +72,14 @@ class Sweep:
         lines = sum((p / "episodes.jsonl").read_text().count("\n") for p in self.places)
         return lines - len(self.kept())
 
+    def agreed(self, local: Sweep) -> str:
+        """Checked against the run on local workers; a sentence that says so."""
+        self.check(local)
+        return (
+            f"{RUNS * self.episodes} episodes: every row but its times equal to the run on local "
+            f"workers; {self.twice()} stored twice and counted once"
+        )
+
     def check(self, whole: Sweep) -> None:
         """Every episode is there once, with its states, and is what it is in another sweep."""
         seeds = list(range(FIRST_SEED, FIRST_SEED + self.episodes))

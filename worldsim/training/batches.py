@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from worldsim.errors import UserError
-from worldsim.states import check_poses, relative_action
+from worldsim.states import PLACE_AND_YAW, check_poses, relative_action
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,7 @@ class Arrays:
 
     def start_box(self) -> tuple[tuple[float, ...], tuple[float, ...]]:
         """The least and the most x, y, z (m) and yaw (rad) in the middle nine tenths of starts."""
-        first = self.proprio[self.offsets][:, [0, 1, 2, 5]].astype(np.float64)
+        first = self.proprio[self.offsets][:, PLACE_AND_YAW].astype(np.float64)
         low, high = np.quantile(first, (0.05, 0.95), axis=0).round(3).tolist()
         return tuple(low), tuple(high)
 
