@@ -27,7 +27,7 @@ compare: setup
 	@$(BIN)/worldsim compare
 
 test: lint
-	@bash setup/browser.sh
+	@bash setup/for_tests.sh
 	@$(TEST_ENV) .venv/$(PYTEST) --cov --cov-report=term:skip-covered
 
 # The core with NumPy 2, the newest MuJoCo and no robosuite, in an environment of its own.

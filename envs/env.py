@@ -33,6 +33,7 @@ from envs.tasks import get_task
 from envs.variations import get_variation
 from envs.variations.factor import Altering, Factor, settle
 from envs.vectors import VECTORS
+from envs.window import Window
 
 Array = NDArray[np.float64]
 
@@ -79,7 +80,7 @@ class ManipulationEnv(gym.Env[dict[str, Any], NDArray[np.float32]]):
         vectors = {name: VECTORS[name] for name in chosen.vectors}
         self._observer = Observer(self.task_spec, self.env_spec, chosen.obs_mode, vectors)
         self._scenes: dict[tuple[str, ...], Scene] = {}
-        self._viewer: Any = None
+        self._window = Window() if chosen.render_mode == "human" else None
         self._start: Start | None = None
         self._progress = Progress()
         self.action_space = spaces.Box(-1.0, 1.0, (7,), np.float32)
@@ -148,6 +149,8 @@ class ManipulationEnv(gym.Env[dict[str, Any], NDArray[np.float32]]):
         )
         info = self._info() | {"variation": deepcopy(self.start.parameters)}
         info["initial_state_hash"] = self.initial_state_hash
+        if self._window is not None:
+            self.render()
         return self._observation(), info
 
     def step(
@@ -177,7 +180,7 @@ class ManipulationEnv(gym.Env[dict[str, Any], NDArray[np.float32]]):
         info = self._info()
         dense = self.options.reward == "dense"
         reward = float(sum(info["reward_terms"].values())) if dense else sparse
-        if self.render_mode == "human":
+        if self._window is not None:
             self.render()
         return self._observation(), reward, False, False, info
 
@@ -193,21 +196,19 @@ class ManipulationEnv(gym.Env[dict[str, Any], NDArray[np.float32]]):
         return self._observation(), self._info()
 
     def render(self) -> NDArray[np.uint8] | None:
-        """A frame of the first camera ("rgb_array"), or the interactive viewer ("human")."""
-        if self.render_mode == "human":
-            from envs.rendering import open_viewer
+        """A frame of the first camera, or None and the present in a window ("human").
 
-            if self._viewer is None:
-                self._viewer = open_viewer(self.model, self.data)
-            self._viewer.sync()
+        ``reset`` and ``step`` show it by themselves. A window that a person closed stays closed.
+        """
+        if self._window is not None:
+            self._window.show(self.model, self.state())
             return None
         return self.picture((*self.env_spec.cameras, CAMERAS[0])[0])
 
     def close(self) -> None:
-        """Free the viewer; renderers go with the process."""
-        if self._viewer is not None:
-            self._viewer.close()
-            self._viewer = None
+        """Close the window; renderers go with the process."""
+        if self._window is not None:
+            self._window.close()
         super().close()
 
     # -- saving and restoring -------------------------------------------------------------------
@@ -243,7 +244,7 @@ class ManipulationEnv(gym.Env[dict[str, Any], NDArray[np.float32]]):
             self.np_random.bit_generator.state = state["rng"]
 
     def __getstate__(self) -> dict[str, Any]:
-        """Options and state: renderers and viewer are opened anew."""
+        """Options and state: renderers and window are opened anew."""
         return {
             "options": self.options,
             "spec": self.spec,

@@ -231,20 +231,6 @@ def choose_backend() -> str:
     return name
 
 
-def open_viewer(model: mujoco.MjModel, data: mujoco.MjData) -> Any:
-    """Open MuJoCo's interactive viewer on ``data``; call ``sync()`` on it after every step.
-
-    Raises:
-        RuntimeError: this machine has no display.
-    """
-    if sys.platform == "linux" and not (
-        os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")
-    ):
-        raise MachineError("render_mode 'human' needs a display; use 'rgb_array' without one")
-    viewer = importlib.import_module("mujoco.viewer")
-    return viewer.launch_passive(model, data, show_left_ui=False, show_right_ui=False)
-
-
 def _gl_context() -> Any:
     """The process's OpenGL context, opened at the first call."""
     global _gl

@@ -3,9 +3,11 @@
     worldsim teleop --task grasp
     worldsim teleop --task grasp --agent gc-bc
     worldsim teleop --task rearrange-2 --agent world-model --model play
+    worldsim teleop --task grasp --window
 
 It prints the address of a page, on this machine alone, for a browser with a keyboard or a gamepad;
-the page lists the keys. Time stands still while nothing is pressed. Every episode is on the disk as
+the page lists the keys. --window opens MuJoCo's viewer beside it, where the mouse turns the scene;
+keys stay the page's. Time stands still while nothing is pressed. Every episode is on the disk as
 soon as it is ended, and Ctrl-C writes the one being recorded, too; the same command goes on with
 the next start. The data set is one as ``worldsim collect`` writes.
 """
@@ -29,6 +31,7 @@ class TeleopConfig:
         variation: recipe of appearances.
         first_seed: of the first start; only 0 to 99,999 are for training.
         port: of the page; 0 means any that is free.
+        window: open MuJoCo's viewer beside the page; needs a display.
     """
 
     task: str
@@ -40,3 +43,4 @@ class TeleopConfig:
     variation: str = "default"
     first_seed: int = 0
     port: int = 8765
+    window: bool = False

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from threading import Thread
 from typing import Any
 
@@ -33,6 +34,8 @@ def main(config: TeleopConfig) -> None:
             f"{training[0]} to {training[-1]}"
         )
     env, agent = make(config)
+    if config.window:
+        env.render()  # opens, or fails before anything is written
     options = seen(config)
 
     def task_goal(seed: int) -> GoalSequence | None:
@@ -44,6 +47,7 @@ def main(config: TeleopConfig) -> None:
     # One folder, one variation: an episode runs again only in its own.
     meta = meta_of(env.env_spec, f"{RECIPE}, {config.variation}", [config.variation])
     with (
+        closing(env),
         Server(config.port, page(env.env_spec, config.agent)) as server,
         TrajectoryWriter(folder, meta, groups_per_shard=1) as writer,
         Interrupts() as interrupts,
@@ -71,13 +75,14 @@ def make(config: TeleopConfig) -> tuple[Any, tuple[str, Agent] | None]:
     check_choice("task", config.task, tuple(envs.TASKS))
     if config.agent is None and config.model is not None:
         raise UserError("--model is the agent's: give --agent, too")
-    env = envs.make(config.task, **seen(config)).unwrapped
+    options = seen(config) | {"render_mode": "human" if config.window else None}
+    env = envs.make(config.task, **options).unwrapped
     if config.agent is None:
         return env, None
     weights = {} if config.model is None else {"model": config.model}
     agent = make_agent(config.agent, env.env_spec, **weights)
     if "observation" in agent.observation_keys:  # it is told where things are
-        env = envs.make(config.task, obs_mode="all", **seen(config)).unwrapped
+        env = envs.make(config.task, obs_mode="all", **options).unwrapped
     return env, (config.agent, agent)
 
 

@@ -301,11 +301,3 @@ def test_forked_children_draw_the_same_picture() -> None:
         child.join(30)
         assert child.exitcode == 0
     assert hashlib.sha256(renderer.render(data, "left").tobytes()).hexdigest() == expected
-
-
-def test_viewer_without_a_display_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sys, "platform", "linux")
-    monkeypatch.delenv("DISPLAY", raising=False)
-    monkeypatch.delenv("WAYLAND_DISPLAY", raising=False)
-    with pytest.raises(RuntimeError, match="needs a display"):
-        rendering.open_viewer(*posed())

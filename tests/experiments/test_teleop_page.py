@@ -21,6 +21,7 @@ from experiments.cli import run
 from experiments.teleop.page import page
 from experiments.teleop.server import Server
 from experiments.teleop.session import View
+from tests.screens import screen, until
 from worldsim.data import TrajectoryDataset
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
@@ -157,13 +158,6 @@ navigator.getGamepads = () => [null, window.inHand];
 """
 
 
-def until(condition):
-    deadline = time.monotonic() + 60
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
-
-
 def test_keys_and_a_gamepad_in_a_browser_reach_the_session(server, told):
     playwright = pytest.importorskip("playwright.sync_api")
     if CHROMIUM is None:
@@ -201,31 +195,55 @@ def by_hand(out, *options):
     return run([*words, "--out", str(out), *options])
 
 
-def test_ctrl_c_keeps_the_episode_that_is_being_recorded(tmp_path, monkeypatch, capsys):
+def by_somebody(out, capsys, visit, *options):
+    """Let somebody press keys on the page, ``visit(press)``, then Ctrl-C; what each was told."""
     told = []
 
     def person():
         while not (url := capsys.readouterr().out.partition(" ")[0]).startswith("http"):
             time.sleep(0.05)
-        for pressed in ("Enter", "KeyR", "KeyR"):
-            told.append(post(url, NOTHING | {"pressed": [pressed]})["facts"])
+        visit(lambda key: told.append(post(url, NOTHING | {"pressed": [key]})["facts"]))
         os.kill(os.getpid(), signal.SIGINT)
 
     thread = threading.Thread(target=person)
     thread.start()
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    assert by_hand(tmp_path / "data") == 130
+    assert by_hand(out, *options) == 130
     signal.signal(signal.SIGINT, before)
     thread.join()
+    return told
+
+
+def test_ctrl_c_keeps_the_episode_that_is_being_recorded(tmp_path, capsys):
+    def visit(press):
+        for key in ("Enter", "KeyR", "KeyR"):
+            press(key)
+
+    told = by_somebody(tmp_path / "data", capsys, visit)
     assert [facts["steps"] for facts in told] == [0, 1, 2]
     assert told[0]["goal"] == "the task's"
     data = TrajectoryDataset(tmp_path / "data")
     assert (data.lengths.tolist(), data.column("seed").tolist()) == ([3], [0])
 
 
+def test_a_window_beside_the_page_shows_what_keys_do(tmp_path, monkeypatch, capsys):
+    def visit(press):
+        before = shown.still_picture()
+        press("KeyF")
+        until(lambda: (shown.picture() != before).any())
+
+    with screen() as shown:
+        monkeypatch.setenv("DISPLAY", shown.display)
+        monkeypatch.delenv("WAYLAND_DISPLAY", raising=False)
+        (facts,) = by_somebody(tmp_path / "data", capsys, visit, "--window")
+        until(lambda: not shown.picture().any())  # it goes with the command
+    assert facts["steps"] == 1
+
+
 @pytest.mark.parametrize(
     ("options", "named"),
     [
+        (["--window"], "neither DISPLAY nor WAYLAND_DISPLAY is set"),
         (["--first-seed", "100000"], "allowed are 0 to 99999"),
         (["--task", "grip"], "did you mean grasp?"),
         (["--cameras", "above"], "left"),
@@ -235,7 +253,11 @@ def test_ctrl_c_keeps_the_episode_that_is_being_recorded(tmp_path, monkeypatch, 
         (["--port", "-1"], "port -1"),
     ],
 )
-def test_a_mistake_is_one_sentence_and_leaves_nothing(tmp_path, capsys, options, named):
+def test_a_mistake_is_one_sentence_and_leaves_nothing(
+    tmp_path, monkeypatch, capsys, options, named
+):
+    for name in ("DISPLAY", "WAYLAND_DISPLAY"):
+        monkeypatch.delenv(name, raising=False)
     assert by_hand(tmp_path / "data", *options) == 2
     error = capsys.readouterr().err
     assert named in error
