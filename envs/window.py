@@ -35,7 +35,7 @@ _PATIENCE_S = 60.0
 """A window that has not answered after this time is ended."""
 _LISTENING_S = 0.05
 _FILE = "scene.mjb"
-_SHADOW_PX, _EXTENT_M = 2048, 1.0  # of the table and what is on it
+_SHADOW_PX, _EXTENT_M = 2048, 2.0  # of what throws shadows, and on what
 # Arm and table, from where videos show them; the mouse goes elsewhere.
 _LOOK_AT_M, _DISTANCE_M, _AZIMUTH_DEG, _ELEVATION_DEG = (-0.2, 0.0, 1.0), 1.8, 145.0, -24.0
 # How to draw without a screen is the parent's choice, and none for a window.
