@@ -12,6 +12,8 @@
 # make lock      resolve the dependencies anew into requirements.lock
 
 BIN := .venv/bin
+# Wheels are installed without it; were it not kept, every process would compile PyTorch anew.
+unexport PYTHONDONTWRITEBYTECODE
 
 # One thread a test process: two processes share the cores.
 TEST_ENV := OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1
