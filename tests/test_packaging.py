@@ -53,6 +53,11 @@ def run(*command: str | Path, cwd: Path = ROOT) -> str:
     return done.stdout
 
 
+def pip_of(python: Path) -> tuple[str | Path, ...]:
+    """Our pip at work on another environment, which then needs none of its own."""
+    return (sys.executable, "-m", "pip", "--python", python)
+
+
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The wheel of a copy of what git tracks: a file that nobody added is missing from it."""
@@ -217,12 +222,12 @@ def evaluate_one_seed(python: Path, work: Path, agent: str) -> None:
 def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The interpreter of a new environment with the wheel, borrowing this one's dependencies."""
     folder = tmp_path_factory.mktemp("environment")
-    venv.create(folder, with_pip=True)
+    venv.create(folder)
     (site,) = folder.glob("lib/python*/site-packages")
     # A path in a .pth file is searched, but the .pth files (editable installs) in it are not read.
     (site / "dependencies.pth").write_text(sysconfig.get_path("purelib") + "\n", encoding="utf-8")
     python = folder / "bin" / "python"
-    run(python, "-m", "pip", "install", "--no-deps", "--no-index", wheel)
+    run(*pip_of(python), "install", "--no-deps", "--no-index", wheel)
     return python
 
 
@@ -252,10 +257,11 @@ def test_a_wheel_installed_in_an_empty_environment_compares_agents(
     wheel: Path, tmp_path: Path
 ) -> None:
     """What a user of the package does, and no compiler is needed for it."""
-    venv.create(tmp_path / "environment", with_pip=True)
+    venv.create(tmp_path / "environment")
     python = tmp_path / "environment" / "bin" / "python"
-    pip = (python, "-m", "pip", "install", "--only-binary=:all:")
-    run(*pip, "--constraint", ROOT / "setup" / "core.lock", wheel)
+    # What nothing imports need not be compiled, as in setup/setup.sh.
+    install = (*pip_of(python), "install", "--only-binary=:all:", "--no-compile")
+    run(*install, "--constraint", ROOT / "setup" / "core.lock", wheel)
     options = ("--agents", "world-model,sac-her,expert", "--tasks", "reach", "--seeds", "190000")
     table = run(python.with_name("worldsim"), "compare", *options, "--out", "out", cwd=tmp_path)
     assert "world-model" in table

@@ -5,12 +5,15 @@ from __future__ import annotations
 import json
 import shutil
 from dataclasses import fields, replace
+from functools import partial
 
 import numpy as np
 import pytest
 import torch
 
 from experiments.cli import COMMANDS
+from experiments.train import rl as train_rl
+from experiments.train.rl_env import start_statistics
 from tests.worldsim.data.conftest import episode_of
 from tests.worldsim.test_world_model import small_model
 from worldsim.checkpoint import save_world_model
@@ -70,9 +73,12 @@ def place(tmp_path_factory):
     root = tmp_path_factory.mktemp("trainings")
     write_data(root / "data")
     save_world_model(small_model(), root / "world")
-    for name in TRAININGS:
-        config, main = command(name)
-        main(config(**options(root, name)))
+    few = partial(start_statistics, count=20)
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(train_rl, "start_statistics", few)
+        for name in TRAININGS:
+            config, main = command(name)
+            main(config(**options(root, name)))
     return root
 
 
