@@ -28,3 +28,8 @@ def pytest_configure(config: pytest.Config) -> None:
     os.environ.setdefault("MPLCONFIGDIR", str(home / "matplotlib"))  # its font list takes seconds
     os.environ["XDG_CACHE_HOME"] = tempfile.mkdtemp(prefix="worldsim-tests-")
     config.add_cleanup(lambda: shutil.rmtree(os.environ["XDG_CACHE_HOME"], ignore_errors=True))
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Long tests begin first, or a worker would end alone with one."""
+    items.sort(key=lambda item: item.get_closest_marker("long") is None)

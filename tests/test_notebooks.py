@@ -35,6 +35,7 @@ def test_a_notebook_is_stored_without_what_it_printed(name):
     assert all(cell["outputs"] == [] and cell["execution_count"] is None for cell in cells(name))
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", PRINTED)
 def test_a_notebook_runs_and_comes_to_what_it_says(name, tmp_path):
     code = "\n".join("".join(cell["source"]) for cell in cells(name))

@@ -23,6 +23,8 @@ from packaging.version import Version
 
 import worldsim
 
+pytestmark = pytest.mark.long  # all of them, so that the wheel is made once
+
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGES = ("worldsim", "envs", "agents", "experiments")
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]

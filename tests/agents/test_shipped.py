@@ -88,6 +88,7 @@ def goals_of(task: str, seed: int, goal: str) -> GoalSequence | None:
     return make_goals(task, seed, goal, cameras=CAMERAS)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("case", CASES, ids=str)
 def test_a_shipped_agent_solves_what_it_is_known_to_solve(case: Case) -> None:
     spec = envs.make(case.task, cameras=CAMERAS, obs_mode="state").unwrapped.env_spec

@@ -126,6 +126,7 @@ def test_a_worker_that_dies_is_replaced(tmp_path, monkeypatch):
     assert sorted(LocalPool(2).run(mortal, items)) == list("abcd")
 
 
+@pytest.mark.long
 @pytest.mark.timeout(600)
 def test_a_worker_of_ray_that_dies_is_replaced_on_a_cluster_of_our_own(tmp_path, monkeypatch):
     ray = pytest.importorskip("ray")

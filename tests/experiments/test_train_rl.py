@@ -119,6 +119,7 @@ def weights(folder):
     return load_file(folder / "actor.safetensors")
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     "config",
     [

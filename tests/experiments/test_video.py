@@ -239,7 +239,7 @@ def test_two_arms_never_share_a_name(tmp_path):
 
 
 def test_a_name_that_was_another_arms_is_drawn_anew(folder, tmp_path):
-    first = episodes(folder, "random")[0]
+    first = episodes(folder, "expert")[0]
     arm = replace(first.arm, spec=replace(first.spec, weights="0" * 16))
     other = StoredEpisode(arm, first.row)
     small = Look(size=64, beside=False)
