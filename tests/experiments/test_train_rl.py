@@ -31,9 +31,9 @@ from tests.fuzz.damage import Trap
 SMALL = {"hidden": (16,), "envs": 2, "eval_seeds": 2, "batch": 32}
 
 
-@pytest.fixture(autouse=True)
-def _few_starts(monkeypatch):
-    """Statistics of twenty starts serve these networks as well as those of 300."""
+@pytest.fixture
+def few_starts(monkeypatch):
+    """Statistics of twenty starts serve where nothing is to be learnt."""
     monkeypatch.setattr(train_rl, "start_statistics", partial(start_statistics, count=20))
 
 
@@ -150,6 +150,7 @@ def test_the_card_is_of_the_best_policy_and_holds_the_whole_curve(points, monkey
     assert training_of(card, 0).environment_steps == 256
 
 
+@pytest.mark.usefixtures("few_starts")
 @pytest.mark.parametrize("kind", [SacHerConfig, PpoConfig])
 def test_a_resumed_run_equals_an_uninterrupted_one(soon, kind, tmp_path):
     changes = SMALL | {"eval_every": 150, "eval_seeds": 1, "task": "grasp", "learning_rate": 1e-3}
@@ -216,6 +217,7 @@ def test_a_run_that_a_signal_ended_goes_on_to_the_bit(
     assert not (tmp_path / "trace").exists()
 
 
+@pytest.mark.usefixtures("few_starts")
 def test_demonstrations_are_counted_as_they_lie_in_the_buffer(tmp_path):
     options = SMALL | {"task": "grasp", "steps": 20, "eval_every": 20, "eval_seeds": 1}
     train_rl.main(SacHerConfig(out=str(tmp_path), demonstrations=3, **options))  # two at a time
@@ -225,6 +227,7 @@ def test_demonstrations_are_counted_as_they_lie_in_the_buffer(tmp_path):
     assert card["demonstration_transitions"] == 4 * envs.BUDGETS["grasp"]
 
 
+@pytest.mark.usefixtures("few_starts")
 @pytest.mark.parametrize("kind", [SacHerConfig, PpoConfig])
 def test_the_shipped_actor_acts_as_the_trained_one(kind, tmp_path, monkeypatch):
     seen = []
@@ -250,6 +253,7 @@ def test_the_shipped_actor_acts_as_the_trained_one(kind, tmp_path, monkeypatch):
     assert (acted[[3, 4]] == 0).all()
 
 
+@pytest.mark.usefixtures("few_starts")
 def test_foreign_weights_get_one_sentence(tmp_path):
     config = SacHerConfig(steps=50, eval_every=50, out=str(tmp_path / "sac"), **SMALL)
     train_rl.main(config)
@@ -271,6 +275,7 @@ def test_foreign_weights_get_one_sentence(tmp_path):
         make_agent("sac-her", spec["reach"], model=tmp_path / "sac")
 
 
+@pytest.mark.usefixtures("few_starts")
 def test_other_options_on_the_same_folder_are_refused(tmp_path):
     config = SacHerConfig(steps=50, eval_every=50, out=str(tmp_path), **SMALL)
     train_rl.main(config)
