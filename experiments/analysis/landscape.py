@@ -36,6 +36,7 @@ from worldsim.planning.energies.energy import Situation
 from worldsim.planning.landscape import energies, minimum, score
 from worldsim.planning.options import CostConfig
 from worldsim.probes import probe
+from worldsim.states import decode_state
 from worldsim.world_model import WorldModel
 
 SEEDS = 100
@@ -108,6 +109,7 @@ def main(config: LandscapeConfig) -> None:
         "landscape": summarise(model, starts, errors),
         "close_above_open": ranking(model, config.cost, seen),
         "probes_mm": probes(seen),
+        "read_out_mm": read_out(model, seen),
         "rollout": {"imagined": rounded(imagined), "copy_last": rounded(copied)},
         "versions": versions(),
     }
@@ -135,8 +137,8 @@ def episodes(config: LandscapeConfig, cameras: tuple[str, ...]) -> Iterator[Epis
 
 
 def object_positions(episode: Episode) -> Floats | None:
-    """(T, 3) metres in the robot-base frame, or None: read from the simulator's states."""
-    if not get_task(episode.task).objects:
+    """(T, 3) metres in the robot-base frame, or None: read from the simulator's states, if kept."""
+    if not episode.physics.shape[1] or not get_task(episode.task).objects:
         return None
     first = 1 + int(load_model(["cube"]).joint("object_joint").qposadr[0])  # time leads
     places: Floats = episode.physics[:, first : first + 3] - BASE_POS
@@ -251,6 +253,19 @@ def probes(seen: list[Seen]) -> dict[str, float]:
             found[f"{name}_median"] = float(np.median(errors))
             found[f"{name}_guessing_the_mean"] = float(floor.mean())
     return {name: round(1000.0 * value, 2) for name, value in found.items()}
+
+
+@torch.inference_mode()
+def read_out(model: WorldModel, seen: list[Seen]) -> dict[str, float]:
+    """Errors of the gripper's place that the model itself reads from frames, mm; none without."""
+    if not model.config.heads:
+        return {}
+    errors = []
+    for s in seen:
+        read = decode_state(model.read_out(s.recording.latents[::PROBED].to(model.device)))
+        errors.append(read[:, :3].cpu().numpy() - s.episode.proprio[::PROBED, :3])
+    gaps = 1000.0 * np.linalg.norm(np.concatenate(errors), axis=1)
+    return {"mean": round(float(gaps.mean()), 2), "median": round(float(np.median(gaps)), 2)}
 
 
 def rollout(

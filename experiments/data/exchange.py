@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from itertools import islice
 
+import numpy as np
+
 from experiments.options.data import DataExportConfig, DataImportConfig
 from worldsim.data import TrajectoryDataset, export_folder, import_folder
 from worldsim.errors import UserError
@@ -45,12 +47,35 @@ def _chosen(data: TrajectoryDataset, config: DataExportConfig) -> list[int]:
 def bring_in(config: DataImportConfig) -> None:
     """A data set of what others made."""
     if config.format == "lerobot":
-        from worldsim.data.lerobot import import_lerobot
-
-        columns = import_lerobot(config.source, config.out, config.image_size, config.cameras)
-        print(columns.sentence())
-    elif config.image_size is not None or config.cameras:
-        raise UserError("--image-size and --cameras go with --format lerobot")
+        _from_lerobot(config)
+    elif config.image_size is not None or config.cameras or config.stride != 1:
+        raise UserError("--image-size, --cameras and --stride go with --format lerobot")
     else:
         import_folder(config.source, config.out)
     print(f"wrote {config.out}: {len(TrajectoryDataset(config.out))} episodes")
+
+
+def _from_lerobot(config: DataImportConfig) -> None:
+    """A LeRobotDataset; of somebody else's, tell what was taken for granted."""
+    from worldsim.data.lerobot import GRANTED, import_lerobot
+
+    columns = import_lerobot(
+        config.source, config.out, config.image_size, config.cameras, config.stride
+    )
+    print(columns.sentence())
+    if not columns.ours:
+        print(f"{GRANTED}\n{_moved(TrajectoryDataset(config.out))}")
+
+
+def _moved(data: TrajectoryDataset) -> str:
+    """Numbers that show whether what was taken for granted can be so."""
+    ends = np.zeros(int(data.lengths.sum()), dtype=bool)
+    ends[data.offsets + data.lengths - 1] = True
+    steps = 1000 * np.linalg.norm(data.load_vectors("executed")[~ends, :3], axis=1)
+    middle, most = np.quantile(steps, (0.5, 0.99))
+    opened = np.median(data.load_vectors("proprio")[data.offsets, 6])
+    solved = int(data.column("success").sum())
+    return (
+        f"a step is {data.meta['control_period']:.3g} s, {middle:.1f} mm long (99 %: {most:.0f}); "
+        f"episodes begin with the gripper at {opened:.2f} (median); solved: {solved} of {len(data)}"
+    )

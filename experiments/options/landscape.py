@@ -12,8 +12,9 @@ make training data (noisy experts, contact, play and branches). It writes ``summ
 
 The summary says how far the energy's minimum is from the true action, half the transitions with
 the gripper within 5 cm of the object (near contact), the others in free space; what a linear probe
-reads of the gripper's and the object's position; and in how many states, towards the picture of the
-lifted object, closing and lifting costs less than opening and lifting.
+reads of the gripper's and the object's position, and the model itself of the gripper's; and in
+how many states, towards the picture of the lifted object, closing and lifting costs less than
+opening and lifting. Where objects are, imported data do not say: all is then free space.
 """
 
 from __future__ import annotations

@@ -14,9 +14,11 @@ import envs
 from experiments.cli import COMMANDS, _parsed, _split, run
 from experiments.data.collect import main
 from experiments.options.collect import CollectConfig
+from tests.droid import write_droid
 from tests.worldsim.pages import DOCS, module_of
 from worldsim.checkpoint import load_world_model
 from worldsim.data import TrajectoryDataset
+from worldsim.data.frames import shrink
 
 CAMERAS = ("left", "wrist")
 
@@ -60,14 +62,60 @@ def test_a_world_model_learns_from_what_came_back(collected, tmp_path, capsys):
     words = ["data", "import", exported, "--out", back, "--format", "lerobot"]
     assert run([*words, "--image-size", "32"]) == 0
     assert "poses: observation.state;" in capsys.readouterr().out
-    small = ["--image-size", "32", "--width", "32", "--depth", "1", "--heads", "2"]
-    small += ["--predictor-width", "32", "--predictor-depth", "1", "--predictor-heads", "2"]
-    small += ["--joint-steps", "2", "--posttrain-steps", "2", "--goal-head-steps", "2"]
-    small += ["--joint.batch", "2", "--posttrain.batch", "2", "--goal-head.batch", "2"]
-    assert run(["train", "world-model", "--data", back, "--out", model, *small]) == 0
+    short = ["--joint-steps", "2", "--posttrain-steps", "2", "--goal-head-steps", "2"]
+    assert run(["train", "world-model", "--data", back, "--out", model, *SMALL, *short]) == 0
     assert load_world_model(model).config.cameras == CAMERAS
     card = json.loads((tmp_path / "model/card.json").read_text())
     assert np.isfinite([value for part in card["losses"].values() for value in part.values()]).all()
+
+
+SMALL = [
+    *("--image-size", "32", "--width", "32", "--depth", "1", "--heads", "2"),
+    *("--predictor-width", "32", "--predictor-depth", "1", "--predictor-heads", "2"),
+    *("--joint.batch", "8", "--posttrain.batch", "8", "--goal-head.batch", "8"),
+    *("--posttrain.goals", "16"),
+]
+
+
+@pytest.fixture(scope="module")
+def imported(collected, tmp_path_factory):
+    """What our two whole episodes are as DROID has them, and as they come back from there."""
+    folder = tmp_path_factory.mktemp("droid")
+    data = TrajectoryDataset(collected)
+    write_droid(data, folder / "droid", np.flatnonzero(data.column("branch_of") < 0), files=2)
+    words = ["data", "import", str(folder / "droid"), "--out", str(folder / "set")]
+    words += ["--format", "lerobot", "--stride", "4", "--image-size", "64"]
+    assert run([*words, "--cameras", "exterior_1_left", "wrist_left"]) == 0
+    return folder / "set"
+
+
+def test_droids_layout_comes_in_as_what_was_simulated(data, imported):
+    came = TrajectoryDataset(imported)
+    assert came.meta["control_period"] == 4 / 15
+    assert "exterior_2_left" not in came.meta["columns"]
+    whole = [data.episode(int(index)) for index in np.flatnonzero(data.column("branch_of") < 0)]
+    for ours, theirs in zip(whole, map(came.episode, range(len(came))), strict=True):
+        assert len(theirs) == 1 + 15 * (len(ours) - 1) // 16
+        assert (theirs.success, theirs.policy == "expert") == (ours.success, ours.success)
+        again = theirs.proprio[::15]  # every 4 s the two rates meet
+        np.testing.assert_allclose(again, ours.proprio[::16][: len(again)], atol=1e-5)
+        assert np.abs(theirs.executed - theirs.commanded)[:, :3].mean() < 0.01
+        for theirs_called, camera in (("exterior_1_left", "left"), ("wrist_left", "wrist")):
+            small = shrink(ours.images[camera], 64)[::16].astype(float)
+            error = theirs.images[theirs_called][::15] - small[: len(again)]
+            assert 10 * np.log10(255**2 / np.mean(error**2)) > 25
+
+
+def test_a_world_model_learns_from_droids_layout(imported, tmp_path):
+    losses = {}
+    for steps in ("2", "60"):
+        out = tmp_path / steps
+        lengths = ["--joint-steps", steps, "--posttrain-steps", "2", "--goal-head-steps", "2"]
+        words = ["train", "world-model", "--data", str(imported), "--out", str(out)]
+        assert run([*words, *SMALL, *lengths]) == 0
+        losses[steps] = json.loads((out / "card.json").read_text())["losses"]["joint"]
+    for name in ("pixels", "pose", "predict"):
+        assert losses["60"][name] < 0.9 * losses["2"][name]
 
 
 def test_a_plain_folder_goes_out_and_back(collected, tmp_path):

@@ -38,6 +38,7 @@ def test_everything_is_measured_and_drawn(model, tmp_path, monkeypatch):
     ranked = found["close_above_open"]
     assert 0 <= ranked["right"] <= ranked["states"]
     assert found["probes_mm"]["gripper_mean"] < found["probes_mm"]["gripper_guessing_the_mean"]
+    assert found["read_out_mm"]["mean"] > found["probes_mm"]["gripper_mean"]  # it learnt nothing
     assert len(found["rollout"]["imagined"]) == len(found["rollout"]["copy_last"]) == 8
     for name in ("landscape", "rollout", "imagined"):
         picture = np.asarray(Image.open(out / f"{name}.png"))
@@ -56,6 +57,8 @@ def test_object_positions_are_the_simulators(object_kind):
     episode = episode_of(1, 3, task="grasp", physics=np.stack(physics))
     np.testing.assert_allclose(landscape.object_positions(episode), places, atol=1e-9)
     assert landscape.object_positions(episode_of(1, 3, task="reach")) is None
+    imported = episode_of(1, 3, task="put it down", width=0)
+    assert landscape.object_positions(imported) is None
 
 
 def branch(seed: int, grip: float, risen: float) -> landscape.Seen:

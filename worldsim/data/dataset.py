@@ -190,13 +190,13 @@ class TrajectoryDataset:
                 the same data, views and size is immediate.
 
         Raises:
-            ValueError: unknown camera, the stored size is no multiple of ``size``, or the frames
-                are more than this machine's memory.
+            ValueError: unknown camera, a ``size`` beyond what is stored, or the frames are more
+                than this machine's memory.
             DatasetError: a file is damaged, or the cache does not fit on the disk.
         """
         stored = int(self.meta["image_size"])
         size = stored if size is None else size
-        if size < 1 or stored % size:
+        if not 1 <= size <= stored:
             raise UserError(f"frames of {stored} px cannot be averaged down to {size} px")
         self._check_keys([f"image_{camera}" for camera in cameras])
         shape = (int(self.lengths.sum()), len(cameras), size, size, 3)

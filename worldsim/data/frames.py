@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
 from worldsim.errors import UserError
 
@@ -41,8 +42,15 @@ def unpack(chunk: bytes, out: NDArray[np.uint8]) -> None:
 
 
 def shrink(frames: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:
-    """(T, H, W, 3) averaged down by a whole factor, rounded half up."""
-    factor = frames.shape[1] // size
+    """(T, S, S, 3) averaged down to a size of at most S.
+
+    By a whole factor: means, rounded half up. Else by the filter with which a model fits the frames
+    that it is shown (``worldsim.pixels``).
+    """
+    factor, rest = divmod(frames.shape[1], size)
+    if rest:
+        fit = [Image.fromarray(f).resize((size, size), Image.Resampling.BILINEAR) for f in frames]
+        return np.stack([np.asarray(picture) for picture in fit])
     if factor == 1:
         return frames
     kind = np.uint16 if factor <= 16 else np.uint32  # the former is quicker, and 16 x 16 x 255 fits

@@ -11,6 +11,8 @@ import zlib
 import h5py
 import numpy as np
 import pytest
+import torch
+from torch.nn import functional as F
 
 from worldsim.data import DatasetError, TrajectoryDataset, TrajectoryWriter
 from worldsim.data.episode import ACTIONS, LABELS, VECTORS
@@ -95,9 +97,17 @@ def test_a_cache_is_not_taken_for_that_of_other_frames(data, tmp_path):
         )
 
 
-def test_sizes_that_do_not_divide_are_refused(data):
-    with pytest.raises(ValueError, match="16 px cannot be averaged down to 5 px"):
-        data.load_frames(["left"], 5)
+def test_larger_sizes_than_what_is_stored_are_refused(data):
+    with pytest.raises(ValueError, match="16 px cannot be averaged down to 17 px"):
+        data.load_frames(["left"], 17)
+
+
+def test_a_size_that_does_not_divide_is_fitted_as_a_model_fits_it():
+    frames = np.random.default_rng(0).integers(0, 256, (2, 18, 18, 3), np.uint8)
+    channels = torch.from_numpy(frames).permute(0, 3, 1, 2).float()
+    expected = F.interpolate(channels, (8, 8), mode="bilinear", antialias=True)
+    found = shrink(frames, 8).astype(float)
+    assert np.abs(found - expected.permute(0, 2, 3, 1).numpy()).max() <= 1.0  # rounded
 
 
 def test_frames_beyond_the_memory_are_refused(data, tmp_path, monkeypatch):

@@ -201,6 +201,41 @@ def test_without_commanded_poses_actions_are_differences_of_achieved_ones(tmp_pa
     np.testing.assert_array_equal(episode.target, state)
 
 
+def test_commands_between_the_frames_that_are_kept_add_up(tmp_path):
+    state, asked = droid(tmp_path / "droid", frames=10)
+    import_lerobot(tmp_path / "droid", tmp_path / "set", image_size=16, stride=4)
+    data = TrajectoryDataset(tmp_path / "set")
+    assert data.meta["control_period"] == 4 / 15
+    episode = data.episode(0)
+    np.testing.assert_array_equal(episode.proprio, state[::4])
+    np.testing.assert_array_equal(episode.target[1:], asked[[3, 7]])
+    reached = poses.compose(episode.target[:-1], episode.commanded)
+    np.testing.assert_allclose(reached, asked[[3, 7]], atol=1e-6)
+    grey = episode.images["wrist_left"][:, 8, 8, 0].astype(int)
+    assert np.abs(grey - [0, 32, 64]).max() <= 2
+    with pytest.raises(DatasetError, match="control_period"):  # no mixture of two rates
+        import_lerobot(tmp_path / "droid", tmp_path / "set", image_size=16)
+
+
+@pytest.mark.parametrize(("solved", "policy"), [(True, "expert"), (False, "failed")])
+def test_who_failed_is_no_expert(tmp_path, solved, policy):
+    droid(tmp_path / "droid")
+    add_column(tmp_path / "droid", "is_episode_successful", [solved] * 8)
+    columns = import_lerobot(tmp_path / "droid", tmp_path / "set")
+    assert "success: is_episode_successful;" in columns.sentence()
+    episode = TrajectoryDataset(tmp_path / "set").episode(0)
+    assert (episode.success, episode.policy) == (solved, policy)
+
+
+def add_column(folder, name, values):
+    info = json.loads((folder / "meta/info.json").read_text())
+    kind = str(np.asarray(values).dtype)
+    info["features"][name] = {"dtype": kind, "shape": [1], "names": None}
+    edit(folder / "meta/info.json", features=info["features"])
+    table = pq.read_table(folder / DATA).append_column(name, pa.array(values))
+    pq.write_table(table, folder / DATA)
+
+
 class TestDamage:
     @pytest.mark.parametrize(
         ("changes", "sentence"),
@@ -262,6 +297,13 @@ class TestDamage:
         shutil.rmtree(exported / "videos")
         with pytest.raises(DatasetError, match="is damaged or no video"):
             import_lerobot(exported, tmp_path / "set")
+
+    @pytest.mark.parametrize(
+        ("stride", "sentence"), [(0, "stride 0 must be at least 1"), (2, "keeps its steps")]
+    )
+    def test_a_stride_that_cannot_be(self, exported, tmp_path, stride, sentence):
+        with pytest.raises(UserError, match=sentence):
+            import_lerobot(exported, tmp_path / "set", stride=stride)
 
     def test_an_unknown_camera(self, exported, tmp_path):
         with pytest.raises(UserError, match="no camera 'top': allowed are left, wrist"):

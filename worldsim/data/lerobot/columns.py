@@ -11,6 +11,11 @@ from worldsim.data.episode import DatasetError
 from worldsim.data.lerobot import layout
 from worldsim.errors import UserError
 
+GRANTED = (
+    "taken for granted, as no file says it: metres and radians (extrinsic xyz) from the robot's "
+    "base, gripper 0 open to 1 closed; where cameras hang is not read"
+)
+
 
 @dataclass(frozen=True)
 class Columns:
@@ -20,12 +25,14 @@ class Columns:
         state: columns that side by side are the achieved pose (7,).
         command: columns that side by side are the pose that is commanded next (7,); none, where
             ``ours`` says more, or nothing is known.
+        success: column that says whether the episode was solved; none, where nothing is known.
         cameras: camera -> column of its video.
         ours: whether the set was exported by worldsim.
     """
 
     state: tuple[str, ...]
     command: tuple[str, ...]
+    success: tuple[str, ...]
     cameras: dict[str, str]
     ours: bool
 
@@ -33,7 +40,7 @@ class Columns:
     def read(self) -> tuple[str, ...]:
         """All that stand in the parquet files."""
         ours = (*layout.POSES, layout.ACTION, "stage") if self.ours else ()
-        return (*self.state, *self.command, *ours)
+        return (*self.state, *self.command, *self.success, *ours)
 
     def sentence(self) -> str:
         """For people."""
@@ -43,7 +50,8 @@ class Columns:
         elif self.command:
             actions = f"differences of {' + '.join(self.command)}"
         videos = ", ".join(f"{name} ({key})" for name, key in self.cameras.items())
-        return f"poses: {' + '.join(self.state)}; actions: {actions}; cameras: {videos}"
+        solved = "".join(f"success: {name}; " for name in self.success)
+        return f"poses: {' + '.join(self.state)}; actions: {actions}; {solved}cameras: {videos}"
 
 
 def choose(features: Mapping[str, Any], cameras: Sequence[str], ours: bool) -> Columns:
@@ -70,6 +78,7 @@ def choose(features: Mapping[str, Any], cameras: Sequence[str], ours: bool) -> C
     return Columns(
         state,
         () if ours else _present(sizes, layout.DROID_ACTION),
+        () if ours else tuple(name for name in layout.SUCCESS if sizes.get(name) == 1)[:1],
         _videos(features, cameras),
         ours,
     )

@@ -36,3 +36,5 @@ LABELS = ("seed", "policy", "success", "branch_of", "branch_step")
 
 DROID_STATE = ("observation.state.cartesian_position", "observation.state.gripper_position")
 DROID_ACTION = ("action.cartesian_position", "action.gripper_position")
+SUCCESS = ("is_episode_successful", "next.success")
+"""Of DROID, and of LeRobot's own: whether the task was solved, in any row of the episode."""

@@ -4,8 +4,8 @@ The achieved pose is ``observation.state.cartesian_position`` and ``gripper_posi
 them, or an ``observation.state`` whose seven components are named as poses. The commanded one is
 DROID's ``action.cartesian_position`` and ``gripper_position``, an absolute pose; where there is
 none (an ``action`` may be anything), it is the next achieved one, and actions are differences of
-achieved poses, as V-JEPA 2-AC takes DROID's. The rows of an episode give as many frames, and the
-actions between them: what leaves the last row leads to no frame.
+achieved poses, as V-JEPA 2-AC takes DROID's. The rows of an episode, or every so many-th of them,
+give as many frames, and the actions between them: what leaves the last row leads to no frame.
 """
 
 from __future__ import annotations
@@ -41,6 +41,7 @@ def import_lerobot(
     out: Path | str,
     image_size: int | None = None,
     cameras: Sequence[str] = (),
+    stride: int = 1,
 ) -> Columns:
     """Make a data set of a LeRobotDataset; an interrupted import goes on where it stopped.
 
@@ -50,21 +51,23 @@ def import_lerobot(
         image_size: pixels per side of what is kept of each frame's middle square; None, those of
             the smallest.
         cameras: keep these only; none named: all.
+        stride: keep every so many-th frame; the poses commanded on the way add up.
 
     Returns:
         The columns that were used.
 
     Raises:
         DatasetError: something is missing, damaged or makes no sense, naming the file.
-        UserError: no such camera, or a size below 1.
+        UserError: no such camera, a size or stride below 1, or a stride for a set of ours.
     """
     root = Path(source)
     info, columns = _opened(root, cameras)
+    _check_stride(stride, columns)
     size = _size(info, columns, image_size)
     episodes = _episodes(root, info)
-    with TrajectoryWriter(out, _meta(root, info, columns, size)) as writer:
+    with TrajectoryWriter(out, _meta(root, info, columns, size, stride)) as writer:
         done = writer.seeds()
-        frames = _read(root, info, columns, episodes, size)
+        frames = _read(root, info, columns, episodes, size, stride)
         bar = tqdm(frames, "import", len(episodes), unit="episode")
         for seed, group in itertools.groupby(bar, key=lambda episode: episode.seed):
             if seed not in done:
@@ -92,6 +95,15 @@ def _opened(root: Path, cameras: Sequence[str]) -> tuple[dict[str, Any], Columns
         raise DatasetError(f"{root} is no LeRobotDataset: {layout.INFO}: {error}") from error
 
 
+def _check_stride(stride: int, columns: Columns) -> None:
+    if stride < 1:
+        raise UserError(f"stride {stride} must be at least 1")
+    if columns.ours and stride > 1:
+        raise UserError(
+            "a set that worldsim exported keeps its steps: stride is for those of others"
+        )
+
+
 def _size(info: dict[str, Any], columns: Columns, image_size: int | None) -> int:
     if image_size is not None and image_size < 1:
         raise UserError(f"image-size {image_size} must be at least 1")
@@ -102,9 +114,11 @@ def _size(info: dict[str, Any], columns: Columns, image_size: int | None) -> int
         raise DatasetError("the shape of a video is no height, width and channels") from error
 
 
-def _meta(root: Path, info: dict[str, Any], columns: Columns, size: int) -> dict[str, Any]:
+def _meta(
+    root: Path, info: dict[str, Any], columns: Columns, size: int, stride: int
+) -> dict[str, Any]:
     """Of the data set to write."""
-    meta = {"control_period": 1 / info["fps"], "recipe": "lerobot"}
+    meta = {"control_period": stride / info["fps"], "recipe": "lerobot"}
     if columns.ours:
         file = root / layout.OURS
         try:
@@ -136,7 +150,12 @@ def _episodes(root: Path, info: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def _read(
-    root: Path, info: dict[str, Any], columns: Columns, episodes: list[dict[str, Any]], size: int
+    root: Path,
+    info: dict[str, Any],
+    columns: Columns,
+    episodes: list[dict[str, Any]],
+    size: int,
+    stride: int,
 ) -> Iterator[Episode]:
     """All episodes, each file and each video opened once where episodes lie in their order."""
     rows: tuple[Path, Rows] | None = None
@@ -156,8 +175,8 @@ def _read(
                 first = round(row[f"videos/{key}/from_timestamp"] * info["fps"])
                 if camera not in films or not films[camera].leads_to(film, first):
                     films[camera] = _Film(film, size)
-                images[camera] = films[camera].take(first, len(steps["timestamp"]))
-            yield _episode(row, columns, steps, images)
+                images[camera] = films[camera].take(first, len(steps["timestamp"]), stride)
+            yield _episode(row, columns, steps, images, stride)
         except DatasetError:
             raise
         except UNREADABLE as error:
@@ -175,18 +194,21 @@ class _Film:
         """Whether frame ``first`` of a video is still to come here."""
         return path == self.path and first >= self.next
 
-    def take(self, first: int, count: int) -> NDArray[np.uint8]:
-        """(count, size, size, 3) from frame ``first`` on.
+    def take(self, first: int, count: int, stride: int) -> NDArray[np.uint8]:
+        """(n, size, size, 3) every so many-th of ``count`` frames from ``first`` on.
 
         Raises:
             DatasetError: the video ends before.
         """
         wanted = itertools.islice(self._frames, first - self.next, first - self.next + count)
-        frames = list(wanted)
+        kept, read = [], 0
+        for read, frame in enumerate(wanted, start=1):
+            if (read - 1) % stride == 0:
+                kept.append(frame)
         self.next = first + count
-        if len(frames) < count:
+        if read < count:
             raise DatasetError(f"{self.path} ends before frame {self.next}")
-        return np.stack(frames)
+        return np.stack(kept)
 
 
 def _schema(path: Path) -> pa.Schema:
@@ -242,11 +264,18 @@ def _check_times(path: Path, steps: Rows, rate: int, row: dict[str, Any]) -> Non
 
 
 def _episode(
-    row: dict[str, Any], columns: Columns, steps: Rows, images: dict[str, NDArray[np.uint8]]
+    row: dict[str, Any],
+    columns: Columns,
+    steps: Rows,
+    images: dict[str, NDArray[np.uint8]],
+    stride: int,
 ) -> Episode:
     proprio = _side_by_side(steps, columns.state)
     poses.check_poses(proprio)
-    given = _given(steps, columns, proprio)
+    given = _given(steps, columns, proprio, stride)
+    proprio = proprio[::stride]
+    solved = bool(row.get("success", any(steps[name].any() for name in columns.success)))
+    failed = bool(columns.success) and not solved
     action = steps[layout.ACTION].astype(np.float32)[:-1] if row.get("replays") else None
     return Episode(
         images=images,
@@ -259,8 +288,8 @@ def _episode(
         stage=steps["stage"].astype(np.int8) if columns.ours else np.zeros(len(proprio), np.int8),
         seed=int(row.get("seed", row["episode_index"])),
         task=str(row["tasks"][0]) or "unnamed",
-        policy=str(row.get("policy", "expert")),
-        success=bool(row.get("success", False)),
+        policy=str(row.get("policy", "failed" if failed else "expert")),
+        success=solved,
         branch_of=int(row.get("branch_of", -1)),
         branch_step=int(row.get("branch_step", -1)),
         action=action,
@@ -275,7 +304,7 @@ def _side_by_side(steps: Rows, names: tuple[str, ...]) -> NDArray[np.float32]:
 
 
 def _given(
-    steps: Rows, columns: Columns, proprio: NDArray[np.float32]
+    steps: Rows, columns: Columns, proprio: NDArray[np.float32], stride: int
 ) -> dict[str, NDArray[np.float32]]:
     """Target, command and intention of each row; what leaves the last one is not read."""
     if columns.ours:
@@ -285,5 +314,6 @@ def _given(
         asked = _side_by_side(steps, columns.command)
         target = np.concatenate([proprio[:1], asked[:-1]])
         poses.check_poses(target)
+    target = target[::stride]
     commanded = poses.difference(target[:-1], target[1:]).astype(np.float32)
     return {"target": target, "commanded": commanded, "intended": commanded}
