@@ -109,29 +109,35 @@ def _statistics(data: TrajectoryDataset, key: str) -> dict[str, list[float]]:
 def lines(path: str, found: dict[str, Any]) -> list[str]:
     """The summary as people read it."""
     meta, size = found["meta"], found["bytes"]
+    period, wide = meta.get("control_period"), 2 + max(22, *map(len, found["tasks"]))
     lines = [
         f"{path}: {found['episodes']:,} episodes ({found['branches']:,} branches) of "
         f"{found['seeds']:,} seeds, {found['frames']:,} frames",
         f"{size / 2**20:,.0f} MiB, {size / found['frames']:,.0f} bytes a frame, "
         f"{found['raw_bytes'] / size:.0f} times smaller than its pixels",
         f"cameras {', '.join(meta['cameras'])} at {meta['image_size']} px, "
-        f"{meta.get('control_period', '?')} s a step, recipe {meta.get('recipe', 'not given')}",
-        "versions " + ", ".join(f"{k} {v}" for k, v in meta.get("versions", {}).items()),
+        f"{'?' if period is None else f'{period:.4g}'} s a step, "
+        f"recipe {meta.get('recipe', 'not given')}",
     ]
+    if versions := meta.get("versions"):
+        lines.append("versions " + ", ".join(f"{k} {v}" for k, v in versions.items()))
+    if columns := meta.get("columns"):  # of what it was imported from
+        lines.append(str(columns))
     for label, groups in (("task", found["tasks"]), ("policy", found["policies"])):
-        lines += ["", f"{label:24}{'episodes':>10}{'frames':>10}{'solved':>8}"]
+        lines += ["", f"{label:{wide}}{'episodes':>10}{'frames':>10}{'solved':>8}"]
         for name, group in groups.items():
             share = group["success_share"]
             solved = "" if share is None else f"{share:.0%}"
-            lines.append(f"{name:24}{group['episodes']:>10,}{group['frames']:>10,}{solved:>8}")
+            count = f"{group['episodes']:>10,}{group['frames']:>10,}"
+            lines.append(f"{name:{wide}}{count}{solved:>8}")
     stages = next(iter(found["stages"].values()))
-    lines += ["", f"{'frames by stage':24}" + "".join(f"{name:>10}" for name in stages)]
+    lines += ["", f"{'frames by stage':{wide}}" + "".join(f"{name:>10}" for name in stages)]
     for task, shares in found["stages"].items():
-        lines.append(f"{task:24}" + "".join(f"{share:>10.0%}" for share in shares.values()))
+        lines.append(f"{task:{wide}}" + "".join(f"{share:>10.0%}" for share in shares.values()))
     for key, rows in found["actions"].items():
-        lines += ["", f"{key:24}" + "".join(f"{axis:>10}" for axis in _AXES)]
+        lines += ["", f"{key:{wide}}" + "".join(f"{axis:>10}" for axis in _AXES)]
         for name, row in rows.items():
-            lines.append(f"  {name:22}" + "".join(f"{value:>10.3f}" for value in row))
+            lines.append(f"  {name:{wide - 2}}" + "".join(f"{value:>10.3f}" for value in row))
     return lines
 
 
