@@ -128,7 +128,8 @@ class LatentAgent(EpisodeAgent):
         target = np.asarray(observation["target"], dtype=np.float64)
         if self._calibration is not None and self._calibration.look(images, proprio, self._rng):
             self._goals = self._encode(self._pictures)
-        latent = self._encode(images)[0]
+        self._seen = self._placed(images)
+        latent = self.model.encode(self._seen)[0]
         index = self._subgoals.step(lambda k: self._arrived(k, latent, proprio))
         action = self.policy(latent, self._goals[index], proprio, target)
         home = None if self._homing is None else self._homing.action(proprio, target)
@@ -153,5 +154,8 @@ class LatentAgent(EpisodeAgent):
 
     @torch.no_grad()
     def _encode(self, images: Mapping[str, NDArray[np.uint8]]) -> Tensor:
-        calibration = self._calibration
-        return self.model.encode(images if calibration is None else calibration.placed(images))
+        return self.model.encode(self._placed(images))
+
+    def _placed(self, images: Mapping[str, NDArray[np.uint8]]) -> Mapping[str, NDArray[np.uint8]]:
+        """Pictures (B, H, W, 3) as the model is to see them."""
+        return images if self._calibration is None else self._calibration.placed(images)

@@ -8,8 +8,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from worldsim.moves import Moves, holds
+from worldsim.moves import HELD, holds
 from worldsim.planning.moves import Chain, MoveSearch
+from worldsim.world_model import WorldModel
 
 PATIENCE = 36
 """Control steps after which a move that has not ended is thought over."""
@@ -19,13 +20,15 @@ STEADY_STEPS, AFTER_STEPS = 2, 2
 """Something that was held so long was taken; so long after it was let go the move is over."""
 STUCK_STEPS, STUCK_M, THERE_M = 3, 0.007, 0.04
 """What is held over its place, so near, and in so many steps comes no nearer stands there."""
+OPEN = (0.0, 0.0, 0.5, 0.0, 0.0, 0.0, -1.0)
+"""What is done where fingers closed over nothing: open them, a little higher."""
 
 
 class MoveMaker:
     """Chooses a move, and keeps to it until something was let go or its time is over.
 
     Args:
-        moves: proposes, imagines and makes them.
+        model: a world model whose ``moves`` propose, imagine and make them.
         search: chooses.
 
     Attributes:
@@ -34,8 +37,8 @@ class MoveMaker:
 
     chain: Chain | None
 
-    def __init__(self, moves: Moves, search: MoveSearch) -> None:
-        self._moves, self._search = moves, search
+    def __init__(self, model: WorldModel, search: MoveSearch) -> None:
+        self._model, self._search = model, search
         self.reset()
 
     def reset(self) -> None:
@@ -43,32 +46,43 @@ class MoveMaker:
         self.chain = None
         self._left, self._held, self._open, self._stuck = 0, 0, 0, 0
         self._place: Tensor | None = None
+        self._missed = False
 
     def look(
-        self, latent: Tensor, goal: Tensor, pose: Tensor, hand: Tensor, rng: np.random.Generator
+        self, frames: Tensor, goal: Tensor, pose: Tensor, hand: Tensor, rng: np.random.Generator
     ) -> None:
         """Choose a move where the last one has ended.
 
         Args:
-            latent: (N, D) latents now.
-            goal: (N, D) latents of the picture.
+            frames: (V, H, W, 3) uint8, what the cameras see.
+            goal: (V, H, W, 3) uint8, what they are to see.
             pose: (8,) achieved pose and commanded closedness.
             hand: (7,) pose that the picture shows.
             rng: of the episode.
         """
         self._watch(float(pose[6]), float(pose[7]))
+        if self._missed:
+            return
         if self.chain is None or (self._left <= 0 and not self._held):
             there = torch.cat([hand[:6], hand.new_zeros(2)])  # with open fingers
-            self.chain = self._search.plan(self._moves, latent, goal, pose, there, rng)
+            now, then = self._details(frames, 0), self._details(goal, 0)
+            self.chain = self._search.plan(self._model.moves, now, then, pose, there, rng)
             self._left = PATIENCE
         self._left -= 1
         self._settle(pose[:3])
 
-    def act(self, latent: Tensor, pose: Tensor, rng: np.random.Generator) -> Tensor:
-        """The chunk of actions (H, 7) that goes on with the move."""
+    def act(self, frames: Tensor, pose: Tensor, rng: np.random.Generator) -> Tensor:
+        """The chunk of actions (H, 7) that goes on with the move; frames (V, H, W, 3) as seen."""
+        if self._missed:
+            return pose.new_tensor(OPEN).expand(self._model.config.chunk, -1)
         assert self.chain is not None, "look first"
-        move = self.chain.moves[:1]
-        return self._moves.act(latent[None], pose[None], move, rng, DRAWS)[0]
+        seen, move = self._details(frames, -1), self.chain.moves[:1]
+        return self._model.moves.act(seen[None], pose[None], move, rng, DRAWS)[0]
+
+    def _details(self, frames: Tensor, view: int) -> Tensor:
+        """(P, C) of one view."""
+        details = self._model.details(frames[view][None, None])
+        return self._model.moves.normalised(details)[0, 0]
 
     def _settle(self, place: Tensor) -> None:
         """A thing that stands on something before it is where it was to be is let go there."""
@@ -82,8 +96,15 @@ class MoveMaker:
             self.chain = replace(self.chain, moves=torch.cat([let_go[None], moves[1:]]))
 
     def _watch(self, closedness: float, commanded: float) -> None:
-        """Count the steps in which something is held, and then those in which it is let go."""
-        if holds(closedness, commanded):
+        """Count the steps in which something is held, and then those in which it is let go.
+
+        A move whose fingers closed over nothing is over once they are open again.
+        """
+        if self._missed and closedness < HELD[0]:
+            self.reset()
+        elif commanded > 0.5 and closedness >= HELD[1]:
+            self._missed = True
+        elif holds(closedness, commanded):
             self._held, self._open = self._held + 1, 0
         elif self._held >= STEADY_STEPS and commanded < 0.5:
             self._open += 1

@@ -126,7 +126,7 @@ class WorldModelAgent(LatentAgent):
             )
         self._maker: MoveMaker | None = None
         if self.config.moves:
-            self._maker = MoveMaker(world.moves, self.config.moves)
+            self._maker = MoveMaker(world, self.config.moves)
         learnt = [] if self.value is None else [self.value]
         self.weights_digest = weights_digest(world, *learnt)
         self.limits = Limits.of(spec.workspace_low, spec.workspace_high, spec.rotation_limit)
@@ -195,7 +195,8 @@ class WorldModelAgent(LatentAgent):
             goal = self._hops.towards(latent, goal, self._rng)
         if self._maker is not None:
             hand = self._tensor(self._goal_pose(self._index, latent, proprio))
-            self._maker.look(latent, goal, self._pose(), hand, self._rng)
+            now, then = self._frames(self._seen, 0), self._frames(self._placed(self._pictures), self._index)
+            self._maker.look(now, then, self._pose(), hand, self._rng)
         situation = self._situation(goal)
         plan = self._search(
             LatentGoalCost(situation, self._energies, self._imagine), situation.proposal
@@ -273,6 +274,10 @@ class WorldModelAgent(LatentAgent):
             tried.append(self._fitted(self.value.recorded[torch.from_numpy(rows)]))
         return self._planner.plan(cost, self._rng, chunk, torch.cat(tried) if tried else None)
 
+    def _frames(self, images: Mapping[str, NDArray[np.uint8]], index: int) -> Tensor:
+        """Of pictures (K, H, W, 3) those of one moment, (V, H, W, 3)."""
+        return torch.stack([torch.as_tensor(images[camera][index]) for camera in self.views])
+
     def _tensor(self, numbers: Array) -> Tensor:
         """Numbers on the model's device."""
         return torch.as_tensor(numbers, dtype=torch.float32, device=self.model.device)
@@ -290,7 +295,8 @@ class WorldModelAgent(LatentAgent):
         closedness = self._tensor(self._context.target[6:7])
         state = self.model.goal_state(now, then, proprio, closedness)
         if self._maker is not None:
-            actions = self._maker.act(latent, self._pose(), self._rng)[None]
+            seen = self._frames(self._seen, 0)
+            actions = self._maker.act(seen, self._pose(), self._rng)[None]
             steps = self.model.goal_head(now, then, state)[1]
         elif self.value is not None:
             actions, steps = self.value.act(now, then, state), self.value.steps(now, then)

@@ -1,24 +1,25 @@
 """Moves: where fingers close, and where they open again. A world model at that time scale.
 
-Three small networks on frozen latents, learnt from play alone (``worldsim.training.moves``):
+Three small networks on a frozen encoder, learnt from play alone (``worldsim.training.moves``):
 
 - ``proposals``: which moves lead from one picture to another (``worldsim.proposals``);
-- ``outcome``: the latents after a move, imagined at once and not control step by control step
+- ``outcome``: what is seen after a move, imagined at once and not control step by control step
   (``worldsim.outcome``);
-- ``executor``: chunks of actions that make a move, a flow.
+- ``executor``: chunks of actions that make a move (``worldsim.executor``).
 
-Proposals and outcomes are about the first camera's view alone, which sees where things stand.
+They read what the encoder's stem sees before it sums it up, its *details*: proposals and outcomes
+those of the first camera, which sees where things stand, the executor those of the last, which
+moves with the hand.
 
 A move is where the tool centre is when the fingers close, and when they open: x, y, z of both in
 metres in the robot-base frame, as in Transporter Networks (arXiv 2010.14406). The robot's own state
 tells both, in recorded play and while acting.
 
-Shapes: B batch, N patch tokens, D latent width, H actions of a chunk, K moves drawn.
+Shapes: B batch, P details of a view, C their width, H actions of a chunk, K moves drawn.
 """
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -27,22 +28,19 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from worldsim.flow import Residual, Velocity, drawn, flow_error, solved
+from worldsim.executor import Executor
+from worldsim.flow import drawn, flow_error, solved
 from worldsim.glance import waves, waves_of
-from worldsim.grids import as_tokens
-from worldsim.heads import TokenReader
 from worldsim.mixture import Mixture
 from worldsim.noise import normal
 from worldsim.outcome import Outcome
-from worldsim.proposals import PLACE, Proposals, Read
+from worldsim.proposals import PLACE, Proposals
 from worldsim.states import STATE_SIZE, encode_state
 from worldsim.typical import most_typical_of_each
 
 MOVE_SIZE = 6
 _BLUR_M = 0.01
-_SEEN_WEIGHT = 0.005
-COARSE = 4
-"""Rows and columns of a view that the executor tells apart."""
+_SEEN_WEIGHT = 0.01
 HELD = (0.04, 0.96)
 """Fingers told to close that stay between these closednesses have something between them."""
 _OWN = STATE_SIZE + 1  # encoded pose, commanded closedness
@@ -54,25 +52,20 @@ class MovesConfig:
     """Sizes.
 
     Attributes:
-        dim: latent width D.
-        grid: (rows, columns) of a view's patches.
-        views: of an observation; N patch tokens in all.
+        dim: width C of a detail.
+        grid: (rows, columns) of a view's P details.
         chunk: actions of a chunk, H.
-        hidden, blocks: of the executor's velocity.
     """
 
     dim: int
     grid: tuple[int, int]
-    views: int
     chunk: int
-    hidden: int = 256
-    blocks: int = 3
 
 
 class Moves(nn.Module):
     """Proposes, imagines and makes moves.
 
-    Moves and actions are normalised by the mean and deviation of those it was trained on.
+    Moves, actions and details are normalised by the mean and deviation of those it was trained on.
     """
 
     PARTS: ClassVar = ("proposals", "outcome", "executor")
@@ -81,27 +74,23 @@ class Moves(nn.Module):
     move_std: Tensor
     action_mean: Tensor
     action_std: Tensor
+    detail_mean: Tensor
+    detail_std: Tensor
 
     def __init__(self, config: MovesConfig) -> None:
         super().__init__()
         self.config = config
-        dim = config.dim
-        self.seen = math.prod(config.grid)
-        told = _OWN + 2 * MOVE_SIZE
-        self.proposals = Proposals(dim, config.grid, _OWN)
-        self.outcome = Outcome(dim, config.grid, told + _OWN + PLACE + waves_of(MOVE_SIZE))
-        size = 7 * config.chunk
-        self.executor = nn.ModuleDict(
-            {
-                "reader": TokenReader(
-                    dim, config.views * COARSE**2, 256, 1, told, (512,), dropout=0.1
-                ),
-                "velocity": Residual(256 + told + size, config.hidden, config.blocks, size),
-            }
-        )
-        for name, count in (("move", MOVE_SIZE), ("action", 7)):
+        dim, grid, told = config.dim, config.grid, _OWN + 2 * MOVE_SIZE
+        self.proposals = Proposals(dim, grid, _OWN)
+        self.outcome = Outcome(dim, grid, told + _OWN + PLACE + waves_of(MOVE_SIZE))
+        self.executor = Executor(dim, grid, told, 7 * config.chunk)
+        for name, count in (("move", MOVE_SIZE), ("action", 7), ("detail", dim)):
             self.register_buffer(f"{name}_mean", torch.zeros(count))
             self.register_buffer(f"{name}_std", torch.ones(count))
+
+    def normalised(self, details: Tensor) -> Tensor:
+        """Details (..., P, C) as the encoder gives them -> as all the rest here takes them."""
+        return (details.float() - self.detail_mean) / self.detail_std
 
     # -- which moves ------------------------------------------------------------------------------
 
@@ -111,7 +100,7 @@ class Moves(nn.Module):
         """How surprising moves (B, 6) are, nats; see ``propose``."""
         clean = (moves - self.move_mean) / self.move_std
         picks, puts = clean.split(PLACE, dim=1)
-        read, knows = self._read(now, goal, pose), self.proposals
+        read, knows = self.proposals(now, goal, _own(pose)), self.proposals
         # What is told later was drawn, and is not quite right.
         told = picks + _BLUR_M / self.move_std[:PLACE] * normal(rng, tuple(picks.shape), picks)
         surprise = _of(read.now, picks) + _of(read.goal, puts) + _of(knows.picks(read), picks)
@@ -125,13 +114,13 @@ class Moves(nn.Module):
         """Moves (B, K, 6) on the way to a picture, and how surprising each is (B, K), in nats.
 
         Args:
-            now: (B, N, D) latents of the present; those of the first view will do.
-            goal: (B, N, D) latents of a picture.
+            now: (B, P, C) details of the first view.
+            goal: (B, P, C) those of a picture.
             pose: (B, 8) achieved pose (7,) and commanded closedness.
             rng: of the episode.
             draws: moves of each, K.
         """
-        read = self._read(now, goal, pose)
+        read = self.proposals(now, goal, _own(pose))
         taken = self.proposals.picks(read)
         picks = taken.sample(rng, draws)
         surprise = taken.surprise(picks).flatten()
@@ -141,41 +130,36 @@ class Moves(nn.Module):
         moves = torch.cat([picks.flatten(0, 1), puts[:, 0]], dim=1) * self.move_std + self.move_mean
         return moves.unflatten(0, (-1, draws)), surprise.unflatten(0, (-1, draws))
 
-    def _read(self, now: Tensor, goal: Tensor, pose: Tensor) -> Read:
-        read: Read = self.proposals(now[:, : self.seen], goal[:, : self.seen], _own(pose))
-        return read
-
     # -- what they bring about --------------------------------------------------------------------
 
     def imagine(self, now: Tensor, pose: Tensor, moves: Tensor, hands: Tensor) -> Tensor:
-        """Layer-normed latents (B, P, D) of the first view after moves (B, 6).
+        """Details (B, P, C) of the first view after moves (B, 6).
 
         Args:
-            now: (B, N, D) latents of the present, the fingers being empty.
+            now: (B, P, C) those of the present, the fingers being empty.
             pose: (B, 8) as for ``propose``.
             moves: metres, robot-base frame.
             hands: (B, 8) where the hand is to be in what is imagined; its fingers are open.
         """
         away = _SHARPER * (hands[:, :PLACE] - pose[:, :PLACE])
         finely = waves((moves - self.move_mean) / self.move_std)
-        told = torch.cat([_told(pose, moves), _own(hands), away, finely], dim=1)
-        seen = now[:, : self.seen]
-        later = seen + self.outcome(seen, told)
-        return F.layer_norm(later.float(), later.shape[-1:])
+        told = torch.cat([told_of(pose, moves), _own(hands), away, finely], dim=1)
+        later: Tensor = now + self.outcome(now, told).float()
+        return later
 
     def outcome_loss(
         self, now: Tensor, pose: Tensor, moves: Tensor, hands: Tensor, later: Tensor
     ) -> Tensor:
-        """L1 between imagined and later latents (B, N, D), and what the proposals make of it.
+        """L1 between imagined and later details (B, P, C), and what the proposals make of it.
 
         Most of a picture is hand and table. So the proposals, as they are, are asked, too: the
         thing that was taken must be seen where it was put.
         """
         imagined = self.imagine(now, pose, moves, hands)
         picks, puts = ((moves - self.move_mean) / self.move_std).split(PLACE, dim=1)
-        read = self._read(now, imagined, pose)
+        read = self.proposals(now, imagined, _own(pose))
         surprise = _of(read.goal, puts) + _of(self.proposals.puts(read, picks), puts)
-        return F.l1_loss(imagined, later[:, : self.seen]) + _SEEN_WEIGHT * surprise.mean()
+        return F.l1_loss(imagined, later) + _SEEN_WEIGHT * surprise.mean()
 
     @staticmethod
     def after(pose: Tensor, moves: Tensor) -> Tensor:
@@ -185,41 +169,30 @@ class Moves(nn.Module):
 
     # -- making them ------------------------------------------------------------------------------
 
-    def _coarse(self, latents: Tensor) -> Tensor:
-        """Means over neighbouring tokens: (B, N, D) -> (B, V COARSE^2, D).
-
-        A perceptron over four times as many tokens learns these episodes by heart.
-        """
-        grids = latents.unflatten(1, (-1, *self.config.grid)).permute(0, 1, 4, 2, 3).flatten(0, 1)
-        means = as_tokens(F.adaptive_avg_pool2d(grids, COARSE))
-        coarse: Tensor = means.unflatten(0, (len(latents), -1)).flatten(1, 2)
-        return coarse
-
-    def _meant(self, now: Tensor, pose: Tensor, moves: Tensor) -> Tensor:
-        """What decides the next actions (B, width + told)."""
-        told = _told(pose, moves)
-        known = F.gelu(self.executor["reader"](self._coarse(now), extra=told))
-        return torch.cat([known, told], dim=1)
-
     def executor_loss(
-        self, now: Tensor, pose: Tensor, moves: Tensor, actions: Tensor, rng: np.random.Generator
+        self, seen: Tensor, pose: Tensor, moves: Tensor, actions: Tensor, rng: np.random.Generator
     ) -> Tensor:
         """Mean square error of the velocity towards chunks (B, H, 7); see ``act``."""
         clean = ((actions - self.action_mean) / self.action_std).flatten(1)
-        flow = _flow(self.executor["velocity"], self._meant(now, pose, moves))
+        flow = self.executor.flow(self.executor(seen, told_of(pose, moves)))
         return flow_error(flow, clean, *drawn(clean, rng)).mean()
 
     @torch.inference_mode()
     def act(
-        self, now: Tensor, pose: Tensor, moves: Tensor, rng: np.random.Generator, draws: int
+        self, seen: Tensor, pose: Tensor, moves: Tensor, rng: np.random.Generator, draws: int
     ) -> Tensor:
         """Chunks (B, H, 7) that make moves (B, 6), in units of the action scale.
 
-        Of ``draws`` chunks the most typical; the other arguments are those of ``imagine``.
+        Args:
+            seen: (B, P, C) details of the last view.
+            pose: (B, 8) as for ``propose``.
+            moves: metres, robot-base frame.
+            rng: of the episode.
+            draws: chunks of which the most typical is taken.
         """
-        meant = self._meant(now, pose, moves).repeat_interleave(draws, dim=0)
-        noise = normal(rng, (len(meant), 7 * self.config.chunk), meant)
-        found = solved(_flow(self.executor["velocity"], meant), noise)
+        known = self.executor(seen, told_of(pose, moves)).repeat_interleave(draws, dim=0)
+        noise = normal(rng, (len(known), 7 * self.config.chunk), known)
+        found = solved(self.executor.flow(known), noise)
         chunks = most_typical_of_each(found, draws).unflatten(1, (-1, 7))
         actions: Tensor = chunks * self.action_std + self.action_mean
         return actions
@@ -228,11 +201,6 @@ class Moves(nn.Module):
 def holds(closedness: float, commanded: float) -> bool:
     """Whether fingers that were told to close have something between them."""
     return commanded > 0.5 and HELD[0] < closedness < HELD[1]
-
-
-def _flow(velocity: nn.Module, known: Tensor) -> Velocity:
-    """The velocity of what is drawn, given what is known (B, C)."""
-    return lambda noisy, time: velocity(torch.cat([known, noisy], dim=1), time)
 
 
 def _of(mixture: Mixture, found: Tensor) -> Tensor:
@@ -245,7 +213,7 @@ def _own(pose: Tensor) -> Tensor:
     return torch.cat([encode_state(pose[:, :7]), pose[:, 7:]], dim=1)
 
 
-def _told(pose: Tensor, moves: Tensor) -> Tensor:
+def told_of(pose: Tensor, moves: Tensor) -> Tensor:
     """The same with moves (B, 6), as places and as gaps from here (B, 23)."""
     gaps = moves - pose[:, :3].repeat(1, 2)
     return torch.cat(

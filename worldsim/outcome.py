@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from worldsim.glance import Glance
-from worldsim.grids import as_grids, as_tokens
+from worldsim.grids import ConvBlock, as_grids, as_tokens
 from worldsim.heads import mlp
 
 _FEATURES = 16
@@ -21,36 +21,36 @@ _TOLD = 128
 
 
 class Outcome(nn.Module):
-    """The change of a view's latents.
+    """The change of a view's details.
 
     Args:
-        dim: latent width D.
-        grid: (rows, columns) of the view's P patches.
+        dim: width D of a detail.
+        grid: (rows, columns) of the view's P details.
         told: numbers that tell the move, the robot's pose and where its hand is to be.
         width: channels C.
         heads: looks at once, and places written to.
     """
 
     def __init__(
-        self, dim: int, grid: tuple[int, int], told: int, width: int = 96, heads: int = 8
+        self, dim: int, grid: tuple[int, int], told: int, width: int = 64, heads: int = 8
     ) -> None:
         super().__init__()
         self.grid, self.width, self.heads = grid, width, heads
         places = math.prod(grid)
         self.enter = nn.Linear(dim, width)
         self.position = nn.Parameter(0.02 * torch.randn(places, width))
-        self.see = _Block(width)
+        self.see = ConvBlock(width, 2)
         self.told = mlp(told, (256,), _TOLD)
         self.look = Glance(_TOLD, width, places, heads)
         self.features = nn.Linear(width, heads * _FEATURES)
         self.aim = Glance(_TOLD, 0, places, heads)
         self.write = mlp(heads * _FEATURES + _TOLD, (256,), heads * width)
         self.everywhere = nn.Linear(_TOLD, width)
-        self.draw = nn.Sequential(_Block(width), _Block(width))
+        self.draw = nn.Sequential(ConvBlock(width, 2), ConvBlock(width, 2))
         self.change = nn.Linear(width, dim)
 
     def forward(self, now: Tensor, told: Tensor) -> Tensor:
-        """Latents (B, P, D) and numbers (B, T) -> what is to be added to the latents."""
+        """Details (B, P, D) and numbers (B, T) -> what is to be added to them."""
         told = F.gelu(self.told(told))
         seen = self._blocks(self.see, self.enter(now) + self.position)
         features = self.features(seen).unflatten(2, (self.heads, _FEATURES))
@@ -62,22 +62,3 @@ class Outcome(nn.Module):
 
     def _blocks(self, blocks: nn.Module, tokens: Tensor) -> Tensor:
         return as_tokens(blocks(as_grids(tokens, self.grid)))
-
-
-class _Block(nn.Module):
-    """Two convolutions, added to what they are given."""
-
-    def __init__(self, width: int) -> None:
-        super().__init__()
-        self.layers = nn.Sequential(
-            nn.GroupNorm(1, width),
-            nn.GELU(),
-            nn.Conv2d(width, width, 3, padding=1),
-            nn.GELU(),
-            nn.Conv2d(width, width, 3, padding=1),
-        )
-
-    def forward(self, grids: Tensor) -> Tensor:
-        """(B, C, rows, columns) -> the same shape."""
-        out: Tensor = grids + self.layers(grids)
-        return out

@@ -1,11 +1,12 @@
 """Which moves lead from one picture to another: what to take, and where that thing is to stand.
 
-Every token of a picture says whether a thing stands there, and where exactly. What to take is one
+Every detail of a picture (``worldsim.vjepa2.Encoder.details``) says whether a thing stands there, and where exactly. What to take is one
 of the things of the picture now, told apart by whether it stands in the other picture, too; where
 to put it is where one of the things of the other picture stands, told apart by whether it is that
-very thing. That is told by features of the tokens alone that see it, learnt by finding each thing
+very thing. That is told by features of the details alone that see it, learnt by finding each thing
 again among all of a batch (InfoNCE, arXiv 1807.03748). A vector that sums up both pictures would
-mix things up.
+mix things up; and the encoder's latents, of which each knows all of the picture, tell places to
+centimetres where details tell them to millimetres.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from worldsim.glance import waves, waves_of
-from worldsim.grids import as_grids, as_tokens
+from worldsim.grids import ConvBlock, as_grids, as_tokens
 from worldsim.heads import mlp
 from worldsim.mixture import Mixture
 
@@ -27,7 +28,7 @@ _FEATURES = 16
 
 
 class Read(NamedTuple):
-    """What was seen in B pairs of pictures, of P patches each.
+    """What was seen in B pairs of pictures, of P details each.
 
     Attributes:
         both: (B, P, C) what tells the pictures apart.
@@ -58,8 +59,8 @@ class Proposals(nn.Module):
     """Mixtures over places to take something from, and over places to put it.
 
     Args:
-        dim: latent width D.
-        grid: (rows, columns) of the view's P patches.
+        dim: width D of a detail.
+        grid: (rows, columns) of the view's P details.
         own: numbers that tell the robot's pose.
         width: channels C.
         heads: in which a thing is looked up and looked for.
@@ -72,10 +73,10 @@ class Proposals(nn.Module):
         self.grid, self.heads = grid, heads
         places, told = math.prod(grid), own + PLACE + waves_of(PLACE)
         self.see = nn.Sequential(
-            nn.Conv2d(dim, width, 1), nn.GELU(), _near(width), nn.GELU(), _near(width)
+            nn.Conv2d(dim, width, 3, padding=1), *(ConvBlock(width) for _ in range(3))
         )
         self.compare = nn.Sequential(
-            nn.Conv2d(3 * width, width, 1), nn.GELU(), _near(width), nn.GELU(), _near(width)
+            nn.Conv2d(3 * width, width, 1), *(ConvBlock(width) for _ in range(2))
         )
         self.position = nn.Parameter(0.02 * torch.randn(places, width))
         self.own = mlp(own, (64,), width)
@@ -83,22 +84,19 @@ class Proposals(nn.Module):
         self.stand = mlp(width, (width,), 1 + 2 * PLACE)
         self.pick = mlp(width + heads, (width,), 1 + 2 * PLACE)
         self.features = nn.Sequential(
-            nn.Conv2d(dim, width, 1),
-            nn.GELU(),
-            nn.Conv2d(width, heads * _FEATURES, 3, padding=1),
+            nn.GELU(), nn.Conv2d(width, heads * _FEATURES, 3, padding=1)
         )
         self.sharpness = nn.Parameter(torch.ones(heads))
         self.sought = mlp(heads * _FEATURES + told, (128,), width)
         self.put = mlp(2 * width + heads, (width,), 1 + 2 * PLACE)
 
     def forward(self, now: Tensor, goal: Tensor, own: Tensor) -> Read:
-        """Look at pictures (B, P, D), the robot's pose being told by (B, own)."""
-        grids = [as_grids(picture, self.grid) for picture in (now, goal)]
-        here, there = (self.see(grid) for grid in grids)
+        """Look at details (B, P, D) of pictures, the robot's pose being told by (B, own)."""
+        here, there = (self.see(as_grids(picture, self.grid)) for picture in (now, goal))
         both = as_tokens(self.compare(torch.cat([here, there, here - there], dim=1)))
         both = both + self.position + self.own(own)[:, None]
         stand = [Mixture.of(self._stand(as_tokens(seen)), self.middles) for seen in (here, there)]
-        features = [self._known_by(grid) for grid in grids]
+        features = [self._known_by(seen) for seen in (here, there)]
         return Read(both, as_tokens(there), own, stand[0], stand[1], features[0], features[1])
 
     def picks(self, read: Read) -> Mixture:
@@ -137,15 +135,15 @@ class Proposals(nn.Module):
         told: Tensor = self.stand(F.gelu(seen + self.position))
         return told
 
-    def _known_by(self, grids: Tensor) -> Tensor:
-        features = as_tokens(self.features(grids)).unflatten(2, (self.heads, _FEATURES))
+    def _known_by(self, seen: Tensor) -> Tensor:
+        features = as_tokens(self.features(seen)).unflatten(2, (self.heads, _FEATURES))
         return F.normalize(features, dim=3)
 
 
 def _seen_at(stand: Mixture, features: Tensor, places: Tensor) -> Tensor:
-    """Features (B, heads, F), of length one, of the things at places (B, 3)."""
-    return F.normalize(torch.einsum("bp,bphf->bhf", stand.shares(places), features), dim=2)
+    """Features (B, heads, F), of length one, of the things at places (B, 3).
 
-
-def _near(width: int) -> nn.Module:
-    return nn.Conv2d(width, width, 3, padding=1)
+    Where a thing is seen is not learnt by what it is known by: that blurs it.
+    """
+    shares = stand.shares(places).detach()
+    return F.normalize(torch.einsum("bp,bphf->bhf", shares, features), dim=2)

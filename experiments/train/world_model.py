@@ -36,7 +36,7 @@ from worldsim.training.flow_head import train_flow_head
 from worldsim.training.goal_head import train_goal_head
 from worldsim.training.joint import train_joint
 from worldsim.training.loop import LoopConfig
-from worldsim.training.moves import train_moves
+from worldsim.training.moves import details_of, train_moves
 from worldsim.training.posttrain import encode_all, train_posttrain
 from worldsim.training.run import TrainingRun
 from worldsim.training.sharpen import sharpened
@@ -191,39 +191,45 @@ def train(
             steps, rate, seed=config.seed, device=config.device, precision=config.precision
         )
 
-    first, second, third = (
-        loop(config.joint_steps, config.joint_rate),
-        loop(config.posttrain_steps, config.posttrain_rate),
-        loop(config.goal_head_steps, config.goal_head_rate),
-    )
     losses = {}
     model.config = replace(model.config, starts=arrays.start_box())
     if model.config.recipe == "joint" and config.joint_steps:
         near = placed(arrays, config.device)
+        first = loop(config.joint_steps, config.joint_rate)
         losses["joint"] = train_joint(model, near, config.joint, first, run)
         del near  # latents need the room
-    if latents_file is not None:
+    if config.posttrain_steps or config.goal_head_steps or config.flow_head_steps:
+        latents = latents_of(model, arrays, config.device, latents_file)
+        if config.posttrain_steps:
+            second = loop(config.posttrain_steps, config.posttrain_rate)
+            losses["posttrain"] = train_posttrain(model, latents, config.posttrain, second, run)
+            model.config = replace(model.config, one_step_error=losses["posttrain"]["predict"])
+        if config.goal_head_steps:
+            third = loop(config.goal_head_steps, config.goal_head_rate)
+            losses["goal_head"] = train_goal_head(model, latents, config.goal_head, third, run)
+        if config.flow_head_steps:
+            fourth = loop(config.flow_head_steps, config.flow_head_rate)
+            flow = train_flow_head(model, latents, config.flow_head, fourth, run)
+            model.flow_head, losses["flow_head"] = flow
+            own = config.flow_head
+            model.config = replace(
+                model.config, flow=True, guidance=own.guidance, pairs=own.pairs, draws=own.draws
+            )
+        del latents
+    if moves := moves_steps(config):
+        fifth = {part: loop(steps, config.moves_rate) for part, steps in moves.items()}
+        details = placed(details_of(model, arrays), config.device)
+        model.moves, losses["moves"] = train_moves(model, details, config.moves, fifth, run)
+        model.config = replace(model.config, moves=True)
+    return losses
+
+
+def latents_of(model: WorldModel, arrays: Arrays, device: str, file: Path | None) -> Arrays:
+    """Latents of all frames, in memory or in a file: how long that takes is said before."""
+    if file is not None:
         told = estimate(model, np.asanyarray(arrays.frames))
         print(
             f"encoding {len(arrays.frames):,} frames takes about {told.hours:.1f} h on "
-            f"{config.device} and {told.gib:.1f} GiB in {latents_file}"
+            f"{device} and {told.gib:.1f} GiB in {file}"
         )
-    latents = placed(encode_all(model, arrays, latents_file), config.device)
-    if config.posttrain_steps:
-        losses["posttrain"] = train_posttrain(model, latents, config.posttrain, second, run)
-        model.config = replace(model.config, one_step_error=losses["posttrain"]["predict"])
-    if config.goal_head_steps:
-        losses["goal_head"] = train_goal_head(model, latents, config.goal_head, third, run)
-    if moves := moves_steps(config):
-        fourth = {part: loop(steps, config.moves_rate) for part, steps in moves.items()}
-        model.moves, losses["moves"] = train_moves(model, latents, config.moves, fourth, run)
-        model.config = replace(model.config, moves=True)
-    if config.flow_head_steps:
-        fifth = loop(config.flow_head_steps, config.flow_head_rate)
-        flow = train_flow_head(model, latents, config.flow_head, fifth, run)
-        model.flow_head, losses["flow_head"] = flow
-        own = config.flow_head
-        model.config = replace(
-            model.config, flow=True, guidance=own.guidance, pairs=own.pairs, draws=own.draws
-        )
-    return losses
+    return placed(encode_all(model, arrays, file), device)

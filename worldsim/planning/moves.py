@@ -1,4 +1,4 @@
-"""Search over chains of moves, imagined in latent space: what composes what play showed.
+"""Search over chains of moves, imagined in what the encoder sees: what composes what play showed.
 
 Play moves one thing at a time. A chain of imagined moves, each from where the last one led, brings
 about a picture in which several things stand elsewhere; of many chains the one whose end is the
@@ -43,9 +43,9 @@ class _Task:
 
     Attributes:
         moves: networks.
-        now: (P, D) latents of the present, in the first view: the other cameras move with the hand.
+        now: (P, C) details of the present, in the first view: the others move with the hand.
         pose: (8,) of the present.
-        goal: (P, D) latents of the picture, in that view.
+        goal: (P, C) those of the picture.
         hand: (8,) pose that the picture shows. In all that is imagined the hand is there, so that
             only the things make a difference.
     """
@@ -57,11 +57,11 @@ class _Task:
     hand: Tensor
 
     def distances(self, ends: Tensor) -> Tensor:
-        """Mean absolute differences (S,) of ends (S, P, D) from the goal."""
+        """Mean absolute differences (S,) of ends (S, P, C) from the goal."""
         return (ends - self.goal).abs().mean(dim=(1, 2))
 
     def lead(self, ends: Tensor, poses: Tensor, moves: Tensor) -> tuple[Tensor, Tensor]:
-        """Latents (S, P, D) and poses (S, 8) after moves (S, 6) from others."""
+        """Details (S, P, C) and poses (S, 8) after moves (S, 6) from others."""
         hands = self.hand.expand(len(ends), -1)
         parts = zip(*(part.split(_AT_ONCE) for part in (ends, poses, moves, hands)), strict=True)
         return torch.cat([self.moves.imagine(*part) for part in parts]), hands
@@ -80,11 +80,11 @@ class MoveSearch:
             is put down first.
     """
 
-    samples: int = 64
+    samples: int = 128
     beam: int = 16
     depth: int = 1
-    trust: float = 0.005
-    low: float = 0.3
+    trust: float = 0.002
+    low: float = 0.1
 
     def __post_init__(self) -> None:
         at_least_one(samples=self.samples, beam=self.beam, depth=self.depth)
@@ -103,13 +103,13 @@ class MoveSearch:
 
         Args:
             moves: proposes and imagines.
-            now: (N, D) latents of the present, the fingers being empty.
-            goal: (N, D) latents of the picture.
+            now: (P, C) details of the first view, the fingers being empty.
+            goal: (P, C) those of the picture.
             pose: (8,) achieved pose and commanded closedness.
             hand: (8,) the same as the picture shows it.
             rng: of the episode.
         """
-        task = _Task(moves, now[: moves.seen], pose, goal[: moves.seen], hand)
+        task = _Task(moves, now, pose, goal, hand)
         tolerated = LONGER * float(task.distances(task.now[None])[0])
         best: Chain | None = None
         for found in self._grown(task, rng):

@@ -20,8 +20,6 @@ from worldsim.training.releases import Releases
 
 WITHIN = 40
 """A release so many frames on is what was being done; from afar it takes as long."""
-PROMPT = 26
-"""So soon it is when whoever made the move neither waited nor strayed before: that is imitated."""
 AFTER = 2
 """What the executor works towards is seen so many frames after the release, with open fingers."""
 LATER = 15
@@ -40,7 +38,7 @@ class HindsightMoves:
         after: (R,) frames that show what each brought about.
         until: (R,) last frames that do, while the hand with open fingers goes elsewhere.
         empty: frames before one, the fingers being open and empty.
-        making: frames from which one was made promptly.
+        making: frames from which one was made.
     """
 
     releases: Releases
@@ -66,7 +64,7 @@ class HindsightMoves:
         some = np.flatnonzero(coming <= releases.last)
         some = some[arrays.collected_by(demonstrators)[some]]
         ahead = releases.frames[coming[some]] - some
-        soon, making = some[ahead <= WITHIN], some[ahead <= PROMPT]
+        soon = some[ahead <= WITHIN]
         if not len(soon):
             raise UserError("nothing is taken and let go in the data: there are no moves to learn")
         grasps = _last_open(closed, arrays.offsets, arrays.lengths)[releases.frames - 1] + 1
@@ -75,7 +73,7 @@ class HindsightMoves:
         after = np.minimum(last + AFTER, releases.until)
         until = np.minimum(_next_closed(closed, ends)[last] - 1, last + LATER)
         empty = soon[~closed[soon] & (soon < grasps[coming[soon]])]
-        return cls(releases, coming, grasps, moves, after, until, empty, making)
+        return cls(releases, coming, grasps, moves, after, until, empty, soon)
 
     def outcomes(self, frames: Index, rng: np.random.Generator) -> Index:
         """Frames (B,) that show what the move that is next at frames (B,) brought about."""

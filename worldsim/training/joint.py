@@ -4,7 +4,6 @@ Latents are learnt together with what actions do to them: the predictor's teache
 stop-gradient, layer-normed latents of the next frame, kept from collapsing by
 
 - an inverse-dynamics head (which action led from here to there?),
-- where asked for, the next move on the way to a goal (``worldsim.moves``),
 - the goal head (which actions lead to that later frame, and in how many steps?), which asks of the
   latents where the gripper is with respect to the object,
 - variance and covariance terms on the latents' deviation from their position's mean (VICReg),
@@ -18,21 +17,15 @@ file are thrown away; ``posttrain`` then freezes the encoder and adds the rollou
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from worldsim.heads import TokenReader
-from worldsim.moves import MOVE_SIZE
-from worldsim.pairs import PairReader
 from worldsim.states import encode_state
 from worldsim.training.batches import Arrays, gather
-from worldsim.training.hindsight import GoalBatch, Hindsight, Index, goal_losses
-from worldsim.training.hindsight_moves import HindsightMoves
+from worldsim.training.hindsight import GoalBatch, Hindsight, goal_losses
 from worldsim.training.loop import LoopConfig, train
 from worldsim.training.options import JointConfig
 from worldsim.training.run import TrainingRun
@@ -68,9 +61,6 @@ def train_joint(
     decoder = nn.Linear(dim, patch * patch * 3)
     inverse = TokenReader(dim, model.tokens(len(model.config.cameras)), 7, pictures=2)
     modules = {"model": model, "decoder": decoder, "inverse": inverse}
-    asked = MoveQuestion.of(model, arrays, config.demonstrators) if config.moves else None
-    if asked is not None:
-        modules["moves"] = asked.reader
     for module in modules.values():
         module.to(loop.device)
     relative, starts = arrays.relative(), arrays.window_starts(config.frames)
@@ -101,10 +91,7 @@ def train_joint(
         seen = torch.cat([z[:, 0], z[:, 1]]), torch.cat([goal[:, 0], goal[:, 0]])
         batch = GoalBatch.of(model, arrays, hindsight, *pairs)
         actions_loss, steps_loss = goal_losses(model, batch, *seen)
-        moves = {}
-        if asked is not None:
-            moves["moves"] = config.moves * asked.loss(z[:, 1], goal[:, 0], here, goals)
-        return moves | {
+        return {
             "predict": F.l1_loss(predicted, z[few, 1:].detach()),
             "inverse": config.inverse * F.smooth_l1_loss(guessed, actions.flatten(0, 1) / scale),
             "pose": config.pose * F.l1_loss(read, encode_state(proprio).flatten(0, 1)),
@@ -116,48 +103,6 @@ def train_joint(
         }
 
     return train("joint", modules, tuple(modules), losses, loop, run)
-
-
-@dataclass(frozen=True)
-class MoveQuestion:
-    """Which move is next on the way from one picture to another?
-
-    Attributes:
-        reader: answers from both pictures.
-        moves: of the data.
-        soon: (F,) whether one is being made, or soon begun.
-    """
-
-    reader: PairReader
-    moves: HindsightMoves
-    soon: NDArray[np.bool_]
-
-    @classmethod
-    def of(cls, model: WorldModel, arrays: Arrays, demonstrators: tuple[str, ...]) -> MoveQuestion:
-        """An untrained reader for a model's latents."""
-        moves = HindsightMoves.of(arrays, demonstrators)
-        soon = np.zeros(len(arrays.ends), dtype=bool)
-        soon[moves.making] = True
-        encoder, views = model.encoder, len(model.config.cameras)
-        reader = PairReader(encoder.width, encoder.grid, views, 0, MOVE_SIZE)
-        return cls(reader, moves, soon)
-
-    def loss(self, now: Tensor, goal: Tensor, here: Index, goals: Index) -> Tensor:
-        """Smooth L1 per 10 cm of the moves at frames ``here`` (B,) that end before ``goals`` (B,).
-
-        Args:
-            now: (B, N, D) latents of frames ``here``.
-            goal: (B, N, D) latents of frames ``goals``.
-            here: (B,) rows of the data.
-            goals: (B,) rows of the data.
-        """
-        ends = self.moves.releases.frames
-        number = np.minimum(self.moves.next[here], len(ends) - 1)
-        counts = torch.from_numpy(self.soon[here] & (goals > ends[number])).to(now.device).float()
-        moves = torch.from_numpy(self.moves.moves[number]).to(now.device)
-        guessed = self.reader(now, goal, now.new_zeros(len(now), 0))
-        error = F.smooth_l1_loss(guessed, 10.0 * moves, reduction="none").mean(dim=1)
-        return (error * counts).sum() / counts.sum().clamp(min=1.0)
 
 
 def to_patches(frames: Tensor, patch: int) -> Tensor:

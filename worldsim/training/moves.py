@@ -1,31 +1,49 @@
-"""Training of the networks of moves, on frozen latents of play."""
+"""Training of the networks of moves, on details of play that a frozen encoder sees."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 import torch
 from torch import Tensor
+from tqdm import tqdm
 
-from worldsim.moves import Moves
-from worldsim.training.batches import Arrays, gather, gather_tokens
+from worldsim.moves import MOVE_SIZE, Moves
+from worldsim.training.batches import Arrays, gather
 from worldsim.training.hindsight import Index, chunks_towards
 from worldsim.training.hindsight_moves import HindsightMoves
 from worldsim.training.loop import LoopConfig, train
 from worldsim.training.options import MovesTraining
+from worldsim.training.prompt import Prompt, poses_at
 from worldsim.training.run import TrainingRun
 from worldsim.training.whereabouts import Whereabouts
 from worldsim.world_model import WorldModel
 
-_FITTED = 20_000
-_SMALLEST_SPREAD_M, _SMALLEST_STD = 0.005, 0.05
+_FITTED, _AT_ONCE = 20_000, 256
+_SMALLEST_SPREAD_M, _SMALLEST_STD, _SMALLEST_DETAIL = 0.005, 0.05, 1e-3
+
+
+@torch.no_grad()
+def details_of(model: WorldModel, arrays: Arrays) -> Arrays:
+    """Replace frames (F, V, S, S, 3) by their details (F, V, P, C), in memory, in half precision."""
+    frames = np.asanyarray(arrays.frames)
+    rows, columns, width = model.details_size
+    found = torch.empty(*frames.shape[:2], rows * columns, width, dtype=torch.float16)
+    with tqdm(total=len(frames), desc="details", unit="frame") as bar:
+        for start in range(0, len(frames), _AT_ONCE):
+            some = np.ascontiguousarray(frames[start : start + _AT_ONCE])
+            with torch.autocast(model.device.type, dtype=torch.bfloat16):
+                found[start : start + len(some)] = model.details(torch.from_numpy(some)).cpu()
+            bar.update(len(some))
+    return replace(arrays, frames=found)
 
 
 def train_moves(
     model: WorldModel,
-    latents: Arrays,
+    details: Arrays,
     config: MovesTraining,
     loops: Mapping[str, LoopConfig],
     run: TrainingRun,
@@ -33,9 +51,9 @@ def train_moves(
     """Train networks of moves anew, one after the other; the rest of the model stays as it is.
 
     Args:
-        model: its encoder made the latents; networks that are not trained are its own, if it knows
+        model: its encoder saw the details; networks that are not trained are its own, if it knows
             moves, or untrained.
-        latents: what ``encode_all`` returned.
+        details: what ``details_of`` returned.
         config: options.
         loops: of those of ``Moves.PARTS`` that are trained: length, learning rate, device, seed (of
             the initial weights, too).
@@ -44,8 +62,8 @@ def train_moves(
     Returns:
         The networks, and running means of the losses.
     """
-    found = HindsightMoves.of(latents, config.demonstrators)
-    whereabouts = Whereabouts.of(latents, found)
+    found = HindsightMoves.of(details, config.demonstrators)
+    whereabouts = Whereabouts.of(details, found)
     known = model.moves if model.config.moves else None
     means: dict[str, float] = {}
     for part, loop in loops.items():
@@ -59,11 +77,14 @@ def train_moves(
         getattr(known, part).requires_grad_(True)
         model.to(loop.device)
         # Networks that are kept go on with the deviations that they learnt with.
+        rng = np.random.default_rng(loop.seed)
         if part == "proposals":
             _fit_moves(known, found)
+            _fit_details(known, details, rng)
         elif part == "executor":
-            _fit_actions(known, model, found, latents, np.random.default_rng(loop.seed))
-        loss = getattr(_Teacher(model, latents, known, whereabouts, config), part)
+            _fit_actions(known, model, found, details, rng)
+        teacher = _Teacher(model, details, known, whereabouts, config, loop.seed)
+        loss = getattr(teacher, part)
         modules = {part: getattr(known, part)}
         means |= train(f"moves-{part}", modules, (part,), _only(part, loss), loop, run)
     assert known is not None
@@ -81,10 +102,11 @@ class _Teacher:
     """The loss of each network, on a batch of its own."""
 
     model: WorldModel
-    latents: Arrays
+    details: Arrays
     learnt: Moves
     known: Whereabouts
     config: MovesTraining
+    seed: int
 
     @property
     def found(self) -> HindsightMoves:
@@ -108,30 +130,29 @@ class _Teacher:
 
     def executor(self, rng: np.random.Generator) -> Tensor:
         """How is it made? Roughly where to take is told: pictures tell where exactly."""
-        here = rng.choice(self.found.making, self.config.batch)
-        moves = self.found.of_frames(here)
-        blur = self.config.blur_m * rng.standard_normal((len(here), 3), dtype=np.float32)
-        moves[:, :3] += torch.from_numpy(blur)
+        here = self._prompt.draw(rng, self.config.chunks)
+        blur = rng.standard_normal((len(here), MOVE_SIZE)) * self.config.blur_m
+        moves = self.found.of_frames(here) + torch.from_numpy(blur).float()
         chunks = chunks_towards(
-            self.model, self.latents, here, self.found.after[self.found.next[here]]
+            self.model, self.details, here, self.found.after[self.found.next[here]]
         )
-        told = moves.to(self.model.device)
-        return self.learnt.executor_loss(self._seen(here), self._poses(here), told, chunks, rng)
+        told, seen = moves.to(self.model.device), self._view(here, -1)
+        return self.learnt.executor_loss(seen, self._poses(here), told, chunks, rng)
+
+    @cached_property
+    def _prompt(self) -> Prompt:
+        return Prompt.of(self.details, self.found, self.model.config.chunk, self.seed)
 
     def _first_view(self, frames: Index) -> Tensor:
-        """Latents (B, P, D) of frames (B,), in the first view."""
-        return gather_tokens(self.latents, frames, self.learnt.seen, str(self.model.device))
+        return self._view(frames, 0)
 
-    def _seen(self, frames: Index) -> Tensor:
-        """Latents (B, N, D) of frames (B,)."""
-        tokens = self.model.tokens(len(self.model.config.cameras))
-        return gather_tokens(self.latents, frames, tokens, str(self.model.device))
+    def _view(self, frames: Index, view: int) -> Tensor:
+        """Details (B, P, C) of frames (B,), as the networks take them."""
+        seen = gather(self.details.frames[:, view], frames).to(self.model.device)
+        return self.learnt.normalised(seen)
 
     def _poses(self, frames: Index) -> Tensor:
-        """Achieved poses and commanded closedness (B, 8) at frames (B,)."""
-        closed = gather(self.latents.target, frames)[:, 6:]
-        poses = torch.cat([gather(self.latents.proprio, frames), closed], dim=1)
-        return poses.to(self.model.device)
+        return poses_at(self.details, frames).to(self.model.device)
 
 
 def _fit_moves(learnt: Moves, found: HindsightMoves) -> None:
@@ -141,15 +162,23 @@ def _fit_moves(learnt: Moves, found: HindsightMoves) -> None:
     learnt.move_std.copy_(moves.std(dim=0, correction=0).clamp(min=_SMALLEST_SPREAD_M))
 
 
+def _fit_details(learnt: Moves, details: Arrays, rng: np.random.Generator) -> None:
+    """Mean and deviation of details."""
+    some = gather(details.frames, rng.choice(len(details.ends), _FITTED // 10)).float()
+    std, mean = torch.std_mean(some.flatten(0, 2), dim=0)
+    learnt.detail_mean.copy_(mean)
+    learnt.detail_std.copy_(std.clamp(min=_SMALLEST_DETAIL))
+
+
 def _fit_actions(
     learnt: Moves,
     model: WorldModel,
     found: HindsightMoves,
-    latents: Arrays,
+    arrays: Arrays,
     rng: np.random.Generator,
 ) -> None:
     """Mean and deviation of actions, but for the gripper's."""
     here = rng.choice(found.making, _FITTED)
-    actions = chunks_towards(model, latents, here, here + 1)[:, 0]
+    actions = chunks_towards(model, arrays, here, here + 1)[:, 0]
     learnt.action_mean[:6] = actions.mean(dim=0)[:6]
     learnt.action_std[:6] = actions.std(dim=0)[:6].clamp(min=_SMALLEST_STD)

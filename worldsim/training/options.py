@@ -38,8 +38,6 @@ class JointConfig:
             and its own training comes later.
         inverse, pose, variance, covariance, pixels, actions, steps: weights of the losses beside
             teacher forcing; the last two are the goal head's.
-        moves: weight of the loss of the next move on the way to the goal, see ``worldsim.moves``:
-            it asks of the latents where each thing stands; 0: none.
         single_view: share of batches with the first camera alone.
         released: share of the goals that are frames just after something was let go, see
             ``worldsim.training.releases``.
@@ -56,7 +54,6 @@ class JointConfig:
     pixels: float = 4.0
     actions: float = 1.0
     steps: float = 0.5
-    moves: float = 0.0
     single_view: float = 0.2
     released: float = 0.0
     demonstrators: tuple[str, ...] = ("expert",)
@@ -149,14 +146,16 @@ class MovesTraining:
     """Options of the training of moves.
 
     Attributes:
-        batch: frames per step, of each of the three networks.
-        blur_m: deviation of the places to take things from that the executor is told, m: pictures
-            tell it better.
+        batch: pairs of frames per step, of proposals and outcome.
+        chunks: per step, of the executor.
+        blur_m: deviations of the six numbers of a move that the executor is told, m: pictures tell
+            where exactly, and what touches tells how high.
         demonstrators: policies (by prefix) whose moves are learnt.
     """
 
-    batch: int = 256
-    blur_m: float = 0.015
+    batch: int = 64
+    chunks: int = 256
+    blur_m: tuple[float, ...] = (0.015, 0.015, 0.015, 0.005, 0.005, 0.012)
     demonstrators: tuple[str, ...] = ("free-play",)
 
 

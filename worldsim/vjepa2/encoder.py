@@ -71,6 +71,10 @@ class PatchEmbed3D(nn.Module):
         return out
 
 
+_LAST_TWO = 4  # layers: convolution, norm, GELU, convolution
+_DETAILED = 8  # px a patch: three convolutions, of which one is left
+
+
 class ConvStem(nn.Module):
     """Tubelets to vectors by 3 x 3 convolutions of stride 2 (arXiv 2106.14881).
 
@@ -102,11 +106,19 @@ class ConvStem(nn.Module):
 
     def forward(self, video: Tensor) -> Tensor:
         """(B, 3, T, H, W) -> (B, D, T', H', W')."""
-        x = video.unflatten(2, (-1, self.tubelet_size)).permute(0, 2, 1, 3, 4, 5)
-        batch, steps = x.shape[:2]
-        x = x.flatten(2, 3).flatten(0, 1).contiguous(memory_format=torch.channels_last)
-        out: Tensor = self.layers(x).unflatten(0, (batch, steps)).transpose(1, 2)
+        batch, steps = len(video), video.shape[2] // self.tubelet_size
+        out: Tensor = self.layers(self._tubelets(video))
+        return out.unflatten(0, (batch, steps)).transpose(1, 2)
+
+    def details(self, video: Tensor) -> Tensor:
+        """(B, 3, T, H, W) of one tubelet -> (B, C, 4 H', 4 W'): before the last two convolutions."""
+        out: Tensor = self.layers[: -_LAST_TWO](self._tubelets(video))
         return out
+
+    def _tubelets(self, video: Tensor) -> Tensor:
+        """(B, 3, T, H, W) -> (B T', 3 t, H, W)."""
+        x = video.unflatten(2, (-1, self.tubelet_size)).permute(0, 2, 1, 3, 4, 5)
+        return x.flatten(2, 3).flatten(0, 1).contiguous(memory_format=torch.channels_last)
 
 
 class Encoder(nn.Module):
@@ -153,6 +165,33 @@ class Encoder(nn.Module):
         x = prepare(frames, self.size).unsqueeze(2)  # (B, 3, 1, S, S)
         out: Tensor = self(x.expand(-1, -1, self.config.tubelet_size, -1, -1))
         return out
+
+    @property
+    def details_size(self) -> tuple[int, int, int]:
+        """(rows, columns, width) of ``details``.
+
+        Raises:
+            UserError: there is no stem of three convolutions or more, so there are none.
+        """
+        if not isinstance(self.patch_embed, ConvStem) or self.config.patch_size < _DETAILED:
+            raise UserError(
+                f"this encoder has no details: a conv stem with patches of {_DETAILED} px or more "
+                "sees them"
+            )
+        rows, columns = self.grid
+        last: nn.Module = self.patch_embed.layers[-_LAST_TWO]
+        assert isinstance(last, nn.Conv2d)
+        return 4 * rows, 4 * columns, last.in_channels
+
+    def details(self, frames: Tensor) -> Tensor:
+        """(B, H, W, 3) uint8 frames -> (B, 16 P, C): what the stem sees before it sums it up.
+
+        A grid four times as fine as the latents', row by row; see ``details_size``.
+        """
+        assert isinstance(self.patch_embed, ConvStem)
+        x = prepare(frames, self.size).unsqueeze(2)
+        video = x.expand(-1, -1, self.config.tubelet_size, -1, -1)
+        return self.patch_embed.details(video).flatten(2).transpose(1, 2)
 
     def forward(self, video: Tensor, mask: Tensor | None = None) -> Tensor:
         """Encode all tokens, or only those a mask names; the others are never seen.
