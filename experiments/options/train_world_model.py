@@ -80,7 +80,7 @@ class WorldModelTraining:
     posttrain_rate: float = 1e-3
     goal_head_rate: float = 1e-3
     flow_head_rate: float = 1e-3
-    moves_rate: float = 1e-3
+    moves_rate: float = 2e-3
     image_size: int | None = None
     width: int = 128
     depth: int = 6

@@ -148,14 +148,13 @@ class MovesTraining:
     Attributes:
         batch: pairs of frames per step, of proposals and outcome.
         chunks: per step, of the executor.
-        blur_m: deviations of the six numbers of a move that the executor is told, m: pictures tell
-            where exactly, and what touches tells how high.
+        blur_m: deviation of the places that the executor is told, m, as proposals err.
         demonstrators: policies (by prefix) whose moves are learnt.
     """
 
     batch: int = 64
     chunks: int = 256
-    blur_m: tuple[float, ...] = (0.015, 0.015, 0.015, 0.005, 0.005, 0.012)
+    blur_m: float = 0.005
     demonstrators: tuple[str, ...] = ("free-play",)
 
 
