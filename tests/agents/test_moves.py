@@ -9,11 +9,23 @@ import pytest
 import torch
 
 import envs
-from agents.moves import AFTER_STEPS, PATIENCE, STEADY_STEPS, STUCK_STEPS, MoveMaker
+from agents.moves import AFTER_STEPS, OPEN, PATIENCE, STEADY_STEPS, STUCK_STEPS, MoveMaker
 from agents.world_model import WorldModelAgent
 from envs.goals import make_goals
 from tests.worldsim.test_world_model import small_model
 from worldsim.planning.moves import Chain
+
+
+FRAMES = torch.zeros(2, 32, 32, 3, dtype=torch.uint8)
+
+
+@pytest.fixture(scope="module")
+def model():
+    """Knows moves, untrained."""
+    model = small_model("conv")
+    model.config = replace(model.config, moves=True)
+    model.moves = model.new_moves()
+    return model.eval()
 
 
 class Counting:
@@ -36,11 +48,12 @@ def feel(maker, closedness, commanded, steps=1):
     pose = torch.zeros(8)
     pose[6], pose[7] = closedness, commanded
     for _ in range(steps):
-        maker.look(torch.zeros(1, 1), torch.zeros(1, 1), pose, torch.zeros(7), None)
+        maker.look(FRAMES, FRAMES, pose, torch.zeros(7), None)
+    return pose
 
 
-def test_a_move_ends_soon_after_something_was_let_go(search):
-    maker = MoveMaker(None, search)
+def test_a_move_ends_soon_after_something_was_let_go(model, search):
+    maker = MoveMaker(model, search)
     feel(maker, 0.0, 0.0, 3)
     feel(maker, 0.5, 1.0, STEADY_STEPS + 2)
     assert search.asked == 1
@@ -52,17 +65,47 @@ def test_a_move_ends_soon_after_something_was_let_go(search):
     assert search.asked == 2
 
 
-def test_fingers_that_closed_on_nothing_end_no_move(search):
-    maker = MoveMaker(None, search)
+def test_what_slips_ends_no_move(model, search):
+    maker = MoveMaker(model, search)
     feel(maker, 0.0, 0.0, 2)
-    feel(maker, 1.0, 1.0, 4)
-    feel(maker, 0.5, 1.0, STEADY_STEPS - 1)  # slipped
+    feel(maker, 0.5, 1.0, STEADY_STEPS - 1)
     feel(maker, 0.0, 0.0, 6)
     assert search.asked == 1
 
 
-def test_patience_ends_with_empty_hands_alone(search):
-    maker = MoveMaker(None, search)
+def test_fingers_that_closed_over_nothing_open_and_a_move_is_chosen_anew(model, search):
+    maker, rng = MoveMaker(model, search), np.random.default_rng(0)
+    feel(maker, 0.0, 0.0, 2)
+    pose = feel(maker, 1.0, 1.0)
+    assert maker.act(FRAMES, pose, rng).tolist() == [pytest.approx(OPEN)] * model.config.chunk
+    pose = feel(maker, 0.6, 0.0)  # not open yet
+    assert maker.act(FRAMES, pose, rng)[0].tolist() == pytest.approx(OPEN)
+    assert search.asked == 1
+    pose = feel(maker, 0.0, 0.0)
+    assert search.asked == 2
+    assert maker.act(FRAMES, pose, rng)[0].tolist() != pytest.approx(OPEN)
+
+
+def test_places_are_seen_by_the_first_camera_and_what_is_held_by_the_last(model, search):
+    asked = []
+    search.plan = lambda moves, now, goal, *rest: asked.append((now, goal)) or Chain(
+        torch.zeros(1, 6), 0.0
+    )
+    maker, pose = MoveMaker(model, search), torch.zeros(8)
+    pictures = torch.randint(0, 255, (3, 2, 32, 32, 3), dtype=torch.uint8)
+    maker.look(pictures[0], pictures[1], pose, torch.zeros(7), None)
+    details = model.moves.normalised(model.details(pictures))
+    for found, seen in zip(asked[0], details[:2, 0], strict=True):
+        torch.testing.assert_close(found, seen)
+    first = maker.act(pictures[0], pose, np.random.default_rng(0))
+    for views, same in (([1, 0], True), ([0, 1], False)):
+        others = torch.stack([pictures[n, v] for v, n in enumerate(views)])
+        acted = maker.act(others, pose, np.random.default_rng(0))
+        assert torch.equal(acted, first) == same
+
+
+def test_patience_ends_with_empty_hands_alone(model, search):
+    maker = MoveMaker(model, search)
     feel(maker, 0.0, 0.0, PATIENCE)
     assert search.asked == 1
     feel(maker, 0.0, 0.0)
@@ -79,18 +122,18 @@ def carried(maker, places):
     for place in places:
         pose = torch.zeros(8)
         pose[:3], pose[6], pose[7] = torch.tensor(place), 0.5, 1.0
-        maker.look(torch.zeros(1, 1), torch.zeros(1, 1), pose, torch.zeros(7), None)
+        maker.look(FRAMES, FRAMES, pose, torch.zeros(7), None)
     return maker.chain.moves[0, 3:].tolist()
 
 
-def test_what_cannot_come_nearer_to_its_place_is_let_go_there(search):
+def test_what_cannot_come_nearer_to_its_place_is_let_go_there(model, search):
     # Its place is the origin. 3 cm above it, it stands on something.
     above = [(0.0, 0.0, 0.03)] * (STUCK_STEPS + 2)
-    assert carried(MoveMaker(None, search), above) == pytest.approx([0.0, 0.0, 0.03])
+    assert carried(MoveMaker(model, search), above) == pytest.approx([0.0, 0.0, 0.03])
     # Not while it still moves, nor elsewhere.
     moving = [(0.0, 0.0, 0.2 - 0.02 * step) for step in range(8)]
-    assert carried(MoveMaker(None, search), moving) == [0.0, 0.0, 0.0]
-    assert carried(MoveMaker(None, search), [(0.2, 0.0, 0.03)] * 8) == [0.0, 0.0, 0.0]
+    assert carried(MoveMaker(model, search), moving) == [0.0, 0.0, 0.0]
+    assert carried(MoveMaker(model, search), [(0.2, 0.0, 0.03)] * 8) == [0.0, 0.0, 0.0]
 
 
 def test_the_planner_moves_needs_a_model_that_knows_them():
@@ -99,11 +142,8 @@ def test_the_planner_moves_needs_a_model_that_knows_them():
         WorldModelAgent(spec, small_model(), planner="moves")
 
 
-def test_an_episode_with_moves():
+def test_an_episode_with_moves(model):
     env = envs.make("rearrange-1", cameras=("left", "wrist"))
-    model = small_model()
-    model.config = replace(model.config, moves=True)
-    model.moves = model.new_moves()
     agent = WorldModelAgent(
         env.unwrapped.env_spec, model, planner="moves", search={"samples": 4, "beam": 2}
     )

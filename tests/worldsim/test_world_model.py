@@ -19,10 +19,10 @@ from worldsim.vjepa2.checkpoints import Checkpoint, write
 from worldsim.world_model import WorldModel, WorldModelConfig
 
 
-def small_model() -> WorldModel:
+def small_model(stem: str = "patch") -> WorldModel:
     """Random weights, two 32 px views."""
     torch.manual_seed(0)
-    encoder = EncoderConfig(img_size=32, embed_dim=24, depth=2, num_heads=4)
+    encoder = EncoderConfig(img_size=32, embed_dim=24, depth=2, num_heads=4, stem=stem)
     predictor = ACPredictorConfig(
         grid=(4, 2), embed_dim=24, predictor_embed_dim=24, depth=2, num_heads=4, state_dim=10
     )

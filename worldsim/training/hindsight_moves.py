@@ -69,7 +69,7 @@ class HindsightMoves:
             raise UserError("nothing is taken and let go in the data: there are no moves to learn")
         grasps = _last_open(closed, arrays.offsets, arrays.lengths)[releases.frames - 1] + 1
         place, last = arrays.proprio[:, :3], releases.frames
-        moves = np.concatenate([place[np.minimum(grasps + 1, last)], place[last]], axis=1)
+        moves = np.concatenate([place[grasps], place[last]], axis=1)
         after = np.minimum(last + AFTER, releases.until)
         until = np.minimum(_next_closed(closed, ends)[last] - 1, last + LATER)
         empty = soon[~closed[soon] & (soon < grasps[coming[soon]])]

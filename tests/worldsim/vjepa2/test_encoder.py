@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from worldsim.vjepa2 import Encoder, EncoderConfig
+from worldsim.vjepa2.encoder import prepare
 
 SMALL = EncoderConfig(img_size=32, embed_dim=48, depth=2, num_heads=2)
 
@@ -70,3 +71,20 @@ def test_residual_layers_start_smaller_the_deeper_they_are():
 def test_gradients_reach_every_weight(encoder):
     encoder(torch.randn(1, 3, 4, 32, 32)).square().mean().backward()
     assert all(p.grad is not None and p.grad.isfinite().all() for p in encoder.parameters())
+
+
+def test_details_are_four_times_as_fine_and_local():
+    torch.manual_seed(0)
+    encoder = Encoder(EncoderConfig(img_size=64, embed_dim=48, depth=1, num_heads=2, stem="conv"))
+    frames = torch.randint(0, 255, (2, 64, 64, 3), dtype=torch.uint8)
+    rows, columns, width = encoder.details_size
+    assert (rows, columns) == (16, 16)
+    details = encoder.details(frames)
+    assert details.shape == (2, rows * columns, width)
+    # They are what the rest of the stem makes patches of.
+    video = prepare(frames, 64).unsqueeze(2).expand(-1, -1, 2, -1, -1)
+    grids = details.transpose(1, 2).unflatten(2, (rows, columns))
+    whole = encoder.patch_embed.layers[-4:](grids)
+    torch.testing.assert_close(whole, encoder.patch_embed(video)[:, :, 0])
+    with pytest.raises(ValueError, match="no details"):
+        Encoder(SMALL).details_size  # noqa: B018
