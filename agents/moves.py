@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from worldsim.details import find_details
 from worldsim.moves import HELD, holds
 from worldsim.planning.moves import Chain, MoveSearch
 from worldsim.world_model import WorldModel
@@ -81,8 +82,8 @@ class MoveMaker:
 
     def _details(self, frames: Tensor, view: int) -> Tensor:
         """(P, C) of one view."""
-        details = self._model.details(frames[view][None, None])
-        return self._model.moves.normalised(details)[0, 0]
+        seen = frames[view][None, None].to(self._model.device)
+        return self._model.moves.normalised(find_details(self._model.encoder, seen))[0, 0]
 
     def _settle(self, place: Tensor) -> None:
         """A thing that stands on something before it is where it was to be is let go there."""

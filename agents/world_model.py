@@ -195,7 +195,10 @@ class WorldModelAgent(LatentAgent):
             goal = self._hops.towards(latent, goal, self._rng)
         if self._maker is not None:
             hand = self._tensor(self._goal_pose(self._index, latent, proprio))
-            now, then = self._frames(self._seen, 0), self._frames(self._placed(self._pictures), self._index)
+            now, then = (
+                self._frames(self._seen, 0),
+                self._frames(self._placed(self._pictures), self._index),
+            )
             self._maker.look(now, then, self._pose(), hand, self._rng)
         situation = self._situation(goal)
         plan = self._search(

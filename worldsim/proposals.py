@@ -1,12 +1,11 @@
 """Which moves lead from one picture to another: what to take, and where that thing is to stand.
 
-Every detail of a picture (``worldsim.vjepa2.Encoder.details``) says whether a thing stands there, and where exactly. What to take is one
-of the things of the picture now, told apart by whether it stands in the other picture, too; where
-to put it is where one of the things of the other picture stands, told apart by whether it is that
-very thing. That is told by features of the details alone that see it, learnt by finding each thing
-again among all of a batch (InfoNCE, arXiv 1807.03748). A vector that sums up both pictures would
-mix things up; and the encoder's latents, of which each knows all of the picture, tell places to
-centimetres where details tell them to millimetres.
+Every detail of a picture (``worldsim.details``) says whether a thing stands there, and where
+exactly. What to take is one of the things of the picture now, told apart by whether it stands in
+the other picture, too; where to put it is where one of the things of the other picture stands, told
+apart by whether it is that very thing. That is told by features of the details alone that see it,
+learnt by finding each thing again among all of a batch (InfoNCE, arXiv 1807.03748). A vector that
+sums up both pictures would mix things up.
 """
 
 from __future__ import annotations
@@ -83,9 +82,7 @@ class Proposals(nn.Module):
         self.middles = nn.Parameter(0.5 * torch.randn(places, PLACE))  # that tokens look at
         self.stand = mlp(width, (width,), 1 + 2 * PLACE)
         self.pick = mlp(width + heads, (width,), 1 + 2 * PLACE)
-        self.features = nn.Sequential(
-            nn.GELU(), nn.Conv2d(width, heads * _FEATURES, 3, padding=1)
-        )
+        self.features = nn.Sequential(nn.GELU(), nn.Conv2d(width, heads * _FEATURES, 3, padding=1))
         self.sharpness = nn.Parameter(torch.ones(heads))
         self.sought = mlp(heads * _FEATURES + told, (128,), width)
         self.put = mlp(2 * width + heads, (width,), 1 + 2 * PLACE)

@@ -21,13 +21,14 @@ from torch.nn import functional as F
 
 from worldsim import poses
 from worldsim.context import Context
+from worldsim.details import detailed
 from worldsim.encoders import EncoderReference, FrameEncoder, leave_out_encoder
 from worldsim.errors import UserError
 from worldsim.flow import GUIDANCE, FlowConfig, FlowHead
 from worldsim.heads import GoalHead, TokenReader
 from worldsim.moves import Moves, MovesConfig
 from worldsim.states import STATE_SIZE, encode_state
-from worldsim.vjepa2 import ACPredictor, ACPredictorConfig, Encoder, EncoderConfig
+from worldsim.vjepa2 import ACPredictor, ACPredictorConfig, EncoderConfig
 from worldsim.vjepa2.official import new_module
 
 _SHARPER = 4.0  # a gap of 5 cm becomes an input of one
@@ -148,7 +149,7 @@ class WorldModel(nn.Module):
         Raises:
             UserError: it sees no details.
         """
-        rows, columns, width = self.details_size
+        rows, columns, width = detailed(self.encoder).details_size
         return Moves(MovesConfig(width, (rows, columns), self.config.chunk))
 
     @property
@@ -198,22 +199,6 @@ class WorldModel(nn.Module):
         """(B, V, H, W, 3) uint8 -> (B, N, D): each view of each frame is encoded alone."""
         tokens = self.encoder.encode(frames.to(self.device).flatten(0, 1))  # (B V, P, D)
         return self.normalise(tokens.unflatten(0, frames.shape[:2]).flatten(1, 2))
-
-    @property
-    def details_size(self) -> tuple[int, int, int]:
-        """(rows, columns, width C) of a view's details."""
-        return self._detailed().details_size
-
-    @torch.no_grad()
-    def details(self, frames: Tensor) -> Tensor:
-        """(B, V, H, W, 3) uint8 -> (B, V, P, C), see ``worldsim.vjepa2.Encoder.details``."""
-        seen = self._detailed().details(frames.to(self.device).flatten(0, 1))
-        return seen.unflatten(0, frames.shape[:2])
-
-    def _detailed(self) -> Encoder:
-        if not isinstance(self.encoder, Encoder):
-            raise UserError("moves need an encoder of this project with a conv stem")
-        return self.encoder
 
     @staticmethod
     def normalise(tokens: Tensor) -> Tensor:

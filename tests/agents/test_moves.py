@@ -13,8 +13,8 @@ from agents.moves import AFTER_STEPS, OPEN, PATIENCE, STEADY_STEPS, STUCK_STEPS,
 from agents.world_model import WorldModelAgent
 from envs.goals import make_goals
 from tests.worldsim.test_world_model import small_model
+from worldsim.details import find_details
 from worldsim.planning.moves import Chain
-
 
 FRAMES = torch.zeros(2, 32, 32, 3, dtype=torch.uint8)
 
@@ -88,13 +88,13 @@ def test_fingers_that_closed_over_nothing_open_and_a_move_is_chosen_anew(model, 
 
 def test_places_are_seen_by_the_first_camera_and_what_is_held_by_the_last(model, search):
     asked = []
-    search.plan = lambda moves, now, goal, *rest: asked.append((now, goal)) or Chain(
-        torch.zeros(1, 6), 0.0
+    search.plan = lambda moves, now, goal, *rest: (
+        asked.append((now, goal)) or Chain(torch.zeros(1, 6), 0.0)
     )
     maker, pose = MoveMaker(model, search), torch.zeros(8)
     pictures = torch.randint(0, 255, (3, 2, 32, 32, 3), dtype=torch.uint8)
     maker.look(pictures[0], pictures[1], pose, torch.zeros(7), None)
-    details = model.moves.normalised(model.details(pictures))
+    details = model.moves.normalised(find_details(model.encoder, pictures))
     for found, seen in zip(asked[0], details[:2, 0], strict=True):
         torch.testing.assert_close(found, seen)
     first = maker.act(pictures[0], pose, np.random.default_rng(0))

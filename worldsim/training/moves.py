@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
+from worldsim.details import detailed, find_details
 from worldsim.moves import MOVE_SIZE, Moves
 from worldsim.training.batches import Arrays, gather
 from worldsim.training.hindsight import Index, chunks_towards
@@ -28,15 +29,16 @@ _SMALLEST_SPREAD_M, _SMALLEST_STD, _SMALLEST_DETAIL = 0.005, 0.05, 1e-3
 
 @torch.no_grad()
 def details_of(model: WorldModel, arrays: Arrays) -> Arrays:
-    """Replace frames (F, V, S, S, 3) by their details (F, V, P, C), in memory, in half precision."""
+    """Replace frames (F, V, S, S, 3) by their details (F, V, P, C), in half precision."""
     frames = np.asanyarray(arrays.frames)
-    rows, columns, width = model.details_size
+    rows, columns, width = detailed(model.encoder).details_size
     found = torch.empty(*frames.shape[:2], rows * columns, width, dtype=torch.float16)
     with tqdm(total=len(frames), desc="details", unit="frame") as bar:
         for start in range(0, len(frames), _AT_ONCE):
             some = np.ascontiguousarray(frames[start : start + _AT_ONCE])
+            near = torch.from_numpy(some).to(model.device)
             with torch.autocast(model.device.type, dtype=torch.bfloat16):
-                found[start : start + len(some)] = model.details(torch.from_numpy(some)).cpu()
+                found[start : start + len(some)] = find_details(model.encoder, near).cpu()
             bar.update(len(some))
     return replace(arrays, frames=found)
 

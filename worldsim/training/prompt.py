@@ -56,7 +56,8 @@ class Prompt:
     def draw(self, rng: np.random.Generator, count: int) -> Index:
         """Frames (B,)."""
         drawn = np.searchsorted(self.reach, rng.random(count))
-        return self.frames[np.minimum(drawn, len(self.frames) - 1)]
+        frames: Index = self.frames[np.minimum(drawn, len(self.frames) - 1)]
+        return frames
 
 
 def told_at(arrays: Arrays, found: HindsightMoves, frames: Index, of: Index) -> Tensor:
@@ -83,7 +84,7 @@ def _value(told: Tensor, left: Index, seed: int) -> nn.Module:
         rows = torch.from_numpy(rng.integers(0, len(told), _BATCH))
         loss = F.smooth_l1_loss(value(told[rows])[:, 0], steps[rows])
         optimiser.zero_grad(set_to_none=True)
-        loss.backward()  # type: ignore[no-untyped-call]
+        loss.backward()
         optimiser.step()
     return value
 

@@ -107,18 +107,19 @@ class ConvStem(nn.Module):
     def forward(self, video: Tensor) -> Tensor:
         """(B, 3, T, H, W) -> (B, D, T', H', W')."""
         batch, steps = len(video), video.shape[2] // self.tubelet_size
-        out: Tensor = self.layers(self._tubelets(video))
-        return out.unflatten(0, (batch, steps)).transpose(1, 2)
+        out: Tensor = self.layers(self._tubelets(video)).unflatten(0, (batch, steps))
+        return out.transpose(1, 2)
 
     def details(self, video: Tensor) -> Tensor:
-        """(B, 3, T, H, W) of one tubelet -> (B, C, 4 H', 4 W'): before the last two convolutions."""
-        out: Tensor = self.layers[: -_LAST_TWO](self._tubelets(video))
+        """(B, 3, t, H, W), one tubelet -> (B, C, 4 H', 4 W'): before the last two convolutions."""
+        out: Tensor = self.layers[:-_LAST_TWO](self._tubelets(video))
         return out
 
     def _tubelets(self, video: Tensor) -> Tensor:
         """(B, 3, T, H, W) -> (B T', 3 t, H, W)."""
         x = video.unflatten(2, (-1, self.tubelet_size)).permute(0, 2, 1, 3, 4, 5)
-        return x.flatten(2, 3).flatten(0, 1).contiguous(memory_format=torch.channels_last)
+        flat: Tensor = x.flatten(2, 3).flatten(0, 1)
+        return flat.contiguous(memory_format=torch.channels_last)
 
 
 class Encoder(nn.Module):
