@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from functools import cached_property
 
 import numpy as np
 import torch
@@ -66,6 +65,8 @@ def train_moves(
     """
     found = HindsightMoves.of(details, config.demonstrators)
     whereabouts = Whereabouts.of(details, found)
+    seed, chunk = next(iter(loops.values())).seed, model.config.chunk
+    prompt = Prompt.of(details, found, chunk, seed) if "executor" in loops else None
     known = model.moves if model.config.moves else None
     means: dict[str, float] = {}
     for part, loop in loops.items():
@@ -85,7 +86,7 @@ def train_moves(
             _fit_details(known, details, rng)
         elif part == "executor":
             _fit_actions(known, model, found, details, rng)
-        teacher = _Teacher(model, details, known, whereabouts, config, loop.seed)
+        teacher = _Teacher(model, details, known, whereabouts, config, prompt)
         loss = getattr(teacher, part)
         modules = {part: getattr(known, part)}
         means |= train(f"moves-{part}", modules, (part,), _only(part, loss), loop, run)
@@ -108,7 +109,7 @@ class _Teacher:
     learnt: Moves
     known: Whereabouts
     config: MovesTraining
-    seed: int
+    prompt: Prompt | None
 
     @property
     def found(self) -> HindsightMoves:
@@ -132,7 +133,8 @@ class _Teacher:
 
     def executor(self, rng: np.random.Generator) -> Tensor:
         """How is it made? Roughly where to take is told: pictures tell where exactly."""
-        here = self._prompt.draw(rng, self.config.chunks)
+        assert self.prompt is not None
+        here = self.prompt.draw(rng, self.config.chunks)
         blur = rng.standard_normal((len(here), MOVE_SIZE)) * self.config.blur_m
         moves = self.found.of_frames(here) + torch.from_numpy(blur).float()
         chunks = chunks_towards(
@@ -140,10 +142,6 @@ class _Teacher:
         )
         told, seen = moves.to(self.model.device), self._view(here, -1)
         return self.learnt.executor_loss(seen, self._poses(here), told, chunks, rng)
-
-    @cached_property
-    def _prompt(self) -> Prompt:
-        return Prompt.of(self.details, self.found, self.model.config.chunk, self.seed)
 
     def _first_view(self, frames: Index) -> Tensor:
         return self._view(frames, 0)
