@@ -61,11 +61,12 @@ reproduce-diverse: setup
 	$(BIN)/worldsim train world-model --config trainings/diverse-64.yaml
 	$(BIN)/worldsim train world-model --config trainings/diverse.yaml
 
-# From free play alone: no demonstration, and no goal but what was let go somewhere.
+# From free play alone: no demonstration, and no goal but what was let go somewhere; moves at last.
 reproduce-play: setup
 	$(BIN)/worldsim collect --preset play --out data/play
 	$(BIN)/worldsim data info data/play --check experiments/data/manifests/play.txt
 	$(BIN)/worldsim train world-model --config trainings/play-64.yaml
+	$(BIN)/worldsim train world-model --config trainings/play-128.yaml
 	$(BIN)/worldsim train world-model --config trainings/play.yaml
 
 setup:

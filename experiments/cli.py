@@ -28,7 +28,7 @@ _EXAMPLES = """examples:
   worldsim evaluate --agent world-model --task reach --seeds 201000:201200 --out runs/reach
   worldsim sweep sweeps/planners.yaml --dry-run         what a sweep would run, and for how long
   worldsim collect --preset default --out data/default  rebuild the training data
-  worldsim train world-model --config trainings/play.yaml --out runs/mine
+  worldsim train world-model --config trainings/play-128.yaml --out runs/mine
   worldsim doctor                                       is this machine set up?
 """
 
