@@ -50,13 +50,13 @@ class MoveMaker:
         self._missed = False
 
     def look(
-        self, frames: Tensor, goal: Tensor, pose: Tensor, hand: Tensor, rng: np.random.Generator
+        self, frame: Tensor, goal: Tensor, pose: Tensor, hand: Tensor, rng: np.random.Generator
     ) -> None:
         """Choose a move where the last one has ended.
 
         Args:
-            frames: (V, H, W, 3) uint8, what the cameras see.
-            goal: (V, H, W, 3) uint8, what they are to see.
+            frame: (H, W, 3) uint8, what the first camera sees.
+            goal: (H, W, 3) uint8, what it is to see.
             pose: (8,) achieved pose and commanded closedness.
             hand: (7,) pose that the picture shows.
             rng: of the episode.
@@ -66,23 +66,23 @@ class MoveMaker:
             return
         if self.chain is None or (self._left <= 0 and not self._held):
             there = torch.cat([hand[:6], hand.new_zeros(2)])  # with open fingers
-            now, then = self._details(frames, 0), self._details(goal, 0)
+            now, then = self._details(frame), self._details(goal)
             self.chain = self._search.plan(self._model.moves, now, then, pose, there, rng)
             self._left = PATIENCE
         self._left -= 1
         self._settle(pose[:3])
 
-    def act(self, frames: Tensor, pose: Tensor, rng: np.random.Generator) -> Tensor:
-        """The chunk of actions (H, 7) that goes on with the move; frames (V, H, W, 3) as seen."""
+    def act(self, latent: Tensor, pose: Tensor, rng: np.random.Generator) -> Tensor:
+        """The chunk of actions (H, 7) that goes on with the move, from latents (N, D) now."""
         if self._missed:
             return pose.new_tensor(OPEN).expand(self._model.config.chunk, -1)
         assert self.chain is not None, "look first"
-        seen, move = self._details(frames, -1), self.chain.moves[:1]
-        return self._model.moves.act(seen[None], pose[None], move, rng, DRAWS)[0]
+        move = self.chain.moves[:1]
+        return self._model.moves.act(latent[None], pose[None], move, rng, DRAWS)[0]
 
-    def _details(self, frames: Tensor, view: int) -> Tensor:
-        """(P, C) of one view."""
-        seen = frames[view][None, None].to(self._model.device)
+    def _details(self, frame: Tensor) -> Tensor:
+        """(P, C) of a frame (H, W, 3)."""
+        seen = frame[None, None].to(self._model.device)
         return self._model.moves.normalised(find_details(self._model.encoder, seen))[0, 0]
 
     def _settle(self, place: Tensor) -> None:

@@ -195,10 +195,9 @@ class WorldModelAgent(LatentAgent):
             goal = self._hops.towards(latent, goal, self._rng)
         if self._maker is not None:
             hand = self._tensor(self._goal_pose(self._index, latent, proprio))
-            now, then = (
-                self._frames(self._seen, 0),
-                self._frames(self._placed(self._pictures), self._index),
-            )
+            camera = self.views[0]
+            now = torch.as_tensor(self._seen[camera][0])
+            then = torch.as_tensor(self._placed(self._pictures)[camera][self._index])
             self._maker.look(now, then, self._pose(), hand, self._rng)
         situation = self._situation(goal)
         plan = self._search(
@@ -277,10 +276,6 @@ class WorldModelAgent(LatentAgent):
             tried.append(self._fitted(self.value.recorded[torch.from_numpy(rows)]))
         return self._planner.plan(cost, self._rng, chunk, torch.cat(tried) if tried else None)
 
-    def _frames(self, images: Mapping[str, NDArray[np.uint8]], index: int) -> Tensor:
-        """Of pictures (K, H, W, 3) those of one moment, (V, H, W, 3)."""
-        return torch.stack([torch.as_tensor(images[camera][index]) for camera in self.views])
-
     def _tensor(self, numbers: Array) -> Tensor:
         """Numbers on the model's device."""
         return torch.as_tensor(numbers, dtype=torch.float32, device=self.model.device)
@@ -298,8 +293,7 @@ class WorldModelAgent(LatentAgent):
         closedness = self._tensor(self._context.target[6:7])
         state = self.model.goal_state(now, then, proprio, closedness)
         if self._maker is not None:
-            seen = self._frames(self._seen, 0)
-            actions = self._maker.act(seen, self._pose(), self._rng)[None]
+            actions = self._maker.act(latent, self._pose(), self._rng)[None]
             steps = self.model.goal_head(now, then, state)[1]
         elif self.value is not None:
             actions, steps = self.value.act(now, then, state), self.value.steps(now, then)

@@ -7,15 +7,16 @@ Three small networks on a frozen encoder, learnt from play alone (``worldsim.tra
   (``worldsim.outcome``);
 - ``executor``: chunks of actions that make a move (``worldsim.executor``).
 
-They read what the encoder's stem sees before it sums it up, its *details*: proposals and outcomes
-those of the first camera, which sees where things stand, the executor those of the last, which
-moves with the hand.
+Proposals and outcomes read what the encoder's stem sees before it sums it up, its *details*
+(``worldsim.details``), in the first camera's view, which shows where things stand; the executor
+reads latents of all views.
 
 A move is where the tool centre is when the fingers close, and when they open: x, y, z of both in
 metres in the robot-base frame, as in Transporter Networks (arXiv 2010.14406). The robot's own state
 tells both, in recorded play and while acting.
 
-Shapes: B batch, P details of a view, C their width, H actions of a chunk, K moves drawn.
+Shapes: B batch, N patch tokens, D latent width, P details of a view, C their width, H actions of a
+chunk, K moves drawn.
 """
 
 from __future__ import annotations
@@ -52,13 +53,17 @@ class MovesConfig:
     """Sizes.
 
     Attributes:
-        dim: width C of a detail.
+        detail: width C of a detail.
         grid: (rows, columns) of a view's P details.
+        dim: latent width D.
+        tokens: patch tokens of an observation, N.
         chunk: actions of a chunk, H.
     """
 
-    dim: int
+    detail: int
     grid: tuple[int, int]
+    dim: int
+    tokens: int
     chunk: int
 
 
@@ -80,11 +85,11 @@ class Moves(nn.Module):
     def __init__(self, config: MovesConfig) -> None:
         super().__init__()
         self.config = config
-        dim, grid, told = config.dim, config.grid, _OWN + 2 * MOVE_SIZE
-        self.proposals = Proposals(dim, grid, _OWN)
-        self.outcome = Outcome(dim, grid, told + _OWN + PLACE + waves_of(MOVE_SIZE))
-        self.executor = Executor(dim, grid, told, 7 * config.chunk)
-        for name, count in (("move", MOVE_SIZE), ("action", 7), ("detail", dim)):
+        detail, grid, told = config.detail, config.grid, _OWN + 2 * MOVE_SIZE
+        self.proposals = Proposals(detail, grid, _OWN)
+        self.outcome = Outcome(detail, grid, told + _OWN + PLACE + waves_of(MOVE_SIZE))
+        self.executor = Executor(config.dim, config.tokens, told, 7 * config.chunk)
+        for name, count in (("move", MOVE_SIZE), ("action", 7), ("detail", detail)):
             self.register_buffer(f"{name}_mean", torch.zeros(count))
             self.register_buffer(f"{name}_std", torch.ones(count))
 
@@ -170,27 +175,32 @@ class Moves(nn.Module):
     # -- making them ------------------------------------------------------------------------------
 
     def executor_loss(
-        self, seen: Tensor, pose: Tensor, moves: Tensor, actions: Tensor, rng: np.random.Generator
+        self,
+        latents: Tensor,
+        pose: Tensor,
+        moves: Tensor,
+        actions: Tensor,
+        rng: np.random.Generator,
     ) -> Tensor:
         """Mean square error of the velocity towards chunks (B, H, 7); see ``act``."""
         clean = ((actions - self.action_mean) / self.action_std).flatten(1)
-        flow = self.executor.flow(self.executor(seen, told_of(pose, moves)))
+        flow = self.executor.flow(self.executor(latents, told_of(pose, moves)))
         return flow_error(flow, clean, *drawn(clean, rng)).mean()
 
     @torch.inference_mode()
     def act(
-        self, seen: Tensor, pose: Tensor, moves: Tensor, rng: np.random.Generator, draws: int
+        self, latents: Tensor, pose: Tensor, moves: Tensor, rng: np.random.Generator, draws: int
     ) -> Tensor:
         """Chunks (B, H, 7) that make moves (B, 6), in units of the action scale.
 
         Args:
-            seen: (B, P, C) details of the last view.
+            latents: (B, N, D).
             pose: (B, 8) as for ``propose``.
             moves: metres, robot-base frame.
             rng: of the episode.
             draws: chunks of which the most typical is taken.
         """
-        known = self.executor(seen, told_of(pose, moves)).repeat_interleave(draws, dim=0)
+        known = self.executor(latents, told_of(pose, moves)).repeat_interleave(draws, dim=0)
         noise = normal(rng, (len(known), 7 * self.config.chunk), known)
         found = solved(self.executor.flow(known), noise)
         chunks = most_typical_of_each(found, draws).unflatten(1, (-1, 7))

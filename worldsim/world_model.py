@@ -149,8 +149,9 @@ class WorldModel(nn.Module):
         Raises:
             UserError: it sees no details.
         """
-        rows, columns, width = detailed(self.encoder).details_size
-        return Moves(MovesConfig(width, (rows, columns), self.config.chunk))
+        rows, columns, detail = detailed(self.encoder).details_size
+        dim, tokens = self.encoder.width, self.tokens(len(self.config.cameras))
+        return Moves(MovesConfig(detail, (rows, columns), dim, tokens, self.config.chunk))
 
     @property
     def device(self) -> torch.device:

@@ -198,28 +198,27 @@ def train(
         first = loop(config.joint_steps, config.joint_rate)
         losses["joint"] = train_joint(model, near, config.joint, first, run)
         del near  # latents need the room
-    if config.posttrain_steps or config.goal_head_steps or config.flow_head_steps:
-        latents = latents_of(model, arrays, config.device, latents_file)
-        if config.posttrain_steps:
-            second = loop(config.posttrain_steps, config.posttrain_rate)
-            losses["posttrain"] = train_posttrain(model, latents, config.posttrain, second, run)
-            model.config = replace(model.config, one_step_error=losses["posttrain"]["predict"])
-        if config.goal_head_steps:
-            third = loop(config.goal_head_steps, config.goal_head_rate)
-            losses["goal_head"] = train_goal_head(model, latents, config.goal_head, third, run)
-        if config.flow_head_steps:
-            fourth = loop(config.flow_head_steps, config.flow_head_rate)
-            flow = train_flow_head(model, latents, config.flow_head, fourth, run)
-            model.flow_head, losses["flow_head"] = flow
-            own = config.flow_head
-            model.config = replace(
-                model.config, flow=True, guidance=own.guidance, pairs=own.pairs, draws=own.draws
-            )
-        del latents
+    latents = latents_of(model, arrays, config.device, latents_file)
+    if config.posttrain_steps:
+        second = loop(config.posttrain_steps, config.posttrain_rate)
+        losses["posttrain"] = train_posttrain(model, latents, config.posttrain, second, run)
+        model.config = replace(model.config, one_step_error=losses["posttrain"]["predict"])
+    if config.goal_head_steps:
+        third = loop(config.goal_head_steps, config.goal_head_rate)
+        losses["goal_head"] = train_goal_head(model, latents, config.goal_head, third, run)
+    if config.flow_head_steps:
+        fourth = loop(config.flow_head_steps, config.flow_head_rate)
+        flow = train_flow_head(model, latents, config.flow_head, fourth, run)
+        model.flow_head, losses["flow_head"] = flow
+        own = config.flow_head
+        model.config = replace(
+            model.config, flow=True, guidance=own.guidance, pairs=own.pairs, draws=own.draws
+        )
     if moves := moves_steps(config):
         fifth = {part: loop(steps, config.moves_rate) for part, steps in moves.items()}
         details = placed(details_of(model, arrays), config.device)
-        model.moves, losses["moves"] = train_moves(model, details, config.moves, fifth, run)
+        learnt = train_moves(model, latents, details, config.moves, fifth, run)
+        model.moves, losses["moves"] = learnt
         model.config = replace(model.config, moves=True)
     return losses
 

@@ -83,8 +83,8 @@ class MoveSearch:
     samples: int = 128
     beam: int = 16
     depth: int = 1
-    trust: float = 0.002
-    low: float = 0.1
+    trust: float = 0.02
+    low: float = 0.3
 
     def __post_init__(self) -> None:
         at_least_one(samples=self.samples, beam=self.beam, depth=self.depth)

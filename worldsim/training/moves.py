@@ -28,22 +28,23 @@ _SMALLEST_SPREAD_M, _SMALLEST_STD, _SMALLEST_DETAIL = 0.005, 0.05, 1e-3
 
 @torch.no_grad()
 def details_of(model: WorldModel, arrays: Arrays) -> Arrays:
-    """Replace frames (F, V, S, S, 3) by their details (F, V, P, C), in half precision."""
+    """Replace frames (F, V, S, S, 3) by the first view's details (F, P, C), in half precision."""
     frames = np.asanyarray(arrays.frames)
     rows, columns, width = detailed(model.encoder).details_size
-    found = torch.empty(*frames.shape[:2], rows * columns, width, dtype=torch.float16)
+    found = torch.empty(len(frames), rows * columns, width, dtype=torch.float16)
     with tqdm(total=len(frames), desc="details", unit="frame") as bar:
         for start in range(0, len(frames), _AT_ONCE):
-            some = np.ascontiguousarray(frames[start : start + _AT_ONCE])
+            some = np.ascontiguousarray(frames[start : start + _AT_ONCE, :1])
             near = torch.from_numpy(some).to(model.device)
             with torch.autocast(model.device.type, dtype=torch.bfloat16):
-                found[start : start + len(some)] = find_details(model.encoder, near).cpu()
+                found[start : start + len(some)] = find_details(model.encoder, near)[:, 0].cpu()
             bar.update(len(some))
     return replace(arrays, frames=found)
 
 
 def train_moves(
     model: WorldModel,
+    latents: Arrays,
     details: Arrays,
     config: MovesTraining,
     loops: Mapping[str, LoopConfig],
@@ -52,8 +53,9 @@ def train_moves(
     """Train networks of moves anew, one after the other; the rest of the model stays as it is.
 
     Args:
-        model: its encoder saw the details; networks that are not trained are its own, if it knows
+        model: its encoder saw all that; networks that are not trained are its own, if it knows
             moves, or untrained.
+        latents: what ``encode_all`` returned.
         details: what ``details_of`` returned.
         config: options.
         loops: of those of ``Moves.PARTS`` that are trained: length, learning rate, device, seed (of
@@ -86,7 +88,7 @@ def train_moves(
             _fit_details(known, details, rng)
         elif part == "executor":
             _fit_actions(known, model, found, details, rng)
-        teacher = _Teacher(model, details, known, whereabouts, config, prompt)
+        teacher = _Teacher(model, latents, details, known, whereabouts, config, prompt)
         loss = getattr(teacher, part)
         modules = {part: getattr(known, part)}
         means |= train(f"moves-{part}", modules, (part,), _only(part, loss), loop, run)
@@ -105,6 +107,7 @@ class _Teacher:
     """The loss of each network, on a batch of its own."""
 
     model: WorldModel
+    latents: Arrays
     details: Arrays
     learnt: Moves
     known: Whereabouts
@@ -140,16 +143,14 @@ class _Teacher:
         chunks = chunks_towards(
             self.model, self.details, here, self.found.after[self.found.next[here]]
         )
-        told, seen = moves.to(self.model.device), self._view(here, -1)
-        return self.learnt.executor_loss(seen, self._poses(here), told, chunks, rng)
+        sees = torch.from_numpy(rng.random((len(here), 1, 1)) >= self.config.blind)
+        told, device = moves.to(self.model.device), self.model.device
+        latents = gather(self.latents.frames, here).to(device).float() * sees.to(device)
+        return self.learnt.executor_loss(latents, self._poses(here), told, chunks, rng)
 
     def _first_view(self, frames: Index) -> Tensor:
-        return self._view(frames, 0)
-
-    def _view(self, frames: Index, view: int) -> Tensor:
         """Details (B, P, C) of frames (B,), as the networks take them."""
-        seen = gather(self.details.frames[:, view], frames).to(self.model.device)
-        return self.learnt.normalised(seen)
+        return self.learnt.normalised(gather(self.details.frames, frames).to(self.model.device))
 
     def _poses(self, frames: Index) -> Tensor:
         return poses_at(self.details, frames).to(self.model.device)
@@ -165,7 +166,7 @@ def _fit_moves(learnt: Moves, found: HindsightMoves) -> None:
 def _fit_details(learnt: Moves, details: Arrays, rng: np.random.Generator) -> None:
     """Mean and deviation of details."""
     some = gather(details.frames, rng.choice(len(details.ends), _FITTED // 10)).float()
-    std, mean = torch.std_mean(some.flatten(0, 2), dim=0)
+    std, mean = torch.std_mean(some.flatten(0, 1), dim=0)
     learnt.detail_mean.copy_(mean)
     learnt.detail_std.copy_(std.clamp(min=_SMALLEST_DETAIL))
 

@@ -149,12 +149,14 @@ class MovesTraining:
         batch: pairs of frames per step, of proposals and outcome.
         chunks: per step, of the executor.
         blur_m: deviation of the places that the executor is told, m, as proposals err.
+        blind: share of the examples in which the executor sees nothing: what is told counts more.
         demonstrators: policies (by prefix) whose moves are learnt.
     """
 
     batch: int = 64
     chunks: int = 256
-    blur_m: float = 0.005
+    blur_m: float = 0.007
+    blind: float = 0.3
     demonstrators: tuple[str, ...] = ("free-play",)
 
 
