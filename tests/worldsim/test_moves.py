@@ -18,6 +18,7 @@ from worldsim.training.hindsight_moves import HindsightMoves
 from worldsim.training.loop import LoopConfig
 from worldsim.training.moves import details_of, train_moves
 from worldsim.training.options import MovesTraining
+from worldsim.training.posttrain import encode_all
 from worldsim.training.run import TrainingRun
 
 GRID, DIM = (1, 4), 5
@@ -65,7 +66,7 @@ def test_only_commanded_fingers_with_something_between_them_hold():
 @pytest.fixture
 def moves():
     torch.manual_seed(0)
-    return Moves(MovesConfig(DIM, GRID, 3)).eval()
+    return Moves(MovesConfig(DIM, GRID, dim=6, tokens=8, chunk=3)).eval()
 
 
 def inputs(count=2, seed=0):
@@ -81,12 +82,13 @@ def test_shapes_and_what_is_looked_at(moves):
     imagined = moves.imagine(now, pose, drawn[:, 0], pose.flip(0))
     assert imagined.shape == (2, 4, DIM)
     assert (moves.imagine(now, pose, drawn[:, 0], pose) != imagined).any()  # told where the hand is
-    assert moves.act(now, pose, drawn[:, 0], np.random.default_rng(0), 4).shape == (2, 3, 7)
+    latents = torch.randn(2, 8, 6)
+    assert moves.act(latents, pose, drawn[:, 0], np.random.default_rng(0), 4).shape == (2, 3, 7)
     again, _ = moves.propose(now, goal, pose, np.random.default_rng(0), 7)
     torch.testing.assert_close(again, drawn, atol=0, rtol=0)
     assert (moves.propose(-now, goal, pose, np.random.default_rng(0), 7)[0] != drawn).any()
-    first = moves.act(now, pose, drawn[:, 0], np.random.default_rng(0), 1)
-    for other in ((-now, drawn[:, 0]), (now, drawn[:, 0] + 0.1)):
+    first = moves.act(latents, pose, drawn[:, 0], np.random.default_rng(0), 1)
+    for other in ((-latents, drawn[:, 0]), (latents, drawn[:, 0] + 0.1)):
         assert (moves.act(other[0], pose, other[1], np.random.default_rng(0), 1) != first).any()
 
 
@@ -95,15 +97,16 @@ def test_training_learns_resumes_and_leaves_the_model(tmp_path):
     place, command = (np.stack([part] * 2) for part in holding((3, 8), (11, 14)))
     arrays.proprio[:, 6], target = place.ravel(), arrays.target.copy()
     target[:, 6] = command.ravel()
-    details = details_of(model, replace(arrays, target=target))
+    arrays = replace(arrays, target=target)
+    seen = encode_all(model, arrays), details_of(model, arrays)
     before = {name: value.clone() for name, value in model.state_dict().items()}
     config = MovesTraining(batch=16, chunks=16, demonstrators=("expert",))
     loops = dict.fromkeys(Moves.PARTS, LoopConfig(30, 3e-3, precision="float32"))
-    learnt, means = train_moves(model, details, config, loops, TrainingRun(tmp_path))
+    learnt, means = train_moves(model, *seen, config, loops, TrainingRun(tmp_path))
     once = dict.fromkeys(Moves.PARTS, LoopConfig(1, 3e-3, precision="float32"))
-    _, early = train_moves(model, details, config, once, TrainingRun(tmp_path / "one"))
+    _, early = train_moves(model, *seen, config, once, TrainingRun(tmp_path / "one"))
     assert all(means[part] < early[part] for part in Moves.PARTS)
-    again, _ = train_moves(model, details, config, loops, TrainingRun(tmp_path))
+    again, _ = train_moves(model, *seen, config, loops, TrainingRun(tmp_path))
     for name, value in learnt.state_dict().items():
         torch.testing.assert_close(again.state_dict()[name], value, atol=0, rtol=0)
     for name, value in before.items():
@@ -111,13 +114,13 @@ def test_training_learns_resumes_and_leaves_the_model(tmp_path):
     model.moves, model.config = learnt, replace(model.config, moves=True)
     kept = learnt.outcome.change.weight.clone()
     one, _ = train_moves(
-        model, details, config, {"executor": loops["executor"]}, TrainingRun(tmp_path / "again")
+        model, *seen, config, {"executor": loops["executor"]}, TrainingRun(tmp_path / "again")
     )
     torch.testing.assert_close(one.outcome.change.weight, kept, atol=0, rtol=0)
     # What a kept network was normalised by stays, whatever the data of the others.
     one.action_std[:3] = 7.0
     other, _ = train_moves(
-        model, details, config, {"proposals": loops["proposals"]}, TrainingRun(tmp_path / "other")
+        model, *seen, config, {"proposals": loops["proposals"]}, TrainingRun(tmp_path / "other")
     )
     assert other.action_std[:3].tolist() == [7.0, 7.0, 7.0]
 
