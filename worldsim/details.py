@@ -29,4 +29,5 @@ def detailed(encoder: FrameEncoder) -> Encoder:
 def find_details(encoder: FrameEncoder, frames: Tensor) -> Tensor:
     """Frames (B, V, H, W, 3) uint8, on the encoder's device -> (B, V, P, C)."""
     found: Tensor = detailed(encoder).details(frames.flatten(0, 1))
-    return found.unflatten(0, frames.shape[:2])
+    views: Tensor = found.unflatten(0, frames.shape[:2])
+    return views

@@ -29,6 +29,7 @@ FIRST = 190_050
 NO_PICTURES = GoalSequence({}, (), np.zeros(0, dtype=np.int64))
 DIVERSE = {"model": "diverse", "planner": "policy"}
 PLAY = {"model": "play", "planner": "policy"}
+MOVES = {"model": "play", "planner": "moves"}
 
 
 @dataclass(frozen=True)
@@ -63,6 +64,7 @@ CASES = [
     Case("world-model", "reach", (1, 2, 3), options=DIVERSE),
     Case("world-model", "grasp", options=DIVERSE),
     Case("world-model", "rearrange-1", (0, 3, 5), goal="final", options=PLAY),
+    Case("world-model", "rearrange-2", (0, 5), goal="final", options=MOVES),
     Case("servo", "reach"),
     Case("servo", "grasp", solves=0),
     Case("servo", "pick-place", (16, 17, 18)),
