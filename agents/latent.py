@@ -117,7 +117,7 @@ class LatentAgent(EpisodeAgent):
             self._calibration.reset()
         if self._homing is not None:
             self._homing.reset()
-        self._goals = self._encode(self._pictures)  # (K, N, D)
+        self._look_at_goals()
         self._subgoals = SubGoals(goal.budgets, self._advance)
 
     @one_thread()
@@ -127,9 +127,9 @@ class LatentAgent(EpisodeAgent):
         proprio = np.asarray(observation["proprio"], dtype=np.float64)
         target = np.asarray(observation["target"], dtype=np.float64)
         if self._calibration is not None and self._calibration.look(images, proprio, self._rng):
-            self._goals = self._encode(self._pictures)
+            self._look_at_goals()
         self._seen = self._placed(images)
-        latent = self.model.encode(self._seen)[0]
+        latent = self._encode(self._seen)[0]
         index = self._subgoals.step(lambda k: self._arrived(k, latent, proprio))
         action = self.policy(latent, self._goals[index], proprio, target)
         home = None if self._homing is None else self._homing.action(proprio, target)
@@ -152,9 +152,14 @@ class LatentAgent(EpisodeAgent):
         """Whether the gripper is where a goal picture shows it."""
         return arrived(self._goal_pose(index, latent, proprio), proprio)
 
+    def _look_at_goals(self) -> None:
+        """The goal pictures as the model is to see them, and their latents (K, N, D)."""
+        self._wanted = self._placed(self._pictures)
+        self._goals = self._encode(self._wanted)
+
     @torch.no_grad()
     def _encode(self, images: Mapping[str, NDArray[np.uint8]]) -> Tensor:
-        return self.model.encode(self._placed(images))
+        return self.model.encode(images)
 
     def _placed(self, images: Mapping[str, NDArray[np.uint8]]) -> Mapping[str, NDArray[np.uint8]]:
         """Pictures (B, H, W, 3) as the model is to see them."""

@@ -197,7 +197,7 @@ class WorldModelAgent(LatentAgent):
             hand = self._tensor(self._goal_pose(self._index, latent, proprio))
             camera = self.views[0]
             now = torch.as_tensor(self._seen[camera][0])
-            then = torch.as_tensor(self._placed(self._pictures)[camera][self._index])
+            then = torch.as_tensor(self._wanted[camera][self._index])
             self._maker.look(now, then, self._pose(), hand, self._rng)
         situation = self._situation(goal)
         plan = self._search(

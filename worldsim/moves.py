@@ -166,12 +166,6 @@ class Moves(nn.Module):
         surprise = _of(read.goal, puts) + _of(self.proposals.puts(read, picks), puts)
         return F.l1_loss(imagined, later) + _SEEN_WEIGHT * surprise.mean()
 
-    @staticmethod
-    def after(pose: Tensor, moves: Tensor) -> Tensor:
-        """Poses (B, 8) just after moves (B, 6): the open fingers are where they let go."""
-        open_fingers = pose.new_zeros(len(pose), 1)
-        return torch.cat([moves[:, 3:], pose[:, 3:6], open_fingers, open_fingers], dim=1)
-
     # -- making them ------------------------------------------------------------------------------
 
     def executor_loss(

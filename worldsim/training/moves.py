@@ -12,7 +12,7 @@ from tqdm import tqdm
 
 from worldsim.details import detailed, find_details
 from worldsim.moves import MOVE_SIZE, Moves
-from worldsim.training.batches import Arrays, gather
+from worldsim.training.batches import Arrays, gather, gather_tokens
 from worldsim.training.hindsight import Index, chunks_towards
 from worldsim.training.hindsight_moves import HindsightMoves
 from worldsim.training.loop import LoopConfig, train
@@ -145,7 +145,8 @@ class _Teacher:
         )
         sees = torch.from_numpy(rng.random((len(here), 1, 1)) >= self.config.blind)
         told, device = moves.to(self.model.device), self.model.device
-        latents = gather(self.latents.frames, here).to(device).float() * sees.to(device)
+        tokens = self.learnt.config.tokens
+        latents = gather_tokens(self.latents, here, tokens, str(device)) * sees.to(device)
         return self.learnt.executor_loss(latents, self._poses(here), told, chunks, rng)
 
     def _first_view(self, frames: Index) -> Tensor:

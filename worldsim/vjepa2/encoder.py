@@ -163,8 +163,7 @@ class Encoder(nn.Module):
 
         So does V-JEPA 2-AC (arXiv 2506.09985, 3.1).
         """
-        x = prepare(frames, self.size).unsqueeze(2)  # (B, 3, 1, S, S)
-        out: Tensor = self(x.expand(-1, -1, self.config.tubelet_size, -1, -1))
+        out: Tensor = self(self._still(frames))
         return out
 
     @property
@@ -190,9 +189,12 @@ class Encoder(nn.Module):
         A grid four times as fine as the latents', row by row; see ``details_size``.
         """
         assert isinstance(self.patch_embed, ConvStem)
-        x = prepare(frames, self.size).unsqueeze(2)
-        video = x.expand(-1, -1, self.config.tubelet_size, -1, -1)
-        return self.patch_embed.details(video).flatten(2).transpose(1, 2)
+        return self.patch_embed.details(self._still(frames)).flatten(2).transpose(1, 2)
+
+    def _still(self, frames: Tensor) -> Tensor:
+        """(B, H, W, 3) uint8 frames -> (B, 3, t, S, S): each repeated to fill a tubelet."""
+        x = prepare(frames, self.size).unsqueeze(2)  # (B, 3, 1, S, S)
+        return x.expand(-1, -1, self.config.tubelet_size, -1, -1)
 
     def forward(self, video: Tensor, mask: Tensor | None = None) -> Tensor:
         """Encode all tokens, or only those a mask names; the others are never seen.
