@@ -9,10 +9,10 @@ from worldsim.training.hindsight_moves import HindsightMoves
 from worldsim.training.whereabouts import Whereabouts
 
 
-def known(places, *runs, open_=()):
+def known(places, *runs, heights=0.0):
     """Of an episode whose hand is at x = places (FRAMES,) metres, holding something in runs."""
     arrays = episodes(holding(*runs))
-    arrays.proprio[:, 0], arrays.proprio[:, 1:3] = places, 0.0
+    arrays.proprio[:, 0], arrays.proprio[:, 1], arrays.proprio[:, 2] = places, 0.0, heights
     return Whereabouts.of(arrays, HindsightMoves.of(arrays, ("expert",)))
 
 
@@ -67,6 +67,27 @@ def test_other_things_may_be_moved_in_between():
     first = np.abs(moves[:, 0] - 0.1) < 1e-6
     np.testing.assert_allclose(moves[first, 3], 0.2, atol=1e-6)
     assert set(np.unique(goals[first] > 10)) == {False, True}
+
+
+def test_what_is_put_upon_a_thing_leaves_it_there():
+    places = way(x10=(2, 5), x30=(5, 7), x70=(9, 12), x31=(12, 15))
+    heights = np.where((places > 0.305) & (places < 0.315), 0.05, 0.0)
+    beside, upon = (known(places, (3, 6), (10, 13), heights=h) for h in (0.0, heights))
+    assert (beside.until[0], upon.until[0]) == (11, FRAMES - 1)
+    # Only then is it known in pictures of both; and it is what has to be put down first.
+    for found, both in ((beside, False), (upon, True)):
+        here, goals, moves = found.ask(np.random.default_rng(0), 2000)
+        stacked = (here < 3) & (goals > 13)
+        assert ((np.abs(moves[stacked, 0] - 0.1) < 1e-6) == both).all()
+
+
+def test_the_first_of_what_was_moved_is_asked_for():
+    places = way(x10=(2, 5), x20=(5, 7), x60=(9, 12), x80=(12, 14))
+    found = known(places, (3, 6), (10, 13))
+    here, goals, moves = found.ask(np.random.default_rng(0), 2000)
+    first = np.abs(moves[:, 0] - 0.1) < 1e-6
+    assert first[here < 3].all()
+    assert not first[here >= 6].any()
 
 
 def test_in_most_later_frames_the_hand_is_elsewhere():

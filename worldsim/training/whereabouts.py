@@ -1,8 +1,9 @@
 """Where things stood, and for how long: what the robot's own state tells beside each move.
 
 A thing that was taken somewhere stood there before, for as long as the hand was not near; one that
-was put down stays until the hand is near again. So two frames far apart tell of a thing where it
-stood and where it was to stand, whatever else was moved between them, and however often.
+was put down stays until the hand is near again, if not to put something else upon it. So two frames
+far apart tell of a thing where it stood and where it was to stand, whatever else was moved between
+them, and however often; and of several things, which was first brought to where it stays.
 """
 
 from __future__ import annotations
@@ -21,6 +22,8 @@ NEAR_M = 0.07
 """A hand that is farther away, seen from above, touches nothing."""
 SAME_M = 0.04
 """What is taken so near to where something was put down is that thing."""
+OVER_M = 0.03
+"""What is carried so much higher than a thing was held passes over it, or is put upon it."""
 _FAR = 12  # moves ahead in which a thing is looked for again
 _MOST = 3  # times that a thing is followed
 _AGAIN, _LATER = 0.35, 0.65  # chances: the thing's next move counts, too; so does somebody else's
@@ -72,21 +75,19 @@ class Whereabouts:
     @classmethod
     def of(cls, arrays: Arrays, found: HindsightMoves) -> Whereabouts:
         """Read it off the hand's way."""
-        hand, open_ = arrays.proprio[:, :2], arrays.target[:, 6] < 0.5
         ends = arrays.ends[found.releases.frames]
         starts = ends + 1 - np.repeat(arrays.lengths, arrays.lengths)[ends]
-        since, coming, left, until = (np.empty_like(found.grasps) for _ in range(4))
-        for number, (grasp, release) in enumerate(
-            zip(found.grasps, found.releases.frames, strict=True)
-        ):
-            before = slice(starts[number], grasp)
-            after = slice(release, ends[number] + 1)
-            taken, put = found.moves[number, :2], found.moves[number, 3:5]
-            lingers, quiet = _undisturbed((hand[before] - taken)[::-1], open_[before][::-1])
-            coming[number], since[number] = grasp - lingers, grasp - lingers - quiet
-            lingers, quiet = _undisturbed(hand[after] - put, open_[after])
-            left[number], until[number] = release + lingers, release + lingers + quiet - 1
-        opened = np.flatnonzero(open_)
+        hand = _Hand.of(arrays, found)
+        coming, left = found.grasps.copy(), found.releases.frames.copy()
+        for number, (taken, put) in enumerate(found.moves.reshape(-1, 2, 3)):
+            coming[number] -= hand.lingers(taken, slice(starts[number], coming[number]), -1)
+            left[number] += hand.lingers(put, slice(left[number], ends[number] + 1))
+        hand.leaves(found.releases.frames, left)
+        since, until = coming.copy(), left - 1
+        for number, (taken, put) in enumerate(found.moves.reshape(-1, 2, 3)):
+            since[number] -= hand.avoids(taken, slice(starts[number], coming[number]))
+            until[number] += hand.spares(put, slice(left[number], ends[number] + 1))
+        opened = np.flatnonzero(hand.open)
         return cls(
             found,
             since,
@@ -107,38 +108,116 @@ class Whereabouts:
             Frames (B,) with empty fingers, later frames (B,), and the move (B, 6) that leads from
             the first to the second at once.
         """
-        found, releases = self.found, self.found.releases
+        releases = self.found.releases
         chances = (self.before.count > 0) * np.where(self.after.count > 0, 1.0, _NEAR_ONLY)
         taken = rng.choice(len(chances), count, p=chances / chances.sum())
-        here = found.empty[self.before.draw(taken, rng)]
-        last, slip, goes = taken, np.zeros((count, 2), dtype=np.float32), np.ones(count, dtype=bool)
+        here = self.found.empty[self.before.draw(taken, rng)]
+        last, goes = taken, np.ones(count, dtype=bool)
         for follows in rng.random((_MOST, count)) < _AGAIN:
             goes &= follows & (self.again[last] >= 0)
-            then = np.where(goes, self.again[last], last)
-            # Fingers may take it elsewhere on its body than where they had held it.
-            slip[goes] += found.moves[then[goes], :2] - found.moves[last[goes], 3:5]
-            last = then
-        moves = np.concatenate([found.moves[taken, :3], found.moves[last, 3:]], axis=1)
-        moves[:, 3:5] -= slip
+            last = np.where(goes, self.again[last], last)
         others = np.searchsorted(releases.frames, self.until[last], side="right") - 1
         shown = np.minimum(last + rng.geometric(1.0 - _LATER, count) - 1, np.maximum(others, last))
         goals = releases.frames[shown] + rng.integers(1, SOON + 1, count)
         goals = np.minimum(goals, releases.until[shown])
         away = (self.after.count[last] > 0) & (rng.random(count) < _AWAY)
         elsewhere = np.minimum(self.after.draw(last, rng), len(self.opened) - 1)
-        return here, np.where(away, self.opened[elsewhere], goals), moves
+        goals = np.where(away, self.opened[elsewhere], goals)
+        return here, goals, self._first(here, goals, taken)
+
+    def _first(self, here: Index, goals: Index, taken: Index) -> NDArray[np.float32]:
+        """How what first got where it stays was moved (B, 6), of all known to be, between frames.
+
+        That can be moved at once: what it is to stand on is there, and its place is free.
+
+        Args:
+            here: (B,) frames.
+            goals: (B,) later ones.
+            taken: (B,) number of a move between them, of a thing that is known to be moved.
+        """
+        releases = self.found.releases.frames
+        moves, last = self._followed(taken, goals)
+        for ahead in range(_FAR):
+            other = np.minimum(self.found.next[here] + ahead, len(releases) - 1)
+            there = (self.since[other] <= here) & (here < self.found.grasps[other])
+            way, end = self._followed(other, goals)
+            there &= (releases[end] < goals) & (goals <= self.until[end])
+            earlier = there & (releases[end] < releases[last])
+            moves, last = np.where(earlier[:, None], way, moves), np.where(earlier, end, last)
+        return moves
+
+    def _followed(self, taken: Index, goals: Index) -> tuple[NDArray[np.float32], Index]:
+        """The moves (B, 6) of what moves (B,) took until frames (B,), and the last of each (B,)."""
+        moves, last = self.found.moves, taken
+        slip = np.zeros((len(taken), 2), dtype=np.float32)
+        for _ in range(_MOST):
+            then = self.again[last]
+            goes = (then >= 0) & (self.found.releases.frames[then] < goals)
+            # Fingers may take it elsewhere on its body than where they had held it.
+            slip[goes] += moves[then[goes], :2] - moves[last[goes], 3:5]
+            last = np.where(goes, then, last)
+        way = np.concatenate([moves[taken, :3], moves[last, 3:]], axis=1)
+        way[:, 3:5] -= slip
+        return way, last
 
 
-def _undisturbed(gaps: NDArray[np.float32], open_: NDArray[np.bool_]) -> tuple[int, int]:
-    """Frames from the first on in which open fingers linger over a thing, and then are elsewhere.
+@dataclass(frozen=True)
+class _Hand:
+    """What the hand does in each of F frames.
 
-    Args:
-        gaps: (n, 2) from it to the hand, seen from above, m.
-        open_: (n,) whether the fingers are told to be open.
+    Attributes:
+        place: (F, 3) of the tool centre, m.
+        open: (F,) whether the fingers are told to be open.
+        carries: (F,) whether something is held that will be let go.
+        leaves_alone: (F,) whether it has just let go of something, and is still over it.
     """
-    near = np.linalg.norm(gaps, axis=1) < NEAR_M
-    lingers = _until(~(near & open_))
-    return lingers, _until(near[lingers:])
+
+    place: NDArray[np.float32]
+    open: NDArray[np.bool_]
+    carries: NDArray[np.bool_]
+    leaves_alone: NDArray[np.bool_]
+
+    @classmethod
+    def of(cls, arrays: Arrays, found: HindsightMoves) -> _Hand:
+        """Read it off the recording."""
+        place, open_ = arrays.proprio[:, :3], arrays.target[:, 6] < 0.5
+        carries = _during(found.grasps, found.releases.frames, len(place))
+        return cls(place, open_, carries, np.zeros_like(carries))
+
+    def leaves(self, released: Index, left: Index) -> None:
+        """From frames (R,) to others (R,) it was over what it had let go."""
+        self.leaves_alone[:] = _during(released, left, len(self.place))
+
+    def lingers(self, thing: NDArray[np.float32], frames: slice, way: int = 1) -> int:
+        """Frames from the first on, or the last back, in which it is open and near a thing (3,)."""
+        return _until(~(self._near(thing, frames) & self.open[frames])[::way])
+
+    def avoids(self, thing: NDArray[np.float32], frames: slice) -> int:
+        """Frames from the last back in which it is not near a thing (3,)."""
+        return _until(self._near(thing, frames)[::-1])
+
+    def spares(self, thing: NDArray[np.float32], frames: slice) -> int:
+        """Frames from the first on in which it does not touch a thing (3,), if it stands there.
+
+        It may put something upon it. (Of a thing that stood there later nothing like that is known:
+        it may be what was put.)
+        """
+        over = self.carries[frames] & (self.place[frames, 2] > thing[2] + OVER_M)
+        return _until(self._near(thing, frames) & ~over & ~self.leaves_alone[frames])
+
+    def _near(self, thing: NDArray[np.float32], frames: slice) -> NDArray[np.bool_]:
+        gaps = self.place[frames, :2] - thing[:2]
+        near: NDArray[np.bool_] = np.linalg.norm(gaps, axis=1) < NEAR_M
+        return near
+
+
+def _during(first: Index, end: Index, frames: int) -> NDArray[np.bool_]:
+    """(F,) whether a frame lies in one of R runs, from a first one to before an end."""
+    steps = np.zeros(frames + 1, dtype=np.int64)
+    np.add.at(steps, first, 1)
+    np.add.at(steps, end, -1)
+    inside: NDArray[np.bool_] = steps.cumsum()[:-1] > 0
+    return inside
 
 
 def _until(ends: NDArray[np.bool_]) -> int:
