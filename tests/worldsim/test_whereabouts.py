@@ -84,7 +84,7 @@ def test_what_is_put_upon_a_thing_leaves_it_there():
 def test_the_first_of_what_was_moved_is_asked_for():
     places = way(x10=(2, 5), x20=(5, 7), x60=(9, 12), x80=(12, 14))
     found = known(places, (3, 6), (10, 13))
-    here, goals, moves = found.ask(np.random.default_rng(0), 2000)
+    here, _, moves = found.ask(np.random.default_rng(0), 2000)
     first = np.abs(moves[:, 0] - 0.1) < 1e-6
     assert first[here < 3].all()
     assert not first[here >= 6].any()

@@ -18,9 +18,12 @@ from torch import Tensor
 
 from worldsim.moves import MOVE_SIZE, Moves
 from worldsim.planning.planner import at_least_one
+from worldsim.proposals import PLACE
 
 LONGER = 0.03
 """A chain of one more move must end so much nearer, as a share of the present distance."""
+NOWHERE_M = 0.04
+"""A thing so near to its place is not moved."""
 _AT_ONCE = 128
 
 
@@ -134,6 +137,8 @@ class MoveSearch:
             ends, poses = task.lead(ends, poses, chains[:, -1])
             costs = task.distances(ends) + self.trust * surprise / length
             costs = costs + self.low * chains[:, 0, -1]
+            way = chains[:, -1, PLACE:] - chains[:, -1, :PLACE]
+            costs = costs + (way.norm(dim=1) < NOWHERE_M)
             kept = costs.argsort()[: self.beam]
             ends, poses, chains, surprise = (part[kept] for part in (ends, poses, chains, surprise))
             yield Chain(chains[0], float(costs[kept[0]]))
