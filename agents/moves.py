@@ -43,7 +43,12 @@ class MoveMaker:
         self.reset()
 
     def reset(self) -> None:
-        """Choose anew."""
+        """Begin an episode."""
+        self._brought: list[Tensor] = []
+        self._choose()
+
+    def _choose(self) -> None:
+        """Choose anew at the next look."""
         self.chain = None
         self._left, self._held, self._open, self._stuck = 0, 0, 0, 0
         self._place: Tensor | None = None
@@ -67,7 +72,8 @@ class MoveMaker:
         if self.chain is None or (self._left <= 0 and not self._held):
             there = torch.cat([hand[:6], hand.new_zeros(2)])  # with open fingers
             now, then = self._details(frame), self._details(goal)
-            self.chain = self._search.plan(self._model.moves, now, then, pose, there, rng)
+            brought = torch.stack(self._brought) if self._brought else None
+            self.chain = self._search.plan(self._model.moves, now, then, pose, there, rng, brought)
             self._left = PATIENCE
         self._left -= 1
         self._settle(pose[:3])
@@ -102,7 +108,7 @@ class MoveMaker:
         A move whose fingers closed over nothing is over once they are open again.
         """
         if self._missed and closedness < HELD[0]:
-            self.reset()
+            self._choose()
         elif commanded > 0.5 and closedness >= HELD[1]:
             self._missed = True
         elif holds(closedness, commanded):
@@ -110,6 +116,7 @@ class MoveMaker:
         elif self._held >= STEADY_STEPS and commanded < 0.5:
             self._open += 1
             if self._open == AFTER_STEPS:
-                self.reset()
+                self._brought += [self.chain.moves[0, 3:]] if self.chain else []
+                self._choose()
         else:
             self._held = 0

@@ -58,6 +58,13 @@ class Mixture:
         each = self._each(found)
         return -torch.logsumexp(self.scores.log_softmax(dim=1)[:, None] + each, dim=2)
 
+    def crowd(self, places: Tensor, blur: Tensor) -> Tensor:
+        """Log densities (B, K) of the first two numbers (B, K, 2), blurred by a deviation (2,)."""
+        stds = (self.log_stds[:, None, :, :2].exp().square() + blur.square()).sqrt()
+        gaps = (places[:, :, None] - self.means[:, None, :, :2]) / stds
+        each = -0.5 * gaps.square().sum(dim=3) - stds.log().sum(dim=3)
+        return torch.logsumexp(self.scores.log_softmax(dim=1)[:, None] + each, dim=2)
+
     def _each(self, found: Tensor) -> Tensor:
         """Log likelihoods (B, K, P) of numbers (B, K, M) by each Gaussian."""
         gaps = (found[:, :, None] - self.means[:, None]) / self.log_stds[:, None].exp()

@@ -35,11 +35,14 @@ from worldsim.glance import waves, waves_of
 from worldsim.mixture import Mixture
 from worldsim.noise import normal
 from worldsim.outcome import Outcome
-from worldsim.proposals import PLACE, Proposals
+from worldsim.proposals import PLACE, Proposals, Read
 from worldsim.states import STATE_SIZE, encode_state
 from worldsim.typical import most_typical_of_each
 
 MOVE_SIZE = 6
+ASIDES = 8
+FREE_NATS, ROOM_M = 2.0, 0.05
+"""Where no more stands within such a distance, something may be put aside."""
 _BLUR_M = 0.01
 _SEEN_WEIGHT = 0.01
 HELD = (0.04, 0.96)
@@ -118,6 +121,8 @@ class Moves(nn.Module):
     ) -> tuple[Tensor, Tensor]:
         """Moves (B, K, 6) on the way to a picture, and how surprising each is (B, K), in nats.
 
+        One of ``ASIDES`` puts something out of the way of others.
+
         Args:
             now: (B, P, C) details of the first view.
             goal: (B, P, C) those of a picture.
@@ -131,9 +136,27 @@ class Moves(nn.Module):
         surprise = taken.surprise(picks).flatten()
         put = self.proposals.puts(read.repeat(draws), picks.flatten(0, 1))
         puts = put.sample(rng, 1)
-        surprise = surprise + put.surprise(puts).flatten()
-        moves = torch.cat([picks.flatten(0, 1), puts[:, 0]], dim=1) * self.move_std + self.move_mean
-        return moves.unflatten(0, (-1, draws)), surprise.unflatten(0, (-1, draws))
+        surprise = (surprise + put.surprise(puts).flatten()).unflatten(0, (-1, draws))
+        moves = torch.cat([picks, puts.unflatten(0, (-1, draws))[:, :, 0]], dim=2)
+        some = draws // ASIDES
+        if some:
+            moves[:, :some, PLACE:] = self._aside(picks[:, :some], rng)
+            crowd = self._crowd(read, moves[:, :some, PLACE:])
+            surprise[:, :some] = taken.surprise(picks[:, :some]) + F.relu(crowd - FREE_NATS)
+        return moves * self.move_std + self.move_mean, surprise
+
+    def _aside(self, picks: Tensor, rng: np.random.Generator) -> Tensor:
+        """Places (B, K, 3) anywhere that play uses, as high as things are taken (B, K, 3)."""
+        mean, std = (part.split(PLACE) for part in (self.move_mean, self.move_std))
+        height = (picks[..., 2:] * std[0][2] + mean[0][2] - mean[1][2]) / std[1][2]
+        return torch.cat([normal(rng, (*picks.shape[:2], 2), picks), height], dim=2)
+
+    def _crowd(self, read: Read, puts: Tensor) -> Tensor:
+        """How much stands around places (B, K, 3) in either picture, nats (B, K)."""
+        mean, std = (part.split(PLACE) for part in (self.move_mean, self.move_std))
+        here = (puts * std[1] + mean[1] - mean[0]) / std[0]
+        now = read.now.crowd(here[..., :2], ROOM_M / std[0][:2])
+        return torch.maximum(now, read.goal.crowd(puts[..., :2], ROOM_M / std[1][:2]))
 
     # -- what they bring about --------------------------------------------------------------------
 

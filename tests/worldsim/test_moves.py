@@ -12,7 +12,8 @@ from tests.worldsim.test_releases import FRAMES, episodes, holding
 from tests.worldsim.test_training import toy_arrays
 from tests.worldsim.test_world_model import small_model
 from worldsim.errors import UserError
-from worldsim.moves import Moves, MovesConfig, holds
+from worldsim.mixture import Mixture
+from worldsim.moves import ASIDES, Moves, MovesConfig, holds
 from worldsim.planning.moves import MoveSearch
 from worldsim.training.hindsight_moves import HindsightMoves
 from worldsim.training.loop import LoopConfig
@@ -145,10 +146,11 @@ class Table:
         return found, noise[1].abs()
 
 
-def planned(now, goal, table=None, **options):
+def planned(now, goal, table=None, brought=None, **options):
     search = MoveSearch(**{"samples": 64, "beam": 8, "trust": 0.0, **options})
     here, there, pose = torch.tensor([now]), torch.tensor([goal]), torch.zeros(8)
-    return search.plan(table or Table(), here, there, pose, pose, np.random.default_rng(0))
+    rng = np.random.default_rng(0)
+    return search.plan(table or Table(), here, there, pose, pose, rng, brought)
 
 
 def test_a_chain_brings_about_what_takes_several_moves():
@@ -177,12 +179,55 @@ def test_what_others_stand_on_is_put_down_first():
     class Stack(Table):
         def propose(self, now, goal, pose, rng, draws):
             found, surprise = super().propose(now, goal, pose, rng, draws)
+            found[:, :, 3] = 0.7
             found[:, :, 5] = torch.where(found[:, :, 0] < 0.2, 0.1, 0.0)  # the first thing on top
-            return found, surprise
+            return found, surprise + (found[:, :, 0] > 0.2)  # which is less surprising
 
     now, goal = [0.1, 0.3], [0.7, 0.7]
-    assert float(planned(now, goal, Stack(), depth=1, low=1.0).moves[0, 5]) == 0.0
-    assert float(planned(now, goal, Stack(), depth=1, low=-1.0).moves[0, 5]) > 0.05
+    assert float(planned(now, goal, Stack(), trust=0.01).moves[0, 5]) == 0.0
+    assert float(planned(now, goal, Stack(), trust=0.01, order=0.0).moves[0, 5]) > 0.05
+
+
+def test_a_place_is_cleared_first():
+    class Eager(Table):
+        def propose(self, now, goal, pose, rng, draws):
+            found, surprise = super().propose(now, goal, pose, rng, draws)
+            return found, surprise + (found[:, :, 0] > 0.2)  # the first thing rather
+
+    now, goal = [0.1, 0.3], [0.3, 0.7]
+    assert float(planned(now, goal, Eager(), trust=0.12).moves[0, 0]) > 0.2
+    assert float(planned(now, goal, Eager(), trust=0.12, order=0.0).moves[0, 0]) < 0.2
+
+
+def test_nothing_is_moved_to_where_it_stands_or_taken_away_from_where_it_was_put():
+    class Idle(Table):
+        def propose(self, now, goal, pose, rng, draws):
+            found, surprise = super().propose(now, goal, pose, rng, draws)
+            return found, surprise + (found[:, :, 0] > 0.2)
+
+    assert float(planned([0.1, 0.3], [0.11, 0.7], Idle(), trust=0.1).moves[0, 0]) > 0.2
+    now, goal, put = [0.1, 0.3], [0.6, 0.7], torch.tensor([[0.1, 0.0, 0.0]])
+    assert float(planned(now, goal, Idle(), trust=0.1).moves[0, 0]) < 0.2
+    assert float(planned(now, goal, Idle(), put, trust=0.1).moves[0, 0]) > 0.2
+
+
+def test_some_proposals_put_things_aside(moves):
+    (now, pose), goal = inputs(), inputs(seed=1)[0]
+    drawn, _ = moves.propose(now, goal, pose, np.random.default_rng(0), 4 * ASIDES)
+    again, _ = moves.propose(now, -goal, pose, np.random.default_rng(0), 4 * ASIDES)
+    # Where to does not depend on the goal, as high as they are taken.
+    torch.testing.assert_close(drawn[:, :4, 3:5], again[:, :4, 3:5])
+    torch.testing.assert_close(drawn[:, :4, 5], drawn[:, :4, 2])
+    assert (drawn[:, 4:, 3:5] != again[:, 4:, 3:5]).any(dim=2).all()
+
+
+def test_where_things_stand_it_is_crowded():
+    means = torch.tensor([[[0.0, 0.0, 0.0], [2.0, 0.0, 0.0]]])
+    stand = Mixture(torch.zeros(1, 2), means, torch.full((1, 2, 3), -3.0))
+    places = torch.tensor([[[0.0, 0.0], [2.0, 0.1], [1.0, 0.0], [0.0, 1.0]]])
+    crowd = stand.crowd(places, torch.full((2,), 0.2))[0]
+    assert (crowd[:2] > 1.0).all()
+    assert (crowd[2:] < -5.0).all()
 
 
 def test_bad_searches_are_refused():

@@ -5,12 +5,16 @@ about a picture in which several things stand elsewhere; of many chains the one 
 most like the picture is begun. It is a beam search: the chains that were kept propose moves, all
 are imagined, and those are kept that end nearest and surprise the proposals least. (Varying the
 best ones, as the cross-entropy method does, finds ends that look nearer and are not.)
+
+Which move can be made first no imagined end tells: that a place is still taken, or that what a
+thing is to stand on is not there yet. The moves that were drawn tell it of one another.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -24,6 +28,8 @@ LONGER = 0.03
 """A chain of one more move must end so much nearer, as a share of the present distance."""
 NOWHERE_M = 0.04
 """A thing so near to its place is not moved."""
+OTHER_M, UPON_M, LOWER_M = 0.05, 0.035, 0.015
+"""What is taken so far away is another thing; what is put so near, and lower, is put beneath."""
 _AT_ONCE = 128
 
 
@@ -51,6 +57,7 @@ class _Task:
         goal: (P, C) those of the picture.
         hand: (8,) pose that the picture shows. In all that is imagined the hand is there, so that
             only the things make a difference.
+        brought: (n, 3) where something was put before.
     """
 
     moves: Moves
@@ -58,10 +65,17 @@ class _Task:
     pose: Tensor
     goal: Tensor
     hand: Tensor
+    brought: Tensor
 
     def distances(self, ends: Tensor) -> Tensor:
         """Mean absolute differences (S,) of ends (S, P, C) from the goal."""
         return (ends - self.goal).abs().mean(dim=(1, 2))
+
+    def undone(self, moves: Tensor) -> Tensor:
+        """Whether moves (S, 6) take away what was put somewhere before."""
+        gaps = (moves[:, None, :2] - self.brought[:, :2]).norm(dim=2)
+        undone: Tensor = (gaps < OTHER_M).any(dim=1)
+        return undone
 
     def lead(self, ends: Tensor, poses: Tensor, moves: Tensor) -> tuple[Tensor, Tensor]:
         """Details (S, P, C) and poses (S, 8) after moves (S, 6) from others."""
@@ -79,15 +93,16 @@ class MoveSearch:
         beam: chains kept.
         depth: most moves of a chain.
         trust: cost of a nat of the moves' mean surprise, in units of the distance.
-        low: cost of the height at which something is put, per metre: what others are to stand on
-            is put down first.
+        order: cost of the share of the moves drawn that would have to be made before.
+        again: cost of taking away what was put somewhere in this episode.
     """
 
     samples: int = 128
     beam: int = 16
     depth: int = 1
     trust: float = 0.02
-    low: float = 0.3
+    order: float = 0.5
+    again: float = 0.15
 
     def __post_init__(self) -> None:
         at_least_one(samples=self.samples, beam=self.beam, depth=self.depth)
@@ -101,6 +116,7 @@ class MoveSearch:
         pose: Tensor,
         hand: Tensor,
         rng: np.random.Generator,
+        brought: Tensor | None = None,
     ) -> Chain:
         """The chain to begin.
 
@@ -111,8 +127,10 @@ class MoveSearch:
             pose: (8,) achieved pose and commanded closedness.
             hand: (8,) the same as the picture shows it.
             rng: of the episode.
+            brought: (n, 3) where something was put before.
         """
-        task = _Task(moves, now, pose, goal, hand)
+        brought = now.new_zeros(0, PLACE) if brought is None else brought
+        task = _Task(moves, now, pose, goal, hand, brought)
         tolerated = LONGER * float(task.distances(task.now[None])[0])
         best: Chain | None = None
         for found in self._grown(task, rng):
@@ -123,22 +141,83 @@ class MoveSearch:
 
     def _grown(self, task: _Task, rng: np.random.Generator) -> Iterator[Chain]:
         """The best chain of each length."""
-        ends, poses = task.now[None], task.pose[None]
-        chains, surprise = ends.new_zeros(1, 0, MOVE_SIZE), ends.new_zeros(1)
+        kept = _Beam.at(task)
         for length in range(1, self.depth + 1):
-            draws = -(-self.samples // len(ends))
-            goals = task.goal.expand_as(ends)
-            drawn, surprises = task.moves.propose(ends, goals, poses, rng, draws)
-            ends, poses, chains, surprise = (
-                part.repeat_interleave(draws, dim=0) for part in (ends, poses, chains, surprise)
+            draws = -(-self.samples // len(kept.ends))
+            goals = task.goal.expand_as(kept.ends)
+            drawn, surprises = task.moves.propose(kept.ends, goals, kept.poses, rng, draws)
+            grown = kept.repeat(draws)
+            moves = drawn.flatten(0, 1)
+            grown = grown._replace(
+                chains=torch.cat([grown.chains, moves[:, None]], dim=1),
+                surprise=grown.surprise + surprises.flatten(),
+                waits=grown.waits + hindered(drawn).flatten(),
             )
-            chains = torch.cat([chains, drawn.flatten(0, 1)[:, None]], dim=1)
-            surprise = surprise + surprises.flatten()
-            ends, poses = task.lead(ends, poses, chains[:, -1])
-            costs = task.distances(ends) + self.trust * surprise / length
-            costs = costs + self.low * chains[:, 0, -1]
-            way = chains[:, -1, PLACE:] - chains[:, -1, :PLACE]
-            costs = costs + (way.norm(dim=1) < NOWHERE_M)
-            kept = costs.argsort()[: self.beam]
-            ends, poses, chains, surprise = (part[kept] for part in (ends, poses, chains, surprise))
-            yield Chain(chains[0], float(costs[kept[0]]))
+            ends, poses = task.lead(grown.ends, grown.poses, moves)
+            costs = task.distances(ends) + self.trust * grown.surprise / length
+            costs = costs + self.order * grown.waits + self.again * task.undone(grown.chains[:, 0])
+            costs = costs + ~_goes(moves)  # more than any of the others
+            best = costs.argsort()[: self.beam]
+            kept = grown._replace(ends=ends, poses=poses).take(best)
+            yield Chain(kept.chains[0], float(costs[best[0]]))
+
+
+class _Beam(NamedTuple):
+    """S chains that are gone on from.
+
+    Attributes:
+        ends: (S, P, C) details of the first view that they lead to.
+        poses: (S, 8) the same of the robot.
+        chains: (S, d, 6) their moves.
+        surprise: (S,) of all of them, nats.
+        waits: (S,) shares of moves that would have to be made before, see ``hindered``.
+    """
+
+    ends: Tensor
+    poses: Tensor
+    chains: Tensor
+    surprise: Tensor
+    waits: Tensor
+
+    @classmethod
+    def at(cls, task: _Task) -> _Beam:
+        """Nothing was moved yet."""
+        none = task.now.new_zeros(1)
+        chains = task.now.new_zeros(1, 0, MOVE_SIZE)
+        return cls(task.now[None], task.pose[None], chains, none, none)
+
+    def repeat(self, times: int) -> _Beam:
+        """Each of them so many times in a row."""
+        return _Beam(*(part.repeat_interleave(times, dim=0) for part in self))
+
+    def take(self, some: Tensor) -> _Beam:
+        """Those of these numbers."""
+        return _Beam(*(part[some] for part in self))
+
+
+def hindered(moves: Tensor) -> Tensor:
+    """Share (N, K) of the moves (N, K, 6) drawn for the same picture that each has to wait for.
+
+    A move waits for those that take something away from where it puts something, and for those
+    that put something beneath that.
+    """
+    picks, puts = moves.split(PLACE, dim=2)
+
+    others = (_apart(picks, picks) > OTHER_M) & _goes(moves)[:, None]
+    clears = _apart(puts, picks) < OTHER_M
+    lower = puts[:, None, :, 2] < puts[:, :, None, 2] - LOWER_M
+    beneath = (_apart(puts, puts) < UPON_M) & lower
+    share: Tensor = (others & (clears | beneath)).float().mean(dim=2)
+    return share
+
+
+def _apart(mine: Tensor, others: Tensor) -> Tensor:
+    """(N, K, L) metres between places (N, K, 3) and others (N, L, 3), seen from above."""
+    apart: Tensor = (mine[:, :, None, :2] - others[:, None, :, :2]).norm(dim=3)
+    return apart
+
+
+def _goes(moves: Tensor) -> Tensor:
+    """Whether moves (..., 6) lead anywhere."""
+    goes: Tensor = (moves[..., PLACE:] - moves[..., :PLACE]).norm(dim=-1) > NOWHERE_M
+    return goes
