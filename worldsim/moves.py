@@ -103,17 +103,32 @@ class Moves(nn.Module):
     # -- which moves ------------------------------------------------------------------------------
 
     def proposal_loss(
-        self, now: Tensor, goal: Tensor, pose: Tensor, moves: Tensor, rng: np.random.Generator
+        self,
+        now: Tensor,
+        goal: Tensor,
+        pose: Tensor,
+        moves: Tensor,
+        known: Tensor,
+        rng: np.random.Generator,
     ) -> Tensor:
-        """How surprising moves (B, 6) are, nats; see ``propose``."""
+        """How surprising moves (B, T, 6) of several things are, nats; see ``propose``.
+
+        Only the first of each pair of pictures is to be proposed, for the others may have to wait
+        for it; of all that are ``known`` (B, T) it is learnt where they stand, and which is which.
+        """
         clean = (moves - self.move_mean) / self.move_std
-        picks, puts = clean.split(PLACE, dim=1)
         read, knows = self.proposals(now, goal, _own(pose)), self.proposals
-        # What is told later was drawn, and is not quite right.
-        told = picks + _BLUR_M / self.move_std[:PLACE] * normal(rng, tuple(picks.shape), picks)
-        surprise = _of(read.now, picks) + _of(read.goal, puts) + _of(knows.picks(read), picks)
-        surprise = surprise + _of(knows.puts(read, told), puts)
-        return (surprise + knows.mixed_up(read, told, puts)).mean()
+        surprise = _of(knows.picks(read), clean[:, 0, :PLACE]).mean()
+        told = []
+        for thing, there in zip(clean.unbind(1), known.unbind(1), strict=True):
+            picks, puts = thing.split(PLACE, dim=1)
+            # What is told later was drawn, and is not quite right.
+            told += [picks + _BLUR_M / self.move_std[:PLACE] * normal(rng, (*picks.shape,), picks)]
+            found = (
+                _of(read.now, picks) + _of(read.goal, puts) + _of(knows.puts(read, told[-1]), puts)
+            )
+            surprise = surprise + (found * there).sum() / len(there)
+        return surprise + knows.mixed_up(read, torch.stack(told, 1), clean[:, :, PLACE:], known)
 
     @torch.inference_mode()
     def propose(

@@ -113,20 +113,24 @@ class Proposals(nn.Module):
         )
         return read.goal.told(self.put(F.gelu(known)))
 
-    def mixed_up(self, read: Read, picks: Tensor, puts: Tensor) -> Tensor:
-        """How hard it is to find each thing again among those of all B pictures, nats (B,).
+    def mixed_up(self, read: Read, picks: Tensor, puts: Tensor, known: Tensor) -> Tensor:
+        """How hard it is to find each thing again among those of all B pictures, nats.
 
         Args:
             read: what ``forward`` returned.
-            picks: (B, 3) where they stand in the pictures now.
-            puts: (B, 3) where they stand in those of the goal.
+            picks: (B, T, 3) where they stand in the pictures now.
+            puts: (B, T, 3) where they stand in those of the goal.
+            known: (B, T) which of them there are.
         """
-        taken = _seen_at(read.now, read.features_now, picks)
-        put = _seen_at(read.goal, read.features_goal, puts)
-        alike = torch.einsum("bhf,chf,h->bc", taken, put, self.sharpness.exp())
-        return F.cross_entropy(
-            alike, torch.arange(len(alike), device=alike.device), reduction="none"
+        taken, put = (
+            torch.stack([_seen_at(stand, features, at) for at in places.unbind(1)], dim=1)[known]
+            for stand, features, places in (
+                (read.now, read.features_now, picks),
+                (read.goal, read.features_goal, puts),
+            )
         )
+        alike = torch.einsum("bhf,chf,h->bc", taken, put, self.sharpness.exp())
+        return F.cross_entropy(alike, torch.arange(len(alike), device=alike.device))
 
     def _stand(self, seen: Tensor) -> Tensor:
         told: Tensor = self.stand(F.gelu(seen + self.position))

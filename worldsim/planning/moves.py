@@ -101,7 +101,7 @@ class MoveSearch:
     beam: int = 16
     depth: int = 1
     trust: float = 0.02
-    order: float = 0.5
+    order: float = 0.7
     again: float = 0.15
 
     def __post_init__(self) -> None:

@@ -121,10 +121,12 @@ class _Teacher:
 
     def proposals(self, rng: np.random.Generator) -> Tensor:
         """Which moves lead there?"""
-        here, goals, moves = self.known.ask(rng, self.config.batch)
-        told = torch.from_numpy(moves).to(self.model.device)
-        now, goal = self._first_view(here), self._first_view(goals)
-        return self.learnt.proposal_loss(now, goal, self._poses(here), told, rng)
+        asked, device = self.known.ask(rng, self.config.batch), self.model.device
+        now, goal = self._first_view(asked.here), self._first_view(asked.goals)
+        things = np.stack([asked.first, asked.second], axis=1)
+        known = np.stack([np.ones_like(asked.known), asked.known], axis=1)
+        told, known = (torch.from_numpy(part).to(device) for part in (things, known))
+        return self.learnt.proposal_loss(now, goal, self._poses(asked.here), told, known, rng)
 
     def outcome(self, rng: np.random.Generator) -> Tensor:
         """What does a move bring about?"""

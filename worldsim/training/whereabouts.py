@@ -9,6 +9,7 @@ them, and however often; and of several things, which was first brought to where
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -48,6 +49,26 @@ class _Frames:
         """A number of each of moves (B,) that have any."""
         drawn: Index = self.first[moves] + rng.integers(0, np.maximum(self.count[moves], 1))
         return drawn
+
+
+class Asked(NamedTuple):
+    """Pairs of frames, and how things were moved between them.
+
+    Attributes:
+        here: (B,) frames with empty fingers.
+        goals: (B,) later ones.
+        first: (B, 6) the move that leads, at once, what first got where it stays from where it
+            stood in one frame to where it stands in the other. It can be made now: what the thing
+            is to stand on is there, and its place is free.
+        second: (B, 6) the same of another thing,
+        known: (B,) where any is known to be moved.
+    """
+
+    here: Index
+    goals: Index
+    first: NDArray[np.float32]
+    second: NDArray[np.float32]
+    known: NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
@@ -98,15 +119,15 @@ class Whereabouts:
             _Frames.between(opened, left, until + 1),
         )
 
-    def ask(self, rng: np.random.Generator, count: int) -> tuple[Index, Index, NDArray[np.float32]]:
+    def ask(self, rng: np.random.Generator, count: int) -> Asked:
         """Pairs of frames between which a thing was moved, once or more, maybe others, too.
 
         In most of the later ones the hand is not near it, and never in the earlier ones: nobody is
         to learn that things are asked for where hands are.
 
-        Returns:
-            Frames (B,) with empty fingers, later frames (B,), and the move (B, 6) that leads from
-            the first to the second at once.
+        Args:
+            rng: draws them.
+            count: how many, B.
         """
         releases = self.found.releases
         chances = (self.before.count > 0) * np.where(self.after.count > 0, 1.0, _NEAR_ONLY)
@@ -123,12 +144,12 @@ class Whereabouts:
         away = (self.after.count[last] > 0) & (rng.random(count) < _AWAY)
         elsewhere = np.minimum(self.after.draw(last, rng), len(self.opened) - 1)
         goals = np.where(away, self.opened[elsewhere], goals)
-        return here, goals, self._first(here, goals, taken)
+        return Asked(here, goals, *self._moved(here, goals, taken))
 
-    def _first(self, here: Index, goals: Index, taken: Index) -> NDArray[np.float32]:
-        """How what first got where it stays was moved (B, 6), of all known to be, between frames.
-
-        That can be moved at once: what it is to stand on is there, and its place is free.
+    def _moved(
+        self, here: Index, goals: Index, taken: Index
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.bool_]]:
+        """How things that are known to be moved between frames were; see ``Asked``.
 
         Args:
             here: (B,) frames.
@@ -137,14 +158,22 @@ class Whereabouts:
         """
         releases = self.found.releases.frames
         moves, last = self._followed(taken, goals)
+        second, known, moved = moves, np.zeros(len(here), bool), np.zeros(len(here), bool)
         for ahead in range(_FAR):
             other = np.minimum(self.found.next[here] + ahead, len(releases) - 1)
             there = (self.since[other] <= here) & (here < self.found.grasps[other])
             way, end = self._followed(other, goals)
             there &= (releases[end] < goals) & (goals <= self.until[end])
             earlier = there & (releases[end] < releases[last])
+            later = there & (releases[end] > releases[last])
+            second = np.where(earlier[:, None], moves, np.where(later[:, None], way, second))
+            moved |= earlier | later
+            stays = (self.since[other] <= here) & (goals < self.found.grasps[other]) & ~moved
+            stood = np.tile(self.found.moves[other, :3], 2)
+            second = np.where(stays[:, None], stood, second)
+            known |= moved | stays
             moves, last = np.where(earlier[:, None], way, moves), np.where(earlier, end, last)
-        return moves
+        return moves, second, known
 
     def _followed(self, taken: Index, goals: Index) -> tuple[NDArray[np.float32], Index]:
         """The moves (B, 6) of what moves (B,) took until frames (B,), and the last of each (B,)."""
