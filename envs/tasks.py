@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 import gymnasium as gym
@@ -17,6 +16,7 @@ from gymnasium.envs.registration import WrapperSpec
 
 from envs import grasp, pick_place, push, reach, rearrange
 from envs.errors import UserError
+from envs.plugins import import_theirs
 from envs.sim_env import SimEnv
 from envs.spec import CAMERAS, RENDER_MODES, check_choice
 from envs.task import GOAL_MODES, STAGES, TaskSpec
@@ -113,10 +113,11 @@ def find_task(name: str) -> SimTask:
     if ":" not in name:
         check_choice("task", name, (*TASKS, *FOREIGN))
     module, _, attribute = FOREIGN.get(name, name).partition(":")
-    try:
-        found = getattr(import_module(module), attribute)
-    except (ImportError, AttributeError) as error:
-        raise UserError(f"task {name!r} cannot be imported: {error}") from error
+    if not module or not attribute:
+        raise UserError(f"task {name!r} is not of the form package.module:NAME")
+    found = getattr(import_theirs(module, f"task {name!r}"), attribute, None)
+    if found is None:
+        raise UserError(f"task {name!r}: {module} has no {attribute!r}")
     if not isinstance(found, SimTask):
         raise UserError(f"task {name!r} is {found!r}: it must be an envs.tasks.SimTask")
     return found

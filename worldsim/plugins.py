@@ -18,7 +18,8 @@ def load_class(name: str, what: str) -> Any:
         what: for the message: "planner", "energy", "encoder".
 
     Raises:
-        ValueError: no such module, or nothing of that name in it.
+        ValueError: no such module, or nothing of that name in it; or importing it fails, which is
+            the error's cause.
     """
     module, _, attribute = name.partition(":")
     if not module or not attribute:
@@ -26,10 +27,11 @@ def load_class(name: str, what: str) -> Any:
     if os.getcwd() not in sys.path:
         sys.path.append(os.getcwd())
     try:
-        return getattr(import_module(module), attribute)
-    except ModuleNotFoundError as error:
-        if error.name is None or not (module + ".").startswith(error.name + "."):
-            raise  # the module is there; something that it imports is not
-        raise UserError(f"{what} {name!r}: there is no module {error.name!r}") from error
-    except AttributeError as error:
-        raise UserError(f"{what} {name!r}: {module} has no {attribute!r}") from error
+        found = import_module(module)
+    except Exception as error:  # whatever it does, it is the user's to mend
+        missing = isinstance(error, ModuleNotFoundError)
+        reason = str(error) if missing else f"{type(error).__name__}: {error}"
+        raise UserError(f"{what} {name!r}: {module!r} cannot be imported ({reason})") from error
+    if not hasattr(found, attribute):
+        raise UserError(f"{what} {name!r}: {module} has no {attribute!r}")
+    return getattr(found, attribute)

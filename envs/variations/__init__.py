@@ -13,9 +13,8 @@ ranges.
 
 from __future__ import annotations
 
-import importlib
-
 from envs.errors import UserError
+from envs.plugins import import_theirs
 from envs.spec import check_choice
 from envs.variations.factor import Factor, Variation
 from envs.variations.factors import FACTORS, all_at
@@ -111,10 +110,9 @@ def _factors_of(name: str) -> tuple[Factor, ...]:
 def _imported(name: str) -> Variation:
     """What ``package.module:name`` stands for: a variation of that attribute, or registered."""
     module, _, attribute = name.partition(":")
-    try:
-        found = getattr(importlib.import_module(module), attribute, None)
-    except ImportError as error:
-        raise UserError(f"variation {name!r}: {module!r} cannot be imported ({error})") from error
+    if not module or not attribute:
+        raise UserError(f"variation {name!r} is not of the form package.module:NAME")
+    found = getattr(import_theirs(module, f"variation {name!r}"), attribute, None)
     if isinstance(found, Variation):
         return Variation(name, found.factors)
     if attribute in VARIATIONS:

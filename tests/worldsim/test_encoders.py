@@ -114,7 +114,7 @@ def test_an_encoder_of_ones_own_is_named_by_module_and_class():
         open_encoder("tests.worldsim.test_encoders:Wrong")
     with pytest.raises(CheckpointError, match="is no FrameEncoder"):
         open_encoder("collections:OrderedDict")
-    with pytest.raises(ValueError, match="there is no module 'nowhere'"):
+    with pytest.raises(ValueError, match="No module named 'nowhere'"):
         open_encoder("nowhere:Mean")
     with pytest.raises(ValueError, match="has no 'Nothing'"):
         open_encoder("tests.worldsim.test_encoders:Nothing")
