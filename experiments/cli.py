@@ -255,6 +255,8 @@ def _read(name: str, config: type, description: str, words: list[str]) -> Any:
     """The options that are written in words; raises as ``_parsed`` does."""
     import tyro
 
+    from experiments.option_errors import sentence
+
     _check_options(config, words, ("config",) if _takes_file(name) else ())
     _check_filled(words)
     frame = io.StringIO()
@@ -266,7 +268,8 @@ def _read(name: str, config: type, description: str, words: list[str]) -> Any:
     except SystemExit as ended:
         if not ended.code:
             raise
-        raise UserError(f"{_unframed(frame.getvalue())} (see worldsim {name} --help)") from None
+        what = sentence(frame.getvalue(), config, words)
+        raise UserError(f"{what} (see worldsim {name} --help)") from None
 
 
 def _check_options(config: type, words: list[str], further: tuple[str, ...]) -> None:
@@ -286,15 +289,6 @@ def _check_filled(words: list[str]) -> None:
         if equals and not value.strip():
             what = name if name.startswith("--") else "a word"
             raise UserError(f"{what} is empty: give a value, or leave it out")
-
-
-def _unframed(text: str) -> str:
-    """What tyro says first in its frame of lines or, on a plain terminal, below its title."""
-    lines = [line.strip("│╭╰╮╯ ") for line in text.splitlines()]
-    rules = [number for number, line in enumerate(lines) if line and not line.strip("─-")]
-    first = 1 if "╭" in text else rules[0] + 1 if rules else 0
-    end = next((number for number in rules if number >= first), len(lines))
-    return " ".join(line for line in lines[first:end] if line)
 
 
 def _with_json_target(arguments: list[str]) -> list[str]:
