@@ -21,6 +21,17 @@ class _Loader(yaml.SafeLoader):
         for first, found in yaml.SafeLoader.yaml_implicit_resolvers.items()
     }
 
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        """As PyYAML's, which lets the last of two values win without a word."""
+        seen: set[Any] = set()
+        for key, _ in node.value:
+            if key.value != "<<" and isinstance(key, yaml.ScalarNode):
+                if key.value in seen:
+                    problem = f"the key {key.value!r} is given twice"
+                    raise yaml.constructor.ConstructorError(None, None, problem, key.start_mark)
+                seen.add(key.value)
+        return super().construct_mapping(node, deep)
+
 
 _Loader.add_implicit_resolver(_INT, re.compile(r"[-+]?[0-9]+$"), list("-+0123456789"))
 
@@ -51,6 +62,9 @@ def parse_yaml(text: str, where: str) -> Any:
     """
     try:
         return yaml.load(text, _Loader)
+    except yaml.MarkedYAMLError as error:
+        line = "" if error.problem_mark is None else f"line {error.problem_mark.line + 1}: "
+        raise UserError(f"{where} is not YAML: {line}{error.problem}") from error
     except (yaml.YAMLError, RecursionError, ValueError, OverflowError) as error:
         # The last two: of numbers and dates that are none, such as 08 and 2000-13-01.
         raise UserError(f"{where} is not YAML: {' '.join(str(error).split())}") from error

@@ -8,6 +8,8 @@ import pytest
 
 from experiments.cli import COMMANDS, _parsed, run
 from experiments.options.train_world_model import WorldModelTraining
+from experiments.yaml_file import read_yaml
+from worldsim.errors import UserError
 
 ROOT = Path(__file__).resolve().parents[2]
 FROM_FILE = [name for name in COMMANDS if name.startswith("train ") or name == "collect"]
@@ -112,3 +114,17 @@ def test_a_mistake_with_the_option_is_a_sentence(words, said, capsys, tmp_path, 
 @pytest.mark.parametrize("path", sorted((ROOT / "trainings").glob("*.yaml")), ids=lambda p: p.stem)
 def test_the_files_of_the_repository_are_understood(path):
     assert options("train world-model", "--config", str(path)).out == f"runs/{path.stem}"
+
+
+def test_a_key_that_is_given_twice_is_refused_and_merged_ones_are_not(tmp_path):
+    path = tmp_path / "sweep.yaml"
+    for text in (
+        "tasks: [reach]\ntasks: [grasp]\n",
+        "a:\n  x: 1\n  x: 1\n",
+        "{seeds: 1, seeds: 2}",
+    ):
+        path.write_text(text)
+        with pytest.raises(UserError, match=r"line \d: the key '\w+' is given twice"):
+            read_yaml(path, "sweep file")
+    path.write_text("a: &a {x: 1, y: 2}\nb: &b {z: 3}\nc: {<<: *a, x: 4}\nd: {<<: [*a, *b]}\n")
+    assert read_yaml(path, "sweep file")["c"] == {"x": 4, "y": 2}
