@@ -29,6 +29,8 @@ def main(config: CompareConfig) -> None:
     workers = len(os.sched_getaffinity(0)) if config.workers is None else config.workers
     executor = make_executor("local", workers, config.threads, folder)
     runs, absent = agents_of(config)
+    if not runs:
+        raise UserError("nothing can be run: " + "; ".join(absent))
     check_folder(folder, runs, seeds)
     with claimed(folder, runs, seeds):
         arms, failed = carry_out(folder, runs, seeds, executor, "compare")

@@ -9,9 +9,9 @@ import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
-import yaml
 from tqdm import tqdm
 
 from envs.errors import UserError
@@ -32,6 +32,7 @@ from experiments.runs.spec import USUAL_VARIATION, RunSpec
 from experiments.runs.store import read_rows
 from experiments.runs.sweep_file import read_plan
 from experiments.runs.trackers import log_summaries
+from experiments.yaml_file import parse_yaml
 from worldsim.tracking import check_tracker, open_tracker
 
 PROBE_STEPS = 3
@@ -54,7 +55,7 @@ def main(config: SweepConfig) -> None:
         max(spec.threads for spec in plan.specs),
         folder,
         config.address,
-        {k: yaml.safe_load(v) for k, _, v in (text.partition("=") for text in config.slurm)},
+        _parameters(config.slurm),
     )
     runs = all_prepared(tqdm(plan.specs, "agents"), folder)
     check_distinct(runs)
@@ -75,6 +76,17 @@ def main(config: SweepConfig) -> None:
         print(publish(folder, arms, missing, command, artists))
     if missing:
         raise UserError("not completed: " + "; ".join(missing))
+
+
+def _parameters(texts: Sequence[str]) -> dict[str, Any]:
+    """Submitit's, of ``NAME=VALUE``."""
+    found = {}
+    for text in texts:
+        name, equals, value = text.partition("=")
+        if not name or not equals:
+            raise UserError(f"--slurm {text!r}: NAME=VALUE is needed, as in slurm_partition=cpu")
+        found[name] = parse_yaml(value, f"--slurm {text!r}")
+    return found
 
 
 def _tracked(spec: RunSpec) -> str:

@@ -91,12 +91,15 @@ def main(config: LandscapeConfig) -> None:
     """Look, write the pictures and the summary."""
     if config.transitions < 2:
         raise UserError(f"transitions {config.transitions}: at least 2 are needed")
+    if not own_energies(config.cost):
+        raise UserError("cost: one of its weights must be above 0, or all actions are alike")
     use_threads(config.threads)
     for place in (f"{config.out}/summary.json", config.json):
         if place is not None:
             check_place(Path(place))
     model = load_world_model(config.model)
     seen = [Seen.of(model, episode) for episode in episodes(config, model.config.cameras)]
+    stretches(seen)  # too short ones are refused before the work
     starts, out = choose(seen, config.transitions), Path(config.out)
     errors = search(model, config.cost, starts)
     imagined, copied = rollout(model, seen, config.transitions)

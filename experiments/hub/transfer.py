@@ -45,13 +45,13 @@ class Repository:
         Raises:
             UserError: no such address is possible.
         """
-        if not text.startswith("hf:"):
+        if not text.startswith("hf:") and "://" not in text:
             return None
         match = _ADDRESS.fullmatch(text)
         if match is None:
             raise UserError(
-                f"{text!r} is no address on the hub: allowed are hf://OWNER/NAME and "
-                "hf://datasets/OWNER/NAME"
+                f"{text!r} is no address on the hub: allowed are hf://OWNER/NAME, "
+                "hf://datasets/OWNER/NAME and folders"
             )
         return cls(match["name"], "dataset" if match["kind"] else "model")
 
@@ -98,6 +98,11 @@ def download(config: DownloadConfig) -> None:
     """What was uploaded, into a folder of one's own; the same command goes on after an end."""
     out, repository = Path(config.out), Repository.of(config.source)
     if repository is None:
+        if not Path(config.source).exists():
+            raise UserError(
+                f"{config.source} is no folder: allowed are folders, hf://OWNER/NAME and "
+                "hf://datasets/OWNER/NAME"
+            )
         bundle = Bundle.of(Path(config.source))
         with whole_folder(out) as folder:
             bundle.copy_to(folder)

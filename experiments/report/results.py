@@ -11,12 +11,13 @@ from typing import Any
 
 from experiments.options.results import ResultsConfig
 from experiments.runs.arms import Arm, load_arms
+from experiments.runs.choices import output_folder
 from worldsim.files import write_atomically
 
 
 def main(config: ResultsConfig) -> None:
     """Write both tables and say where."""
-    out = Path(config.out or config.folder)
+    out = Path(config.folder) if config.out is None else output_folder(config.out)
     for path in write_tables(load_arms(Path(config.folder)), out):
         print(path)
 

@@ -43,10 +43,13 @@ def main(config: RenderConfig) -> None:
         UserError: when none does, or a task has no such camera.
     """
     seeds = None if config.seeds is None else set(parse_seeds(config.seeds))
+    arms = load_arms(Path(config.folder))
+    stored = [episode for arm in arms for episode in StoredEpisode.all_of(arm)]
+    if not stored:
+        raise UserError(f"{config.folder} keeps no simulator states to draw from (states/*.npz)")
     chosen = [
         episode
-        for arm in load_arms(Path(config.folder))
-        for episode in StoredEpisode.all_of(arm)
+        for episode in stored
         if config.task in (None, episode.spec.task)
         and config.agent in (None, episode.spec.agent)
         and config.outcome in (None, episode.outcome)

@@ -48,11 +48,13 @@ def run_episode(env: Any, agent: Agent, seed: int, goals: GoalSequence | None) -
         goals: what the agent is to bring about.
 
     Raises:
-        UserError: when the agent's action is not finite, or not of the environment's size.
+        UserError: when the agent's action is not finite, or not of the environment's size; or it
+            reads what the environment does not observe.
     """
     started = time.perf_counter()
     _, agent_stream, _ = np.random.SeedSequence(seed).spawn(3)
     observation, info = env.reset(seed=seed)
+    _check_observed(observation, agent)
     base = bare(env)
     budget, size = base.env_spec.budget, len(base.env_spec.action_scale)
     state_hash = info.get("initial_state_hash") or _digest(base.state())
@@ -90,6 +92,15 @@ def run_episode(env: Any, agent: Agent, seed: int, goals: GoalSequence | None) -
     row |= {"error": error} if error else {}
     row["seconds"] = round(time.perf_counter() - started, 4)
     return EpisodeResult(row, np.stack(physics), {k: np.array(v) for k, v in traces.items()})
+
+
+def _check_observed(observation: Mapping[str, Any], agent: Agent) -> None:
+    missing = [key for key in agent.observation_keys if key not in observation]
+    if missing:
+        raise UserError(
+            f"{type(agent).__name__} reads {', '.join(missing)}, which this environment does not "
+            'observe: make it with obs_mode="all", or with the cameras that are named'
+        )
 
 
 def _checked(action: Any, agent: Agent, size: int) -> NDArray[np.float32]:

@@ -67,11 +67,14 @@ def make_executor(
         slurm: submitit's parameters, as ``slurm_partition`` or ``timeout_min``.
 
     Raises:
-        UserError: for another name, no worker, a package that is not installed, or an address where
-            nobody answers.
+        UserError: for another name, no worker, an option of another executor, a package that is not
+            installed, or an address where nobody answers.
     """
     if workers < 1 or threads < 1:
         raise UserError(f"workers and threads must be at least 1, got {workers}, {threads}")
+    for option, given, its in (("address", address, "ray"), ("slurm", slurm, "slurm")):
+        if given and name != its:
+            raise UserError(f"--{option} is for the executor {its}, not for {name}")
     if name == "process" or (name == "local" and workers == 1):
         return InProcess()
     if name == "local":

@@ -111,7 +111,8 @@ def _submitted(executor: Any, share: _Share, batch: Sequence[Sequence[Any]]) -> 
     try:
         jobs: Sequence[Any] = executor.map_array(share, batch)
     except errors.FailedJobError as error:
-        raise UserError(f"SLURM does not take the jobs: {error}") from error
+        reason = " ".join(str(error).split())
+        raise UserError(f"SLURM does not take the jobs: {reason}") from error
     return jobs
 
 

@@ -62,6 +62,7 @@ def main(config: UnderstandConfig) -> None:
     count = SUITES[config.suite][1] if config.items is None else config.items
     if not 1 <= count <= len(SEEDS):
         raise UserError(f"items {count}: allowed are 1 to {len(SEEDS):,}")
+    home = _home(config)
     store = ItemStore(Path(config.out), _spec(config))
     items = _fill(config, store, count)
     store.write_manifest(items)
@@ -72,7 +73,7 @@ def main(config: UnderstandConfig) -> None:
         "n": len(items),
         **open_suite(config).summarise(items, store.features(items)),
         "variation": config.variation,
-        **_against(config),
+        **({} if home is None else _against(config, home, store)),
         "dropped": dict(Counter(item.dropped for item in made if item.dropped)),
         "seeds": f"{items[0].seed} to {items[-1].seed} (development)",
         "versions": versions(),
@@ -119,18 +120,26 @@ def _fill(config: UnderstandConfig, store: ItemStore, count: int) -> list[Item]:
                 bar.update(not item.dropped)
 
 
-def _against(config: UnderstandConfig) -> dict[str, Any]:
-    """What is lost against another folder, if one is given."""
+def _home(config: UnderstandConfig) -> ItemStore | None:
+    """The folder to compare with, if one is given.
+
+    Raises:
+        UserError: it holds nothing, or items of another suite, model or critic, or of this scene.
+    """
     if config.against is None:
-        return {}
+        return None
     folder = Path(config.against)
     variation = read_json(folder / "spec.json").get("variation")
-    home = ItemStore(folder, _spec(config) | {"variation": variation})
-    away = ItemStore(Path(config.out), _spec(config))
-    summarise = open_suite(config).summarise
-    return {
-        "against": {"variation": variation} | drop(summarise, Answered.of(home), Answered.of(away))
-    }
+    if variation == config.variation:
+        raise UserError(f"--against {folder} holds items of {variation!r}, too: another is needed")
+    return ItemStore(folder, _spec(config) | {"variation": variation})
+
+
+def _against(config: UnderstandConfig, home: ItemStore, away: ItemStore) -> dict[str, Any]:
+    """What is lost on the way from one folder to the other."""
+    variation = read_json(home.folder / "spec.json")["variation"]
+    lost = drop(open_suite(config).summarise, Answered.of(home), Answered.of(away))
+    return {"against": {"variation": variation} | lost}
 
 
 def _spec(config: UnderstandConfig) -> dict[str, Any]:

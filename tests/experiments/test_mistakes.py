@@ -182,6 +182,25 @@ def test_a_ray_cluster_that_is_not_there_is_said_at_once(address, named, sentenc
     assert time.perf_counter() - started < 10
 
 
+@pytest.mark.parametrize(
+    ("words", "named"),
+    [
+        ("sweep sweep.yaml --executor slurm --slurm partition", "NAME=VALUE is needed"),
+        ("sweep sweep.yaml --executor slurm --slurm a=[", "--slurm 'a=[' is not YAML"),
+        ("sweep sweep.yaml --slurm a=1", "--slurm is for the executor slurm, not for local"),
+        ("sweep sweep.yaml --address auto", "--address is for the executor ray, not for local"),
+        ("compare --agents ppo --tasks pick-place --out out", "nothing can be run: ppo on pick-pl"),
+        ("upload taken https://huggingface.co/me/tiny", "is no address on the hub: allowed are hf"),
+        ("upload taken s3://mine/tiny", "is no address on the hub: allowed are hf://OWNER/NAME"),
+        ("download me/tiny --out out", "allowed are folders, hf://OWNER/NAME"),
+        ("results taken --out sweep.yaml", "sweep.yaml is a file: give a folder"),
+        ("landscape --cost.latent 0", "one of its weights must be above 0"),
+    ],
+)
+def test_what_would_have_no_effect_or_go_elsewhere_is_refused(words, named, sentence):
+    assert named in sentence(words.split())
+
+
 def test_weights_that_are_not_shipped_are_said_with_what_makes_them():
     config = CompareConfig(agents="ppo,random", tasks="pick-place")
     runs, absent = agents_of(config)

@@ -125,6 +125,15 @@ def test_the_drop_against_another_room(model, tmp_path, capsys):
     assert "spec.json is missing" in capsys.readouterr().err
 
 
+def test_a_folder_of_the_same_scene_is_nothing_to_compare_with(tmp_path, capsys):
+    (tmp_path / "home").mkdir()
+    (tmp_path / "home/spec.json").write_text('{"variation": "default"}')
+    words = ["--out", str(tmp_path / "out"), "--against", str(tmp_path / "home")]
+    assert run(["understand", *words]) == 2
+    assert "holds items of 'default', too: another is needed" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+
+
 def test_features_that_are_gone_are_missed(tmp_path):
     store = ItemStore(tmp_path / "out", {"suite": "motion"})
     items = [Item(seed, features={"pixels": np.full(3, seed)}) for seed in (1, 2)]
