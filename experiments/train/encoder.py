@@ -18,6 +18,7 @@ from experiments.train.trainings import (
     data_card,
     data_claim,
     episodes_of,
+    gives_back,
     write_card,
 )
 from worldsim.data import TrajectoryDataset
@@ -47,6 +48,7 @@ def build(config: EncoderTraining) -> tuple[Encoder, Predictor]:
     return Encoder(encoder), Predictor(predictor)
 
 
+@gives_back
 def main(config: EncoderTraining) -> None:
     """Train, then write the encoder and its card."""
     check_options(config)

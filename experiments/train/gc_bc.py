@@ -21,6 +21,7 @@ from experiments.train.trainings import (
     data_card,
     data_claim,
     episodes_of,
+    gives_back,
 )
 from worldsim.data import TrajectoryDataset
 from worldsim.encoders import encoder_digest
@@ -33,6 +34,7 @@ from worldsim.training.run import TrainingRun
 from worldsim.world_model import WorldModel
 
 
+@gives_back
 def main(config: GcBcTraining) -> None:
     """Encode once, train the policy, write it and its card."""
     check_options(config)

@@ -28,6 +28,7 @@ from experiments.train.trainings import (
     data_card,
     data_claim,
     episodes_of,
+    gives_back,
 )
 from worldsim.data import TrajectoryDataset
 from worldsim.errors import UserError
@@ -162,6 +163,7 @@ def noise_loss(
     return squares.sum() / weight.sum().clamp(min=1)
 
 
+@gives_back
 def main(config: OctoTraining) -> None:
     """Train, then write the policy and its card."""
     check_options(config)

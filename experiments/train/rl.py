@@ -38,7 +38,7 @@ from experiments.options.train_rl import (
 from experiments.runs.seeds import RANGES
 from experiments.train.rl_env import TrainingEnv, check_hindsight, solve, start_statistics
 from experiments.train.rl_run import Curve, Supervisor, train
-from experiments.train.trainings import card_of, check_options, claim
+from experiments.train.trainings import card_of, check_options, claim, gives_back
 from worldsim.training.run import TrainingRun
 
 
@@ -252,6 +252,7 @@ def begin(config: RLTraining, facts: dict[str, Any] | None = None) -> tuple[int,
     return steps, claim(config.algorithm, config, folder, facts or {}, free=("steps",))
 
 
+@gives_back
 def main(config: RLTraining) -> None:
     """Train, choose, write."""
     check_options(config)

@@ -32,7 +32,7 @@ from experiments.train.rl import (
 )
 from experiments.train.rl_env import TrainingEnv
 from experiments.train.rl_run import Curve, Supervisor, train
-from experiments.train.trainings import check_options
+from experiments.train.trainings import check_options, gives_back
 from worldsim import load_world_model
 from worldsim.encoders import encoder_digest
 from worldsim.training.run import TrainingRun
@@ -185,6 +185,7 @@ def export(
     save_agent(run.folder, card, tensors, FILE)
 
 
+@gives_back
 def main(config: SacLatentConfig) -> None:
     """Train, choose, write."""
     check_options(config)

@@ -6,9 +6,12 @@ import hashlib
 import itertools
 import json
 import math
+from collections.abc import Callable
+from contextvars import ContextVar
 from dataclasses import asdict, fields, is_dataclass
+from functools import wraps
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,7 +24,11 @@ from worldsim.files import parse_json, write_atomically
 from worldsim.tracking import check_tracker, open_tracker
 from worldsim.training.run import TrainingRun
 
+Main = TypeVar("Main", bound=Callable[[Any], None])
+
 CLAIM = "run.json"
+_CLAIMS: ContextVar[list[tuple[Path, bool]]] = ContextVar("claims")
+"""Folders that the training now running has claimed, and whether it made them."""
 # Options that may differ between the processes that make up one training. What ``data``, ``model``
 # and ``encoder`` name is claimed by its content instead.
 _FREE = (
@@ -113,14 +120,45 @@ def claim(
     path = out / CLAIM
     if path.exists():
         _check_claim(path, wanted)
-    elif any(next(out.glob(trace), None) for trace in _TRACES):
+    elif _traces(out):
         raise UserError(
             f"{out} holds something else, or a model of an unknown training: choose another folder"
         )
     else:
+        _CLAIMS.get([]).append((out, not out.exists()))
         write_atomically(path, json.dumps(wanted, indent=1) + "\n")
     tracker = open_tracker(config.tracker, out, out.name, wanted)
     return TrainingRun(out, tracker)
+
+
+def gives_back(main: Main) -> Main:
+    """A training that is refused before anything was learnt leaves its folder as it was.
+
+    Otherwise its claim would stand there, and refuse the options once they are put right.
+    """
+
+    @wraps(main)
+    def run(config: Any) -> None:
+        mine: list[tuple[Path, bool]] = []
+        token = _CLAIMS.set(mine)
+        try:
+            main(config)
+        except ValueError:  # a UserError of either package
+            for out, made in mine:
+                if not _traces(out):
+                    (out / CLAIM).unlink(missing_ok=True)
+                    if made and not any(out.iterdir()):
+                        out.rmdir()
+            raise
+        finally:
+            _CLAIMS.reset(token)
+
+    return cast(Main, run)
+
+
+def _traces(out: Path) -> bool:
+    """Whether a folder holds something that was trained, run, collected or put there."""
+    return any(next(out.glob(trace), None) for trace in _TRACES)
 
 
 def _check_claim(path: Path, wanted: dict[str, Any]) -> None:

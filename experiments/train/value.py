@@ -18,6 +18,7 @@ from experiments.train.trainings import (
     data_card,
     data_claim,
     episodes_of,
+    gives_back,
 )
 from worldsim.data import TrajectoryDataset
 from worldsim.encoders import encoder_digest
@@ -26,6 +27,7 @@ from worldsim.training.loop import LoopConfig
 from worldsim.training.value import ValueTraining, train_value
 
 
+@gives_back
 def main(config: ValueOptions) -> None:
     """Encode once, train value and policy, write them and their card."""
     check_options(config)

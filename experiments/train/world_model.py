@@ -23,6 +23,7 @@ from experiments.train.trainings import (
     data_card,
     data_claim,
     episodes_of,
+    gives_back,
     write_card,
 )
 from worldsim.checkpoint import save_world_model
@@ -122,6 +123,7 @@ def is_ours(path: str) -> bool:
     return True
 
 
+@gives_back
 def main(config: WorldModelTraining) -> None:
     """All parts, then the finished model and its card."""
     check_options(config)

@@ -208,3 +208,22 @@ def test_what_cannot_be_trained_with_is_refused_before_anything_starts(name, tmp
 def test_a_number_out_of_its_range_gets_one_sentence(name, option, value):
     with pytest.raises(UserError, match=rf"{option}.* allowed is (at least|more than) [01]"):
         short_of(name, **{option: value})
+
+
+def test_what_is_refused_after_its_claim_leaves_the_folder_as_it_was(tmp_path):
+    config, main = command("encoder")
+    write_data(tmp_path / "data")
+    mine = config(**options(tmp_path, "encoder", out=str(tmp_path / "out")))
+    odd = replace(mine, pretrain=PretrainConfig(2, 5))
+    with pytest.raises(UserError, match="clips of 5 frames"):
+        main(odd)
+    assert not (tmp_path / "out").exists()
+    (tmp_path / "out").mkdir()  # a person's own
+    with pytest.raises(UserError, match="clips of 5 frames"):
+        main(odd)
+    assert not list((tmp_path / "out").iterdir())
+    main(mine)
+    before = held(tmp_path / "out")
+    with pytest.raises(UserError, match=r"pretrain\.frames: 4 there, 5 here"):
+        main(odd)
+    assert held(tmp_path / "out") == before
