@@ -14,10 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from envs.errors import UserError
-from envs.spec import check_choice
+from envs.spec import EnvSpec, check_choice
 
 if TYPE_CHECKING:
-    from envs import EnvSpec
     from envs.goals import GoalSequence
 
 
@@ -92,9 +91,12 @@ class EpisodeAgent(ABC):
         """Start an episode, whatever the last one left behind.
 
         Raises:
-            UserError: the goal's pictures are of other cameras or shapes than the environment's.
+            UserError: the goal's pictures are of other cameras or shapes than the environment's; or
+                no generator.
         """
         self._begun = False
+        if not isinstance(rng, np.random.Generator):
+            raise UserError(f"a generator is needed, as np.random.default_rng(seed), not {rng!r}")
         _check_goal(goal, self.views, self.spec.image_size)
         self.begin(goal, rng)
         self._begun = True
@@ -103,12 +105,17 @@ class EpisodeAgent(ABC):
         """(A,) in [-1, 1].
 
         Raises:
-            UserError: there is no episode, or the observation lacks one of ``observation_keys``.
+            UserError: there is no episode, or the observation lacks one of ``observation_keys``, or
+                has it in another shape than the environment.
         """
         if not self._begun:
             raise UserError("there is no episode yet: call reset(goal, rng) before act")
         if not isinstance(observation, Mapping):
-            raise UserError(f"an observation is a dict of arrays, not {observation!r}")
+            kind = type(observation).__name__
+            raise UserError(
+                f"an observation is a dict of arrays, the first of what reset and step "
+                f"return, not {kind}"
+            )
         missing = [key for key in self.observation_keys if key not in observation]
         if missing:
             raise UserError(
@@ -116,6 +123,7 @@ class EpisodeAgent(ABC):
                 "this agent reads "
                 f"{', '.join(self.observation_keys)}"
             )
+        _check_seen(observation, self.observation_keys, self.spec.image_size)
         return self.decide(observation)
 
     @abstractmethod
@@ -125,6 +133,18 @@ class EpisodeAgent(ABC):
     @abstractmethod
     def decide(self, observation: Mapping[str, NDArray[Any]]) -> NDArray[np.float64]:
         """(A,) in [-1, 1] for an observation with all of ``observation_keys``."""
+
+
+def _check_seen(seen: Mapping[str, Any], keys: tuple[str, ...], size: int) -> None:
+    """Refuse pictures that are not as the environment draws them."""
+    wanted = (size, size, 3)
+    for key in keys:
+        given = np.asarray(seen[key])
+        if key.startswith("image_") and (given.shape != wanted or given.dtype != np.uint8):
+            raise UserError(
+                f"{key} has shape {given.shape} and type {given.dtype}: this agent needs {wanted} "
+                "uint8, as the environment draws it"
+            )
 
 
 def _check_goal(goal: GoalSequence, views: tuple[str, ...], size: int) -> None:
@@ -186,7 +206,10 @@ def make_agent(name: str, env_spec: EnvSpec, **options: Any) -> Agent:
         **options: of the agent's own constructor.
 
     Raises:
-        ValueError: for an unknown name or option, with the allowed ones.
+        ValueError: for an unknown name or option, with the allowed ones; or no ``EnvSpec``.
     """
     check_choice("agent", name, tuple(AGENTS))
+    if not isinstance(env_spec, EnvSpec):
+        kind = type(env_spec).__name__
+        raise UserError(f"an EnvSpec is needed, such as env.unwrapped.env_spec, and not {kind}")
     return AGENTS[name](env_spec, **options)

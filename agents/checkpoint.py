@@ -12,6 +12,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from agents.base import Training
+from envs import TASKS
 from envs.errors import UserError
 from worldsim.data.episode import digest
 from worldsim.encoders import FrameEncoder
@@ -107,6 +108,10 @@ def load_agent(
     place = (algorithm,) if task is None else (algorithm, task)
     root = Path(folder) if folder is not None else SHIPPED.joinpath(*place)
     wanted = algorithm if task is None else f"{algorithm} for {task}"
+    if task is not None and task not in TASKS:
+        raise MissingWeightsError(
+            f"there are no weights of {wanted}: it learns {', '.join(TASKS)} alone"
+        )
     if not (root / "config.json").exists():
         option = "" if task is None else f" --task {task}"
         where = "are shipped" if folder is None else f"in {str(folder)!r}"
@@ -115,13 +120,17 @@ def load_agent(
             f"'worldsim train {algorithm}{option}' and give their folder"
         )
     try:
-        card = Card(root / "config.json", parse_json((root / "config.json").read_text()))
-        found = (card["algorithm"], None if task is None else card["task"])
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise UserError(f"{root / 'config.json'} is damaged: {error!r}") from error
-    if found != (algorithm, task):
-        given = " for ".join(str(part) for part in found if part is not None)
-        raise UserError(f"{root.name} holds weights of {given}: {wanted} is needed")
+        raw = parse_json((root / "config.json").read_text())
+        its = {**raw}.get("algorithm", "something else than an agent")
+    except (OSError, ValueError, TypeError) as error:
+        raise UserError(f"{root / 'config.json'} is damaged: {error}") from error
+    if its != algorithm:
+        raise UserError(f"{root.name} holds weights of {its}: {wanted} is needed")
+    card = Card(root / "config.json", raw)
+    if task is not None and card["task"] != task:
+        raise UserError(
+            f"{root.name} holds weights of {algorithm} for {card['task']}: {wanted} is needed"
+        )
     try:
         return card, load_file(root / file)
     except (OSError, SafetensorError) as error:

@@ -126,6 +126,10 @@ class LatentAgent(EpisodeAgent):
         images = {c: np.asarray(observation[f"image_{c}"], np.uint8)[None] for c in self.views}
         proprio = np.asarray(observation["proprio"], dtype=np.float64)
         target = np.asarray(observation["target"], dtype=np.float64)
+        if proprio.shape != (7,) or target.shape != (7,):
+            raise UserError(
+                f"proprio has shape {proprio.shape} and target {target.shape}: allowed is (7,)"
+            )
         if self._calibration is not None and self._calibration.look(images, proprio, self._rng):
             self._look_at_goals()
         self._seen = self._placed(images)

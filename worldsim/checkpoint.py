@@ -58,6 +58,10 @@ def load_world_model(name_or_path: str | Path = "tiny") -> WorldModel:
     Raises:
         CheckpointError: when there is no such model or it cannot be read.
     """
+    if not isinstance(name_or_path, str | Path) or not str(name_or_path).strip():
+        raise CheckpointError(
+            f"world model {name_or_path!r}: a name ({', '.join(shipped())}) or a path is needed"
+        )
     folder = SHIPPED / str(name_or_path)
     if not (folder / "config.json").exists():
         folder = Path(name_or_path)

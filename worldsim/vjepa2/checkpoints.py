@@ -175,7 +175,11 @@ def _read_folder(folder: Path) -> Checkpoint:
         config = parse_json(file.read_text())
         name = config.get("format", config.get("model_type"))
         if name not in ("vjepa2", _FORMAT, _WORLD_MODEL):
-            raise CheckpointError(f"{file} describes {name!r}: allowed are vjepa2 and {_FORMAT}")
+            agent = f"an agent, {config['algorithm']}" if "algorithm" in config else "another model"
+            raise CheckpointError(
+                f"{file} describes {agent if name is None else repr(name)}: allowed are vjepa2, "
+                f"{_FORMAT} and {_WORLD_MODEL}"
+            )
         weights = _read_safetensors(folder)
         if name == "vjepa2":
             return Checkpoint("hugging-face", *from_hugging_face(config, weights))
