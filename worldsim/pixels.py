@@ -1,12 +1,36 @@
-"""Frames as encoders take them: resized, and normalised by ImageNet's statistics."""
+"""Frames as encoders take them: stacked, resized, and normalised by ImageNet's statistics."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
+from worldsim.errors import UserError
+
 MEAN = (0.485, 0.456, 0.406)
 STD = (0.229, 0.224, 0.225)
+
+
+def stacked(views: Sequence[NDArray[np.uint8] | Tensor]) -> Tensor:
+    """(B, H, W, 3) uint8 of each of V views -> (B, V, H, W, 3).
+
+    Raises:
+        UserError: one is something else, or they differ in shape.
+    """
+    frames = [torch.as_tensor(view) for view in views]
+    for given in frames:
+        alike = given.dim() == 4 and given.shape[-1] == 3 and given.shape == frames[0].shape
+        if not alike or given.dtype != torch.uint8:
+            raise UserError(
+                f"frames have shape {tuple(given.shape)} and type {given.dtype}: allowed is "
+                "(batch, height, width, 3) uint8, alike for all cameras"
+            )
+    return torch.stack(frames, dim=1)
 
 
 def prepare(frames: Tensor, size: int) -> Tensor:

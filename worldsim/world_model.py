@@ -27,6 +27,7 @@ from worldsim.errors import UserError
 from worldsim.flow import GUIDANCE, FlowConfig, FlowHead
 from worldsim.heads import GoalHead, TokenReader
 from worldsim.moves import Moves, MovesConfig
+from worldsim.pixels import stacked
 from worldsim.states import STATE_SIZE, encode_state
 from worldsim.vjepa2 import ACPredictor, ACPredictorConfig, EncoderConfig
 from worldsim.vjepa2.official import new_module
@@ -182,19 +183,15 @@ class WorldModel(nn.Module):
         Raises:
             ValueError: when none of the model's cameras is given, or a frame has a wrong shape.
         """
+        if not isinstance(images, Mapping):
+            raise UserError(f"frames by camera are needed, not {type(images).__name__}")
         views = [camera for camera in self.config.cameras if camera in images]
         if not views or views != list(self.config.cameras[: len(views)]):
             allowed = " or ".join(
                 ",".join(self.config.cameras[: n + 1]) for n in range(len(self.config.cameras))
             )
             raise UserError(f"cameras {','.join(images)} given: this model takes {allowed}")
-        frames = torch.stack([torch.as_tensor(images[c]) for c in views], dim=1)  # (B, V, H, W, 3)
-        if frames.dim() != 5 or frames.shape[-1] != 3 or frames.dtype != torch.uint8:
-            raise UserError(
-                f"frames have shape {tuple(frames.shape)} and type {frames.dtype}: "
-                "allowed is (batch, height, width, 3) uint8"
-            )
-        return self.encode_frames(frames)
+        return self.encode_frames(stacked([images[camera] for camera in views]))
 
     def encode_frames(self, frames: Tensor) -> Tensor:
         """(B, V, H, W, 3) uint8 -> (B, N, D): each view of each frame is encoded alone."""

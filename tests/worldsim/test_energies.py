@@ -9,6 +9,7 @@ import torch
 from tests.worldsim.pages import module_of
 from tests.worldsim.test_world_model import context, small_model
 from worldsim.context import Context
+from worldsim.errors import UserError
 from worldsim.planning.cost import LatentGoalCost, own_energies
 from worldsim.planning.energies.energy import Futures, Situation, along, is_constraint
 from worldsim.planning.energies.height_cap import HeightCap
@@ -23,6 +24,7 @@ from worldsim.planning.options import CostConfig
 SHELF = KeepOut((0.4, -0.1, 0.0), (0.5, 0.1, 0.3))
 ZONE = SlowZone((0.25, -0.1, 0.0), (0.5, 0.1, 0.3), limit=0.02)
 HERE = np.array([0.3, 0.0, 0.1, np.pi, 0.0, 0.0, 0.0])
+STATES = torch.zeros(3, 2, 7)
 BEFORE = HERE - [0.2, 0.1, 0.05, 0.0, 0.0, 0.0, 0.0]
 
 
@@ -159,3 +161,28 @@ def test_the_energy_of_the_page_works():
     far, near = costs_of(page.KeepDistance(), [[0.9, 0.0, 0.1]], [[0.5, 0.0, 0.1]])
     assert far == 0.0
     assert near > 0.0
+
+
+@pytest.mark.parametrize(
+    ("gives", "told"),
+    [
+        (lambda futures: 0, "0"),
+        (lambda futures: futures.states, r"\(3, 2, 7\)"),
+        (lambda futures: futures.states.sum(), r"\(\)"),
+        (lambda futures: None, "None"),
+    ],
+)
+@pytest.mark.parametrize("constraint", [False, True])
+def test_an_energy_that_gives_no_costs_is_named(gives, told, constraint):
+    class Odd:
+        def __call__(self, futures, situation):
+            return gives(futures)
+
+    energy = Odd()
+    energy.constraint = constraint
+    nothing = torch.zeros(1, 8, 24)
+    start = Context(nothing.expand(2, -1, -1), np.zeros((1, 7)), np.stack([BEFORE, HERE]), HERE)
+    situation = Situation(small_model(), start, nothing[0])
+    cost = LatentGoalCost(situation, [energy], lambda *_: (torch.zeros(3, 2, 8, 24), STATES))
+    with pytest.raises(UserError, match=rf"energy Odd gives {told}: a tensor of costs.*\(3,\)"):
+        cost(torch.zeros(3, 2, 7))

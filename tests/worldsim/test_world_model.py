@@ -13,6 +13,7 @@ import torch
 from worldsim import load_world_model
 from worldsim.checkpoint import CheckpointError, save_world_model
 from worldsim.context import Context
+from worldsim.errors import UserError
 from worldsim.states import decode_state, encode_state, relative_action
 from worldsim.vjepa2 import ACPredictor, ACPredictorConfig, Encoder, EncoderConfig
 from worldsim.vjepa2.checkpoints import Checkpoint, write
@@ -190,3 +191,23 @@ def test_impossible_poses_are_refused(part, value, said):
         replace(good, target=target)
     with pytest.raises(ValueError, match=r"actions \(1, 7\)"):
         replace(good, actions=good.actions[:, :4])
+
+
+@pytest.mark.parametrize(
+    ("images", "named"),
+    [
+        (np.zeros((1, 32, 32, 3), np.uint8), "frames by camera are needed, not ndarray"),
+        ({"left": np.zeros((32, 32, 3), np.uint8)}, r"frames have shape \(32, 32, 3\)"),
+        ({"left": np.zeros((1, 32, 32, 3))}, r"type torch\.float64: allowed is .* uint8"),
+        (
+            {
+                "left": np.zeros((1, 32, 32, 3), np.uint8),
+                "wrist": np.zeros((1, 64, 64, 3), np.uint8),
+            },
+            r"frames have shape \(1, 64, 64, 3\) .* alike for all cameras",
+        ),
+    ],
+)
+def test_frames_that_are_no_batch_of_pictures_are_refused(images, named):
+    with pytest.raises(UserError, match=named):
+        small_model().encode(images)

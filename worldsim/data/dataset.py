@@ -120,10 +120,12 @@ class TrajectoryDataset:
             keys: "image_left", "proprio", "commanded", ... (action keys give length - 1 entries).
 
         Raises:
-            IndexError: when the window leaves the episode.
+            IndexError: when there is no such episode, or the window leaves it.
             ValueError: when a key is not stored.
             DatasetError: when the file is damaged.
         """
+        if not 0 <= index < len(self):
+            raise IndexError(f"episode {index}: {self.path} has {len(self)}, from 0 on")
         if not 0 <= start < start + length <= self.lengths[index]:
             raise IndexError(f"window {start}:{start + length} leaves 0:{self.lengths[index]}")
         self._check_keys(keys)
@@ -135,9 +137,10 @@ class TrajectoryDataset:
         return {k: value.copy() for k, value in found.items()}
 
     def episode(self, index: int) -> Episode:
-        """One whole episode."""
+        """One whole episode; raises as ``window`` does."""
         keys = [*VECTORS, *STEPS, "physics", "stage", *(f"image_{c}" for c in self.cameras)]
-        values: dict[str, Any] = dict(self.window(index, 0, int(self.lengths[index]), keys))
+        length = int(self.lengths[index]) if 0 <= index < len(self) else 1
+        values: dict[str, Any] = dict(self.window(index, 0, length, keys))
         images = {camera: values.pop(f"image_{camera}") for camera in self.cameras}
         if np.isnan(values["action"]).any():
             values["action"] = None
@@ -198,7 +201,7 @@ class TrajectoryDataset:
         size = stored if size is None else size
         if not 1 <= size <= stored:
             raise UserError(f"frames of {stored} px cannot be averaged down to {size} px")
-        self._check_keys([f"image_{camera}" for camera in cameras])
+        self._check_keys(cameras if isinstance(cameras, str) else [f"image_{c}" for c in cameras])
         shape = (int(self.lengths.sum()), len(cameras), size, size, 3)
         if cache is None:
             _check_memory(shape)
@@ -265,6 +268,8 @@ class TrajectoryDataset:
 
     def _check_keys(self, keys: Sequence[str]) -> None:
         allowed = [*COLUMNS, *(f"image_{camera}" for camera in self.cameras)]
+        if isinstance(keys, str):
+            raise UserError(f"a list of names is needed, as [{keys!r}], and not {keys!r}")
         for key in keys:
             if key not in allowed:
                 raise UserError(f"{self.path} has no {key!r}: allowed are {', '.join(allowed)}")

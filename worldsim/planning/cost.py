@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from worldsim.context import Context
+from worldsim.errors import UserError
 from worldsim.planning.energies.energy import Energy, Futures, Situation, is_constraint
 from worldsim.planning.energies.latent import Latent
 from worldsim.planning.energies.pose import Pose
@@ -86,6 +87,22 @@ def read_proposal(
     return actions, steps
 
 
+def costs_of(energy: Energy, futures: Futures, situation: Situation) -> Tensor:
+    """Costs (S,) of one energy, which may be somebody's own.
+
+    Raises:
+        UserError: it gives something else.
+    """
+    found, count = energy(futures, situation), len(futures.actions)
+    if not isinstance(found, Tensor) or found.shape != (count,):
+        given = tuple(found.shape) if isinstance(found, Tensor) else repr(found)
+        raise UserError(
+            f"the energy {type(energy).__name__} gives {given}: a tensor of costs, one a future, "
+            f"is needed, here ({count},)"
+        )
+    return found.float()
+
+
 class LatentGoalCost:
     """Cost of candidate actions from one situation; its gradient, and its constraints apart.
 
@@ -145,6 +162,6 @@ class LatentGoalCost:
         futures = Futures(actions, latents, states)
         cost = torch.zeros(len(actions), device=actions.device)
         for energy in self.energies:
-            cost = cost + energy(futures, self.situation).float()
-        violated = [one(futures, self.situation).float() for one in self.constraints]
+            cost = cost + costs_of(energy, futures, self.situation)
+        violated = [costs_of(one, futures, self.situation) for one in self.constraints]
         return cost, torch.stack(violated, dim=1) if violated else cost.new_zeros(len(cost), 0)

@@ -37,6 +37,21 @@ def test_what_is_written_is_read(data, episodes):
         assert [type(getattr(read, n)) for n in LABELS] == [int, str, str, bool, int, int]
 
 
+def test_what_is_asked_for_wrongly_is_told(data):
+    for index in (5, -1, 99):
+        with pytest.raises(IndexError, match=f"episode {index}: .* has 5, from 0 on"):
+            data.episode(index)
+        with pytest.raises(IndexError, match=f"episode {index}: .* has 5, from 0 on"):
+            data.window(index, 0, 2, ["proprio"])
+    for ask in (
+        lambda name: data.window(0, 0, 2, name),
+        lambda name: data.load_arrays(["proprio"], name),
+        data.load_frames,
+    ):
+        with pytest.raises(ValueError, match=r"a list of names is needed, as \['left'\]"):
+            ask("left")
+
+
 def test_windows_stay_inside_episodes(data):
     assert data.lengths.tolist() == [7, 6, 4, 3, 5]
     expected = [(e, s) for e, n in enumerate((7, 6, 4, 3, 5)) for s in range(0, n - 3, 2)]
