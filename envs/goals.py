@@ -227,8 +227,15 @@ def present_goal(env: Any) -> GoalSequence:
 # -- files ------------------------------------------------------------------------------------
 
 
-def save_goals(path: Path, goals: GoalSequence) -> None:
-    """Write goal pictures to a file that ``load_goals`` reads; folders on the way are made."""
+def save_goals(path: Path | str, goals: GoalSequence) -> None:
+    """Write goal pictures to a file that ``load_goals`` reads; folders on the way are made.
+
+    Raises:
+        UserError: there are none to write.
+    """
+    if not isinstance(goals, GoalSequence):
+        raise UserError(f"a goal is what make_goals gives, not {goals!r}")
+    path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.NamedTemporaryFile(dir=path.parent, suffix=".tmp", delete=False) as file:
         images: dict[str, Any] = {f"image_{c}": v for c, v in goals.images.items()}
@@ -245,9 +252,25 @@ def load_goals(path: Path | str) -> GoalSequence:
     try:
         with np.load(path, allow_pickle=False) as file:
             images = {k[6:]: file[k] for k in file.files if k.startswith("image_")}
-            return GoalSequence(images, tuple(str(n) for n in file["names"]), file["budgets"])
+            goals = GoalSequence(images, tuple(str(n) for n in file["names"]), file["budgets"])
     except _UNREADABLE as error:
         raise UserError(f"{path} holds no goal pictures: {error}") from error
+    if not _agree(goals):
+        raise UserError(f"{path} holds no goal pictures: its entries do not go together")
+    return goals
+
+
+def _agree(goals: GoalSequence) -> bool:
+    """Whether every camera shows as many pictures as there are names and budgets."""
+    count, budgets = len(goals), goals.budgets
+    return (
+        budgets.shape == (count,)
+        and budgets.dtype.kind in "iu"
+        and all(
+            pictures.dtype == np.uint8 and pictures.ndim == 4 and len(pictures) == count
+            for pictures in goals.images.values()
+        )
+    )
 
 
 # -- cache ------------------------------------------------------------------------------------

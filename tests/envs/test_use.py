@@ -14,8 +14,8 @@ import numpy as np
 import pytest
 
 import envs
-from envs.errors import PhysicsError
-from envs.goals import make_goals
+from envs.errors import PhysicsError, UserError
+from envs.goals import GoalSequence, load_goals, make_goals, save_goals
 
 TASKS = tuple(envs.TASKS)
 
@@ -210,9 +210,18 @@ def test_a_picture_larger_than_any_screen_is_refused():
 @pytest.mark.parametrize("options", [{}, {"obs_mode": "state", "reward": "dense"}])
 def test_hindsight_where_it_cannot_be_is_told_through_wrappers(options):
     env = gym.wrappers.RecordEpisodeStatistics(envs.make("reach", **options))
-    with pytest.raises(AttributeError) as raised:
+    with pytest.raises(UserError, match="obs_mode="):
         env.get_wrapper_attr("compute_reward")
-    assert "obs_mode=" in str(raised.value.__cause__)
+
+
+def test_what_wrappers_do_not_hand_on_is_said_to_be_inside():
+    env = envs.make("reach", obs_mode="state")
+    for name in ("get_state", "env_spec", "start"):
+        with pytest.raises(AttributeError, match=f"{name} is the environment's own: env.unwrapped"):
+            getattr(env, name)
+    with pytest.raises(AttributeError, match="no attribute 'nonsense'"):
+        env.nonsense  # noqa: B018
+    assert not hasattr(env, "_scenes")
 
 
 def test_an_environment_is_made_again_from_its_spec():
@@ -243,3 +252,33 @@ def test_goals_of_things_that_are_no_names_are_refused(junk):
     for given in ({"task": junk}, {"mode": junk}, {"cameras": junk}, {"image_size": junk}):
         with pytest.raises(ValueError, match=r"name|unknown goal|image_size"):
             make_goals(**{"task": "reach", "seed": 190_000} | given)
+
+
+ONE = {"image_left": np.zeros((1, 16, 16, 3), np.uint8), "names": ["there"], "budgets": [20]}
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        {"names": ["there", "back"]},
+        {"budgets": ["x"]},
+        {"budgets": 20},
+        {"image_wrist": np.zeros((2, 16, 16, 3), np.uint8)},
+        {"image_left": np.zeros((1, 16, 16, 3))},
+    ],
+)
+def test_a_file_of_goals_that_do_not_go_together_is_refused(odd, tmp_path):
+    np.savez(tmp_path / "goal.npz", **ONE)
+    assert load_goals(tmp_path / "goal.npz").names == ("there",)
+    np.savez(tmp_path / "goal.npz", **ONE | odd)
+    with pytest.raises(UserError, match="holds no goal pictures: its entries do not go together"):
+        load_goals(tmp_path / "goal.npz")
+
+
+def test_goals_are_saved_by_any_kind_of_path_and_nothing_is_not(tmp_path):
+    goals = GoalSequence({}, ("there",), np.array([20]))
+    save_goals(str(tmp_path / "new" / "goal.npz"), goals)
+    assert load_goals(tmp_path / "new" / "goal.npz").names == ("there",)
+    with pytest.raises(UserError, match="a goal is what make_goals gives, not None"):
+        save_goals(tmp_path / "none.npz", None)
+    assert not (tmp_path / "none.npz").exists()
