@@ -30,7 +30,15 @@ def main(config: DoctorConfig) -> None:
         raise UserError(f"not working: {', '.join(broken)} (see above)")
 
 
+def _backend() -> None:
+    """Refuse a ``MUJOCO_GL`` before MuJoCo does, which does not say what is allowed."""
+    from envs.backend import requested_backend
+
+    requested_backend()
+
+
 def _rendering() -> str:
+    _backend()
     from envs.compose import load_model
     from envs.rendering import Renderer, renderer_name
 
@@ -39,6 +47,7 @@ def _rendering() -> str:
 
 
 def _scenes() -> str:
+    _backend()
     from envs.compose import load_model
     from envs.objects import OBJECTS
 

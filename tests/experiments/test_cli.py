@@ -177,3 +177,10 @@ def test_a_command_takes_one_thread_unless_told_otherwise(name):
         option.default for option in fields(COMMANDS[name].config()[0]) if option.name == "threads"
     ]
     assert threads in ([], [1])
+
+
+@pytest.mark.parametrize("check", ["scenes", "rendering"])
+def test_the_doctor_says_which_graphics_are_allowed(check, monkeypatch):
+    monkeypatch.setenv("MUJOCO_GL", "opengl")
+    with pytest.raises(UserError, match="MUJOCO_GL=opengl is not offered: allowed are egl and os"):
+        doctor.CHECKS[check]()
