@@ -49,13 +49,17 @@ def run_episode(env: Any, agent: Agent, seed: int, goals: GoalSequence | None) -
 
     Raises:
         UserError: when the agent's action is not finite, or not of the environment's size; or it
-            reads what the environment does not observe.
+            reads what the environment does not observe; or no environment or seed is given.
     """
     started = time.perf_counter()
+    base = bare(env)
+    if not hasattr(base, "env_spec"):
+        raise UserError(f"an environment is needed first, then an agent: got {type(env).__name__}")
+    if not isinstance(seed, int | np.integer) or seed < 0:
+        raise UserError(f"seed {seed!r}: a whole number from 0 on is needed")
     _, agent_stream, _ = np.random.SeedSequence(seed).spawn(3)
     observation, info = env.reset(seed=seed)
     _check_observed(observation, agent)
-    base = bare(env)
     budget, size = base.env_spec.budget, len(base.env_spec.action_scale)
     state_hash = info.get("initial_state_hash") or _digest(base.state())
     first = {"seed": seed, "initial_state_hash": state_hash}

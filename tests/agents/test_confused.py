@@ -87,6 +87,15 @@ def test_an_environment_that_does_not_observe_what_is_read_is_refused(looks):
         run_episode(env, looks, 100_000, GOAL)
 
 
+def test_an_episode_takes_an_environment_then_an_agent_then_a_seed(looks):
+    env = envs.make("reach", obs_mode="state")
+    with pytest.raises(UserError, match="environment is needed first, then an agent: got Looks"):
+        run_episode(looks, env, 100_000, GOAL)
+    for seed in (-1, "1", 1.5, None):
+        with pytest.raises(UserError, match=r"seed .*: a whole number from 0 on"):
+            run_episode(env, looks, seed, GOAL)
+
+
 def test_weights_of_something_else_are_told_as_what_they_are():
     gc_bc = SHIPPED / "gc-bc"
     with pytest.raises(UserError, match="gc-bc holds weights of gc-bc: ppo for reach is needed"):
