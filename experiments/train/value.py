@@ -36,8 +36,10 @@ def main(config: ValueOptions) -> None:
     if config.gamma == 1.0:
         raise UserError("gamma 1.0: allowed is less than 1, or no distance is told from another")
     data, out = TrajectoryDataset(config.data), Path(config.out)
-    model = model_for(data, config.model)
     episodes = episodes_of(data, config.share, config.policies)
+    if config.jump >= (longest := int(data.lengths[episodes].max())):
+        raise UserError(f"jump {config.jump}: allowed is less than {longest}, the longest episode")
+    model = model_for(data, config.model)
     encoder = encoder_digest(model.encoder)
     run = claim(ALGORITHM, config, out, {"encoder": encoder, **data_claim(data, episodes)})
     latents = frozen_latents(model.to(config.device), data, episodes, out)

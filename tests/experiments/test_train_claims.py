@@ -38,7 +38,7 @@ TRAININGS = {
     "world-model": (STEPS | PARTS | SIZES | PREDICTOR, "joint_rate"),
     "octo-like": ({"steps": 1, "batch": 2} | SIZES, "learning_rate"),
     "gc-bc": ({"steps": 1, "batch": 2}, "learning_rate"),
-    "value": ({"steps": 1, "batch": 2}, "learning_rate"),
+    "value": ({"steps": 1, "batch": 2, "jump": 2}, "learning_rate"),
     "sac-her": (PRACTICE, "gamma"),
     "tqc-her": (PRACTICE, "tau"),
     "sac-latent": (PRACTICE, "learning_rate"),

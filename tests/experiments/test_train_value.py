@@ -34,7 +34,8 @@ def place(tmp_path_factory):
 
 def options(root, out, **changes):
     given = {"data": str(root / "data"), "model": str(root / "world"), "out": str(out)}
-    return ValueOptions(**given | {"steps": 2, "batch": 4, "threads": 1} | changes)
+    short = {"steps": 2, "batch": 4, "threads": 1, "jump": 2}
+    return ValueOptions(**given | short | changes)
 
 
 def test_what_was_trained_is_read_again_with_its_card(place, tmp_path):
@@ -56,6 +57,7 @@ def test_what_was_trained_is_read_again_with_its_card(place, tmp_path):
     [
         ({"expectile": 0.3}, "0.5"),
         ({"gamma": 1.0}, "less than 1"),
+        ({"jump": 6}, "jump 6: allowed is less than 6, the longest episode"),
         ({"policies": ("nobody",)}, "nobody"),
     ],
 )

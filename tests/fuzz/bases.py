@@ -41,7 +41,7 @@ BASES: dict[str, Base] = {
     "train world-model": Base([*garden.LESSON_OF_ALL, *OUT], SET),
     "train octo-like": Base([*garden.LESSON, *garden.SIZES, *OUT], SET),
     "train gc-bc": Base([*garden.LESSON, *TINY, *OUT], MODEL),
-    "train value": Base([*garden.LESSON, *TINY, *OUT], MODEL),
+    "train value": Base([*garden.LESSON, *TINY, *OUT, "--jump", "2"], MODEL),
     "train sac-her": Base([*garden.PRACTICE, *OUT]),
     "train tqc-her": Base([*garden.PRACTICE, *OUT]),
     "train sac-latent": Base([*garden.PRACTICE, *TINY, *OUT, "--buffer", "100"], ("model",)),
