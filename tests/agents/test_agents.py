@@ -143,7 +143,7 @@ def test_options_by_name_are_what_they_say():
     ("options", "words"),
     [
         ({"planner": "icme"}, "did you mean icem"),
-        ({"planner": "no.such:Planner"}, "no module"),
+        ({"planner": "no.such:Planner"}, "No module named"),
         ({"planner": "worldsim.planning.options:CostConfig"}, "is no planner"),
         ({"planner": "cem", "search": {"sample": 8}}, "did you mean samples"),
         ({"planner": "cem", "cost": {"pose_": 8}}, "did you mean pose"),
