@@ -32,10 +32,11 @@ class Counting:
     """A search that counts how often it was asked."""
 
     def __init__(self):
-        self.asked = 0
+        self.asked, self.brought = 0, None
 
     def plan(self, *task):
         self.asked += 1
+        self.brought = task[-1]
         return Chain(torch.zeros(1, 6), 0.0)
 
 
@@ -63,6 +64,22 @@ def test_a_move_ends_soon_after_something_was_let_go(model, search):
     assert search.asked == 2
     feel(maker, 0.0, 0.0, 5)
     assert search.asked == 2
+
+
+def test_where_something_was_brought_is_told_until_the_episode_ends(model, search):
+    maker = MoveMaker(model, search)
+    feel(maker, 0.0, 0.0)
+    assert search.brought is None
+    feel(maker, 0.5, 1.0, STEADY_STEPS)
+    feel(maker, 0.0, 0.0, AFTER_STEPS)
+    assert search.brought.tolist() == [[0.0, 0.0, 0.0]]
+    feel(maker, 0.0, 0.0)
+    feel(maker, 1.0, 1.0)  # over nothing: nothing was brought
+    feel(maker, 0.0, 0.0)
+    assert len(search.brought) == 1
+    maker.reset()
+    feel(maker, 0.0, 0.0)
+    assert search.brought is None
 
 
 def test_what_slips_ends_no_move(model, search):
