@@ -258,7 +258,7 @@ def test_foreign_weights_get_one_sentence(tmp_path):
     config = SacHerConfig(steps=50, eval_every=50, out=str(tmp_path / "sac"), **SMALL)
     train_rl.main(config)
     spec = {t: envs.make(t, obs_mode="state").unwrapped.env_spec for t in envs.TASKS}
-    with pytest.raises(ValueError, match="sac-her for reach: tqc-her for reach is needed"):
+    with pytest.raises(ValueError, match="weights of sac-her: tqc-her for reach is needed"):
         make_agent("tqc-her", spec["reach"], model=tmp_path / "sac")
     with pytest.raises(ValueError, match="sac-her for reach: sac-her for grasp is needed"):
         make_agent("sac-her", spec["grasp"], model=tmp_path / "sac")
