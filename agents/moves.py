@@ -116,7 +116,8 @@ class MoveMaker:
         elif self._held >= STEADY_STEPS and commanded < 0.5:
             self._open += 1
             if self._open == AFTER_STEPS:
-                self._brought += [self.chain.moves[0, 3:]] if self.chain else []
+                assert self.chain is not None, "what was let go was taken by a move"
+                self._brought.append(self.chain.moves[0, 3:])
                 self._choose()
         else:
             self._held = 0

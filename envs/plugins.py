@@ -10,20 +10,24 @@ from types import ModuleType
 from envs.errors import UserError
 
 
-def import_theirs(module: str, what: str) -> ModuleType:
-    """A module of somebody's own; those of the working directory count.
+def import_theirs(address: str, what: str) -> tuple[ModuleType, str]:
+    """A module of somebody's own, and the name in it; those of the working directory count.
 
     Args:
-        module: its name.
+        address: ``package.module:NAME``.
         what: it is imported for, for the message.
 
     Raises:
-        UserError: there is none, or importing it fails; the error it failed with is the cause.
+        UserError: of another form, there is no such module, or importing it fails; the error it
+            failed with is the cause.
     """
+    module, _, name = address.partition(":")
+    if not module or not name:
+        raise UserError(f"{what} is not of the form package.module:NAME")
     if os.getcwd() not in sys.path:
         sys.path.append(os.getcwd())
     try:
-        return import_module(module)
+        return import_module(module), name
     except Exception as error:  # whatever it does, it is theirs to mend
         missing = isinstance(error, ModuleNotFoundError)
         reason = str(error) if missing else f"{type(error).__name__}: {error}"

@@ -112,12 +112,10 @@ def find_task(name: str) -> SimTask:
         return SimTask(partial(_make, name), _our_goals, expert=TASKS[name].expert)
     if ":" not in name:
         check_choice("task", name, (*TASKS, *FOREIGN))
-    module, _, attribute = FOREIGN.get(name, name).partition(":")
-    if not module or not attribute:
-        raise UserError(f"task {name!r} is not of the form package.module:NAME")
-    found = getattr(import_theirs(module, f"task {name!r}"), attribute, None)
+    module, attribute = import_theirs(FOREIGN.get(name, name), f"task {name!r}")
+    found = getattr(module, attribute, None)
     if found is None:
-        raise UserError(f"task {name!r}: {module} has no {attribute!r}")
+        raise UserError(f"task {name!r}: {module.__name__} has no {attribute!r}")
     if not isinstance(found, SimTask):
         raise UserError(f"task {name!r} is {found!r}: it must be an envs.tasks.SimTask")
     return found

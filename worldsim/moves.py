@@ -41,6 +41,7 @@ from worldsim.typical import most_typical_of_each
 
 MOVE_SIZE = 6
 ASIDES = 8
+"""One of so many proposals puts something aside."""
 FREE_NATS, ROOM_M = 2.0, 0.05
 """Where no more stands within such a distance, something may be put aside."""
 _BLUR_M = 0.01
@@ -148,30 +149,27 @@ class Moves(nn.Module):
         read = self.proposals(now, goal, _own(pose))
         taken = self.proposals.picks(read)
         picks = taken.sample(rng, draws)
-        surprise = taken.surprise(picks).flatten()
+        surprise = taken.surprise(picks)
         put = self.proposals.puts(read.repeat(draws), picks.flatten(0, 1))
         puts = put.sample(rng, 1)
-        surprise = (surprise + put.surprise(puts).flatten()).unflatten(0, (-1, draws))
         moves = torch.cat([picks, puts.unflatten(0, (-1, draws))[:, :, 0]], dim=2)
+        further = put.surprise(puts).unflatten(0, (-1, draws))[:, :, 0]
         some = draws // ASIDES
-        if some:
-            moves[:, :some, PLACE:] = self._aside(picks[:, :some], rng)
-            crowd = self._crowd(read, moves[:, :some, PLACE:])
-            surprise[:, :some] = taken.surprise(picks[:, :some]) + F.relu(crowd - FREE_NATS)
-        return moves * self.move_std + self.move_mean, surprise
+        moves[:, :some, PLACE:], further[:, :some] = self._aside(read, picks[:, :some], rng)
+        return moves * self.move_std + self.move_mean, surprise + further
 
-    def _aside(self, picks: Tensor, rng: np.random.Generator) -> Tensor:
-        """Places (B, K, 3) anywhere that play uses, as high as things are taken (B, K, 3)."""
+    def _aside(self, read: Read, picks: Tensor, rng: np.random.Generator) -> tuple[Tensor, Tensor]:
+        """Places (B, K, 3) anywhere that play uses, as high as things are taken (B, K, 3).
+
+        They surprise (B, K) by how much stands around them in either picture.
+        """
         mean, std = (part.split(PLACE) for part in (self.move_mean, self.move_std))
         height = (picks[..., 2:] * std[0][2] + mean[0][2] - mean[1][2]) / std[1][2]
-        return torch.cat([normal(rng, (*picks.shape[:2], 2), picks), height], dim=2)
-
-    def _crowd(self, read: Read, puts: Tensor) -> Tensor:
-        """How much stands around places (B, K, 3) in either picture, nats (B, K)."""
-        mean, std = (part.split(PLACE) for part in (self.move_mean, self.move_std))
+        puts = torch.cat([normal(rng, (*picks.shape[:2], 2), picks), height], dim=2)
         here = (puts * std[1] + mean[1] - mean[0]) / std[0]
         now = read.now.crowd(here[..., :2], ROOM_M / std[0][:2])
-        return torch.maximum(now, read.goal.crowd(puts[..., :2], ROOM_M / std[1][:2]))
+        goal = read.goal.crowd(puts[..., :2], ROOM_M / std[1][:2])
+        return puts, F.relu(torch.maximum(now, goal) - FREE_NATS)
 
     # -- what they bring about --------------------------------------------------------------------
 

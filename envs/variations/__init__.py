@@ -109,15 +109,13 @@ def _factors_of(name: str) -> tuple[Factor, ...]:
 
 def _imported(name: str) -> Variation:
     """What ``package.module:name`` stands for: a variation of that attribute, or registered."""
-    module, _, attribute = name.partition(":")
-    if not module or not attribute:
-        raise UserError(f"variation {name!r} is not of the form package.module:NAME")
-    found = getattr(import_theirs(module, f"variation {name!r}"), attribute, None)
+    module, attribute = import_theirs(name, f"variation {name!r}")
+    found = getattr(module, attribute, None)
     if isinstance(found, Variation):
         return Variation(name, found.factors)
     if attribute in VARIATIONS:
         return Variation(name, VARIATIONS[attribute].factors)
     raise UserError(
-        f"variation {name!r}: module {module!r} neither has a Variation of the name "
+        f"variation {name!r}: module {module.__name__!r} neither has a Variation of the name "
         f"{attribute!r} nor registers one"
     )

@@ -124,8 +124,7 @@ class TrajectoryDataset:
             ValueError: when a key is not stored.
             DatasetError: when the file is damaged.
         """
-        if not 0 <= index < len(self):
-            raise IndexError(f"episode {index}: {self.path} has {len(self)}, from 0 on")
+        self._check_index(index)
         if not 0 <= start < start + length <= self.lengths[index]:
             raise IndexError(f"window {start}:{start + length} leaves 0:{self.lengths[index]}")
         self._check_keys(keys)
@@ -139,8 +138,8 @@ class TrajectoryDataset:
     def episode(self, index: int) -> Episode:
         """One whole episode; raises as ``window`` does."""
         keys = [*VECTORS, *STEPS, "physics", "stage", *(f"image_{c}" for c in self.cameras)]
-        length = int(self.lengths[index]) if 0 <= index < len(self) else 1
-        values: dict[str, Any] = dict(self.window(index, 0, length, keys))
+        self._check_index(index)
+        values: dict[str, Any] = dict(self.window(index, 0, int(self.lengths[index]), keys))
         images = {camera: values.pop(f"image_{camera}") for camera in self.cameras}
         if np.isnan(values["action"]).any():
             values["action"] = None
@@ -201,7 +200,8 @@ class TrajectoryDataset:
         size = stored if size is None else size
         if not 1 <= size <= stored:
             raise UserError(f"frames of {stored} px cannot be averaged down to {size} px")
-        self._check_keys(cameras if isinstance(cameras, str) else [f"image_{c}" for c in cameras])
+        _check_list(cameras)
+        self._check_keys([f"image_{camera}" for camera in cameras])
         shape = (int(self.lengths.sum()), len(cameras), size, size, 3)
         if cache is None:
             _check_memory(shape)
@@ -266,10 +266,13 @@ class TrajectoryDataset:
         facts = [[s.st_size, s.st_mtime_ns] for s in files] + [list(cameras), size]
         return digest(np.frombuffer(json.dumps(facts).encode(), np.uint8))
 
+    def _check_index(self, index: int) -> None:
+        if not 0 <= index < len(self):
+            raise IndexError(f"episode {index}: {self.path} has {len(self)}, from 0 on")
+
     def _check_keys(self, keys: Sequence[str]) -> None:
         allowed = [*COLUMNS, *(f"image_{camera}" for camera in self.cameras)]
-        if isinstance(keys, str):
-            raise UserError(f"a list of names is needed, as [{keys!r}], and not {keys!r}")
+        _check_list(keys)
         for key in keys:
             if key not in allowed:
                 raise UserError(f"{self.path} has no {key!r}: allowed are {', '.join(allowed)}")
@@ -278,6 +281,11 @@ class TrajectoryDataset:
 def memory_bytes() -> int:
     """Of this machine."""
     return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+
+
+def _check_list(names: Sequence[str]) -> None:
+    if isinstance(names, str):
+        raise UserError(f"a list of names is needed, as [{names!r}], and not {names!r}")
 
 
 def _check_memory(shape: tuple[int, ...]) -> None:

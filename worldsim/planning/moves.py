@@ -202,7 +202,6 @@ def hindered(moves: Tensor) -> Tensor:
     that put something beneath that.
     """
     picks, puts = moves.split(PLACE, dim=2)
-
     others = (_apart(picks, picks) > OTHER_M) & _goes(moves)[:, None]
     clears = _apart(puts, picks) < OTHER_M
     lower = puts[:, None, :, 2] < puts[:, :, None, 2] - LOWER_M

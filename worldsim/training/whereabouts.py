@@ -60,8 +60,8 @@ class Asked(NamedTuple):
         first: (B, 6) the move that leads, at once, what first got where it stays from where it
             stood in one frame to where it stands in the other. It can be made now: what the thing
             is to stand on is there, and its place is free.
-        second: (B, 6) the same of another thing,
-        known: (B,) where any is known to be moved.
+        second: (B, 6) the same of another thing; one that stays is put where it is taken.
+        known: (B,) whether there is another.
     """
 
     here: Index
@@ -161,16 +161,15 @@ class Whereabouts:
         second, known, moved = moves, np.zeros(len(here), bool), np.zeros(len(here), bool)
         for ahead in range(_FAR):
             other = np.minimum(self.found.next[here] + ahead, len(releases) - 1)
-            there = (self.since[other] <= here) & (here < self.found.grasps[other])
+            stood, grasp = self.since[other] <= here, self.found.grasps[other]
             way, end = self._followed(other, goals)
-            there &= (releases[end] < goals) & (goals <= self.until[end])
+            there = stood & (here < grasp) & (releases[end] < goals) & (goals <= self.until[end])
             earlier = there & (releases[end] < releases[last])
             later = there & (releases[end] > releases[last])
             second = np.where(earlier[:, None], moves, np.where(later[:, None], way, second))
             moved |= earlier | later
-            stays = (self.since[other] <= here) & (goals < self.found.grasps[other]) & ~moved
-            stood = np.tile(self.found.moves[other, :3], 2)
-            second = np.where(stays[:, None], stood, second)
+            stays = stood & (goals < grasp) & ~moved
+            second = np.where(stays[:, None], np.tile(self.found.moves[other, :3], 2), second)
             known |= moved | stays
             moves, last = np.where(earlier[:, None], way, moves), np.where(earlier, end, last)
         return moves, second, known
