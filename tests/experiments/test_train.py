@@ -19,7 +19,7 @@ from experiments.train.world_model import main as train_world_model
 from tests.worldsim.data.conftest import episode_of
 from worldsim import load_world_model
 from worldsim.data import TrajectoryDataset, TrajectoryWriter
-from worldsim.training import loop
+from worldsim.training import loop, prompt
 from worldsim.training.options import (
     FlowHeadConfig,
     GoalHeadConfig,
@@ -180,7 +180,8 @@ def test_parts_of_no_steps_are_left_as_the_model_started(data, tmp_path):
         torch.testing.assert_close(same[name], value, atol=0, rtol=0)
 
 
-def test_a_model_learns_moves_and_one_network_anew(held, tmp_path):
+def test_a_model_learns_moves_and_one_network_anew(held, tmp_path, monkeypatch):
+    monkeypatch.setattr(prompt, "_STEPS", 20)
     model_run(held, tmp_path / "world")
     none = {"joint_steps": 0, "posttrain_steps": 0, "goal_head_steps": 0, "moves": OWN_MOVES}
     start = {"start": str(tmp_path / "world")}

@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
 from tests.worldsim.test_releases import FRAMES, episodes, holding
+from worldsim.training import prompt
 from worldsim.training.hindsight_moves import HindsightMoves
 from worldsim.training.prompt import Prompt
 
 HELD = 6
 """Frames before which the fingers close."""
+
+
+@pytest.fixture(autouse=True)
+def sooner(monkeypatch):
+    """So few frames are known after so many steps."""
+    monkeypatch.setattr(prompt, "_STEPS", 300)
 
 
 def walked(waits):
@@ -30,12 +38,12 @@ def test_a_chunk_of_waiting_weighs_less_than_a_chunk_on_the_way():
     waits = [0] * 6 + [5] * 2
     arrays = walked(waits)
     found = HindsightMoves.of(arrays, ("expert",))
-    prompt = Prompt.of(arrays, found, 4, seed=0)
-    chances = np.diff(prompt.reach, prepend=0.0)
-    by_frame = dict(zip(prompt.frames.tolist(), chances.tolist(), strict=True))
+    weighed = Prompt.of(arrays, found, 4, seed=0)
+    chances = np.diff(weighed.reach, prepend=0.0)
+    by_frame = dict(zip(weighed.frames.tolist(), chances.tolist(), strict=True))
     first = 7 * FRAMES + HELD + (19 - HELD - 5) // 2  # the first frame of a wait
     assert by_frame[first] < 0.3 * by_frame[HELD + 4]
-    drawn = prompt.draw(np.random.default_rng(0), 20_000)
+    drawn = weighed.draw(np.random.default_rng(0), 20_000)
     assert set(drawn) <= set(found.making)
     share = (drawn == first).mean()
     assert abs(share - by_frame[first]) < 0.005
