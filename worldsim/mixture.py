@@ -58,17 +58,12 @@ class Mixture:
         each = self._each(found)
         return -torch.logsumexp(self.scores.log_softmax(dim=1)[:, None] + each, dim=2)
 
-    def crowd(self, places: Tensor, reach: Tensor) -> Tensor:
-        """How much stands around places (B, K, 2), told by the first two numbers.
-
-        From 0 to 1 (B, K): all of it, right there. What is as far away as ``reach`` (2,) counts
-        little more than half, what is twice as far a seventh.
-        """
-        spread = self.log_stds[:, None, :, :2].exp().square() + reach.square()
-        gaps = (places[:, :, None] - self.means[:, None, :, :2]).square() / spread
-        each = (reach / spread.sqrt()).prod(dim=3) * (-0.5 * gaps.sum(dim=3)).exp()
-        crowd: Tensor = (self.scores.softmax(dim=1)[:, None] * each).sum(dim=2)
-        return crowd
+    def crowd(self, places: Tensor, blur: Tensor) -> Tensor:
+        """Log densities (B, K) of the first two numbers (B, K, 2), blurred by a deviation (2,)."""
+        stds = (self.log_stds[:, None, :, :2].exp().square() + blur.square()).sqrt()
+        gaps = (places[:, :, None] - self.means[:, None, :, :2]) / stds
+        each = -0.5 * gaps.square().sum(dim=3) - stds.log().sum(dim=3)
+        return torch.logsumexp(self.scores.log_softmax(dim=1)[:, None] + each, dim=2)
 
     def _each(self, found: Tensor) -> Tensor:
         """Log likelihoods (B, K, P) of numbers (B, K, M) by each Gaussian."""

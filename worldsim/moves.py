@@ -40,10 +40,10 @@ from worldsim.states import STATE_SIZE, encode_state
 from worldsim.typical import most_typical_of_each
 
 MOVE_SIZE = 6
-ASIDES, ANY = 8, 16
-"""One of so many proposals puts something aside; one of so many takes anything that stands."""
-CROWD_NATS, ROOM_M = 30.0, 0.08
-"""How much it surprises to put something aside where all else stands, and how near that is."""
+ASIDES = 8
+"""One of so many proposals puts something aside."""
+FREE_NATS, ROOM_M = 2.0, 0.05
+"""Where no more stands within such a distance, something may be put aside."""
 _BLUR_M = 0.01
 _SEEN_WEIGHT = 0.01
 HELD = (0.04, 0.96)
@@ -137,8 +137,7 @@ class Moves(nn.Module):
     ) -> tuple[Tensor, Tensor]:
         """Moves (B, K, 6) on the way to a picture, and how surprising each is (B, K), in nats.
 
-        One of ``ASIDES`` puts something out of the way of others; half of those take anything
-        (``ANY``), for what is in the way may not be what is to be taken first.
+        One of ``ASIDES`` puts something out of the way of others.
 
         Args:
             now: (B, P, C) details of the first view.
@@ -149,8 +148,7 @@ class Moves(nn.Module):
         """
         read = self.proposals(now, goal, _own(pose))
         taken = self.proposals.picks(read)
-        some = draws // ANY
-        picks = torch.cat([read.now.sample(rng, some), taken.sample(rng, draws - some)], dim=1)
+        picks = taken.sample(rng, draws)
         surprise = taken.surprise(picks)
         put = self.proposals.puts(read.repeat(draws), picks.flatten(0, 1))
         puts = put.sample(rng, 1)
@@ -171,7 +169,7 @@ class Moves(nn.Module):
         here = (puts * std[1] + mean[1] - mean[0]) / std[0]
         now = read.now.crowd(here[..., :2], ROOM_M / std[0][:2])
         goal = read.goal.crowd(puts[..., :2], ROOM_M / std[1][:2])
-        return puts, CROWD_NATS * torch.maximum(now, goal)
+        return puts, F.relu(torch.maximum(now, goal) - FREE_NATS)
 
     # -- what they bring about --------------------------------------------------------------------
 

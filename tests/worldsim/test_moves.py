@@ -228,9 +228,8 @@ def test_where_things_stand_it_is_crowded():
     stand = Mixture(torch.zeros(1, 2), means, torch.full((1, 2, 3), -3.0))
     places = torch.tensor([[[0.0, 0.0], [2.0, 0.1], [1.0, 0.0], [0.0, 1.0]]])
     crowd = stand.crowd(places, torch.full((2,), 0.2))[0]
-    assert crowd[0] == pytest.approx(0.5, abs=0.05)  # half of what stands is there
-    assert 0.3 < crowd[1] < crowd[0]
-    assert (crowd[2:] < 1e-4).all()
+    assert (crowd[:2] > 1.0).all()
+    assert (crowd[2:] < -5.0).all()
 
 
 def test_bad_searches_are_refused():

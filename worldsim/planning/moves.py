@@ -30,8 +30,6 @@ NOWHERE_M = 0.04
 """A thing so near to its place is not moved."""
 OTHER_M, UPON_M, LOWER_M = 0.05, 0.035, 0.015
 """What is taken so far away is another thing; what is put so near, and lower, is put beneath."""
-ENOUGH = 0.5
-"""Where such a share of the moves drawn has to be made before, it is as if all had to."""
 _AT_ONCE = 128
 
 
@@ -95,7 +93,7 @@ class MoveSearch:
         beam: chains kept.
         depth: most moves of a chain.
         trust: cost of a nat of the moves' mean surprise, in units of the distance.
-        order: cost of a move that has to wait for others.
+        order: cost of the share of the moves drawn that would have to be made before.
         again: cost of taking away what was put somewhere in this episode.
     """
 
@@ -150,11 +148,10 @@ class MoveSearch:
             drawn, surprises = task.moves.propose(kept.ends, goals, kept.poses, rng, draws)
             grown = kept.repeat(draws)
             moves = drawn.flatten(0, 1)
-            undone = task.undone(moves).unflatten(0, drawn.shape[:2])
             grown = grown._replace(
                 chains=torch.cat([grown.chains, moves[:, None]], dim=1),
                 surprise=grown.surprise + surprises.flatten(),
-                waits=grown.waits + hindered(drawn, undone).flatten(),
+                waits=grown.waits + hindered(drawn).flatten(),
             )
             ends, poses = task.lead(grown.ends, grown.poses, moves)
             costs = task.distances(ends) + self.trust * grown.surprise / length
@@ -173,7 +170,7 @@ class _Beam(NamedTuple):
         poses: (S, 8) the same of the robot.
         chains: (S, d, 6) their moves.
         surprise: (S,) of all of them, nats.
-        waits: (S,) how much their moves have to wait for others, see ``hindered``.
+        waits: (S,) shares of moves that would have to be made before, see ``hindered``.
     """
 
     ends: Tensor
@@ -198,20 +195,19 @@ class _Beam(NamedTuple):
         return _Beam(*(part[some] for part in self))
 
 
-def hindered(moves: Tensor, undone: Tensor) -> Tensor:
-    """How much each of the moves (N, K, 6) drawn for the same picture has to wait for others.
+def hindered(moves: Tensor) -> Tensor:
+    """Share (N, K) of the moves (N, K, 6) drawn for the same picture that each has to wait for.
 
     A move waits for those that take something away from where it puts something, and for those
-    that put something beneath that; not for those (N, K) that undo what was done before. From none
-    to one (N, K), reached where ``ENOUGH`` of them go first.
+    that put something beneath that.
     """
     picks, puts = moves.split(PLACE, dim=2)
-    others = (_apart(picks, picks) > OTHER_M) & (_goes(moves) & ~undone)[:, None]
+    others = (_apart(picks, picks) > OTHER_M) & _goes(moves)[:, None]
     clears = _apart(puts, picks) < OTHER_M
     lower = puts[:, None, :, 2] < puts[:, :, None, 2] - LOWER_M
     beneath = (_apart(puts, puts) < UPON_M) & lower
     share: Tensor = (others & (clears | beneath)).float().mean(dim=2)
-    return (share / ENOUGH).clamp(max=1.0)
+    return share
 
 
 def _apart(mine: Tensor, others: Tensor) -> Tensor:
@@ -221,6 +217,6 @@ def _apart(mine: Tensor, others: Tensor) -> Tensor:
 
 
 def _goes(moves: Tensor) -> Tensor:
-    """Whether moves (..., 6) lead anywhere, seen from above."""
-    goes: Tensor = (moves[..., PLACE : PLACE + 2] - moves[..., :2]).norm(dim=-1) > NOWHERE_M
+    """Whether moves (..., 6) lead anywhere."""
+    goes: Tensor = (moves[..., PLACE:] - moves[..., :PLACE]).norm(dim=-1) > NOWHERE_M
     return goes
