@@ -10,7 +10,7 @@ from torch import Tensor
 
 from worldsim.details import find_details
 from worldsim.moves import HELD, holds
-from worldsim.planning.moves import Chain, MoveSearch
+from worldsim.planning.moves import Chain, GoalPicture, MoveSearch
 from worldsim.world_model import WorldModel
 
 PATIENCE = 36
@@ -55,13 +55,20 @@ class MoveMaker:
         self._missed = False
 
     def look(
-        self, frame: Tensor, goal: Tensor, pose: Tensor, hand: Tensor, rng: np.random.Generator
+        self,
+        frame: Tensor,
+        goal: Tensor,
+        closeup: Tensor | None,
+        pose: Tensor,
+        hand: Tensor,
+        rng: np.random.Generator,
     ) -> None:
         """Choose a move where the last one has ended.
 
         Args:
             frame: (H, W, 3) uint8, what the first camera sees.
             goal: (H, W, 3) uint8, what it is to see.
+            closeup: (H, W, 3) uint8, what the hand's camera is to see, if there is one.
             pose: (8,) achieved pose and commanded closedness.
             hand: (7,) pose that the picture shows.
             rng: of the episode.
@@ -72,8 +79,10 @@ class MoveMaker:
         if self.chain is None or (self._left <= 0 and not self._held):
             there = torch.cat([hand[:6], hand.new_zeros(2)])  # with open fingers
             now, then = self._details(frame), self._details(goal)
+            near = None if closeup is None else self._details(closeup)
+            wanted = GoalPicture(then, there, near)
             brought = torch.stack(self._brought) if self._brought else None
-            self.chain = self._search.plan(self._model.moves, now, then, pose, there, rng, brought)
+            self.chain = self._search.plan(self._model.moves, now, pose, wanted, rng, brought)
             self._left = PATIENCE
         self._left -= 1
         self._settle(pose[:3])

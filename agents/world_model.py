@@ -32,6 +32,7 @@ from envs import EnvSpec
 from envs.errors import UserError
 from envs.goals import GoalSequence
 from worldsim import load_world_model, poses
+from worldsim.closeup import HAND_CAMERA
 from worldsim.context import Context
 from worldsim.encoders import encoder_digest
 from worldsim.limits import Limits
@@ -195,10 +196,11 @@ class WorldModelAgent(LatentAgent):
             goal = self._hops.towards(latent, goal, self._rng)
         if self._maker is not None:
             hand = self._tensor(self._goal_pose(self._index, latent, proprio))
-            camera = self.views[0]
-            now = torch.as_tensor(self._seen[camera][0])
-            then = torch.as_tensor(self._wanted[camera][self._index])
-            self._maker.look(now, then, self._pose(), hand, self._rng)
+            first, index = self.views[0], self._index
+            wanted = {camera: torch.as_tensor(self._wanted[camera][index]) for camera in self.views}
+            then, closeup = wanted[first], wanted.get(HAND_CAMERA)
+            now = torch.as_tensor(self._seen[first][0])
+            self._maker.look(now, then, closeup, self._pose(), hand, self._rng)
         situation = self._situation(goal)
         plan = self._search(
             LatentGoalCost(situation, self._energies, self._imagine), situation.proposal

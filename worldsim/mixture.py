@@ -15,7 +15,7 @@ from torch import Tensor
 
 from worldsim.noise import normal
 
-_SHARPEST, _BLUREST = -4.0, 1.0  # log deviations
+SHARPEST, BLUREST = -4.0, 1.0  # log deviations
 
 
 @dataclass(frozen=True)
@@ -35,8 +35,18 @@ class Mixture:
     def told(self, more: Tensor) -> Mixture:
         """The same, as each token tells more of it (B, P, 1 + 2 M)."""
         size = self.means.shape[2]
-        log_stds = (self.log_stds + more[..., 1 + size :]).clamp(_SHARPEST, _BLUREST)
+        log_stds = (self.log_stds + more[..., 1 + size :]).clamp(SHARPEST, BLUREST)
         return Mixture(self.scores + more[..., 0], self.means + more[..., 1 : 1 + size], log_stds)
+
+    def joined(self, others: Mixture) -> Mixture:
+        """With the Gaussians of others beside its own; the first may be of any B."""
+        count = len(others.scores)
+        mine = (part.expand(count, -1, -1) for part in (self.means, self.log_stds))
+        means, log_stds = (
+            torch.cat([a, b], dim=1)
+            for a, b in zip(mine, (others.means, others.log_stds), strict=True)
+        )
+        return Mixture(torch.cat([self.scores, others.scores], dim=1), means, log_stds)
 
     def repeat(self, times: int) -> Mixture:
         """Each of them so many times in a row."""
@@ -58,12 +68,17 @@ class Mixture:
         each = self._each(found)
         return -torch.logsumexp(self.scores.log_softmax(dim=1)[:, None] + each, dim=2)
 
-    def crowd(self, places: Tensor, blur: Tensor) -> Tensor:
-        """Log densities (B, K) of the first two numbers (B, K, 2), blurred by a deviation (2,)."""
-        stds = (self.log_stds[:, None, :, :2].exp().square() + blur.square()).sqrt()
-        gaps = (places[:, :, None] - self.means[:, None, :, :2]) / stds
-        each = -0.5 * gaps.square().sum(dim=3) - stds.log().sum(dim=3)
-        return torch.logsumexp(self.scores.log_softmax(dim=1)[:, None] + each, dim=2)
+    def crowd(self, places: Tensor, reach: Tensor) -> Tensor:
+        """How much stands around places (B, K, 2), told by the first two numbers.
+
+        From 0 to 1 (B, K): all of it, right there. What is as far away as ``reach`` (2,) counts
+        little more than half, what is twice as far a seventh.
+        """
+        spread = self.log_stds[:, None, :, :2].exp().square() + reach.square()
+        gaps = (places[:, :, None] - self.means[:, None, :, :2]).square() / spread
+        each = (reach / spread.sqrt()).prod(dim=3) * (-0.5 * gaps.sum(dim=3)).exp()
+        crowd: Tensor = (self.scores.softmax(dim=1)[:, None] * each).sum(dim=2)
+        return crowd
 
     def _each(self, found: Tensor) -> Tensor:
         """Log likelihoods (B, K, P) of numbers (B, K, M) by each Gaussian."""

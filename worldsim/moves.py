@@ -8,8 +8,8 @@ Three small networks on a frozen encoder, learnt from play alone (``worldsim.tra
 - ``executor``: chunks of actions that make a move (``worldsim.executor``).
 
 Proposals and outcomes read what the encoder's stem sees before it sums it up, its *details*
-(``worldsim.details``), in the first camera's view, which shows where things stand; the executor
-reads latents of all views.
+(``worldsim.details``), in the first camera's view, which shows where things stand, and proposals
+those of the hand's view of the goal; the executor reads latents of all views.
 
 A move is where the tool centre is when the fingers close, and when they open: x, y, z of both in
 metres in the robot-base frame, as in Transporter Networks (arXiv 2010.14406). The robot's own state
@@ -22,34 +22,38 @@ chunk, K moves drawn.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, NamedTuple
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from worldsim.closeup import Closeup
 from worldsim.executor import Executor
 from worldsim.flow import drawn, flow_error, solved
 from worldsim.glance import waves, waves_of
 from worldsim.mixture import Mixture
 from worldsim.noise import normal
 from worldsim.outcome import Outcome
-from worldsim.proposals import PLACE, Proposals, Read
-from worldsim.states import STATE_SIZE, encode_state
+from worldsim.proposals import Proposals, Read
+from worldsim.states import PLACE, STATE_SIZE, YAW, encode_state
 from worldsim.typical import most_typical_of_each
 
 MOVE_SIZE = 6
-ASIDES = 8
-"""One of so many proposals puts something aside."""
-FREE_NATS, ROOM_M = 2.0, 0.05
-"""Where no more stands within such a distance, something may be put aside."""
+ASIDES, ANY = 8, 8
+"""One of so many proposals puts something aside; one of so many takes anything that stands."""
+WAYS = 64
+"""Where things that stand are to go is asked so often."""
+CROWD_NATS, ROOM_M = 30.0, 0.08
+"""How much it surprises to put something aside where all else stands, and how near that is."""
 _BLUR_M = 0.01
 _SEEN_WEIGHT = 0.01
 HELD = (0.04, 0.96)
 """Fingers told to close that stay between these closednesses have something between them."""
 _OWN = STATE_SIZE + 1  # encoded pose, commanded closedness
 _SHARPER = 10.0  # a gap of 10 cm becomes an input of one
+_CLOSE_M = 0.1  # so far a hand sees
 
 
 @dataclass(frozen=True)
@@ -69,6 +73,20 @@ class MovesConfig:
     dim: int
     tokens: int
     chunk: int
+
+
+class Proposed(NamedTuple):
+    """Moves (..., 6) on the way to B pictures, m, robot-base frame.
+
+    Attributes:
+        moves: (B, K, 6) drawn.
+        surprise: (B, K) of each, nats.
+        ways: (B, W, 6) of anything that stands, whether it is to be taken now or not.
+    """
+
+    moves: Tensor
+    surprise: Tensor
+    ways: Tensor
 
 
 class Moves(nn.Module):
@@ -101,6 +119,23 @@ class Moves(nn.Module):
         """Details (..., P, C) as the encoder gives them -> as all the rest here takes them."""
         return (details.float() - self.detail_mean) / self.detail_std
 
+    def closeup(self, seen: Tensor, hands: Tensor, known: Tensor | None = None) -> Closeup:
+        """What hands at poses (B, 7) see.
+
+        Args:
+            seen: (B, P, C) details of their view, normalised.
+            hands: where they are; whether their fingers are open does not matter.
+            known: (B,) whether there is such a view; by default there is.
+        """
+        mean, std = self.move_mean[PLACE:], self.move_std[PLACE:]
+        yaw, one = hands[:, YAW], hands.new_ones(len(hands))
+        turn = torch.stack([yaw.cos(), -yaw.sin(), 0 * one, yaw.sin(), yaw.cos(), 0 * one], dim=1)
+        up = torch.stack([0 * one, 0 * one, one], dim=1)
+        axes = _CLOSE_M * torch.cat([turn, up], dim=1).unflatten(1, (3, 3)) / std[:, None]
+        own = torch.cat([encode_state(hands)[:, :-1], hands.new_zeros(len(hands), 2)], dim=1)
+        known = one.bool() if known is None else known
+        return Closeup(seen, own, (hands[:, :PLACE] - mean) / std, axes, known)
+
     # -- which moves ------------------------------------------------------------------------------
 
     def proposal_loss(
@@ -111,6 +146,7 @@ class Moves(nn.Module):
         moves: Tensor,
         known: Tensor,
         rng: np.random.Generator,
+        closeup: Closeup | None = None,
     ) -> Tensor:
         """How surprising moves (B, T, 6) of several things are, nats; see ``propose``.
 
@@ -118,7 +154,7 @@ class Moves(nn.Module):
         for it; of all that are ``known`` (B, T) it is learnt where they stand, and which is which.
         """
         clean = (moves - self.move_mean) / self.move_std
-        read, knows = self.proposals(now, goal, _own(pose)), self.proposals
+        read, knows = self.proposals(now, goal, _own(pose), closeup), self.proposals
         surprise = _of(knows.picks(read), clean[:, 0, :PLACE]).mean()
         told = []
         for thing, there in zip(clean.unbind(1), known.unbind(1), strict=True):
@@ -133,11 +169,18 @@ class Moves(nn.Module):
 
     @torch.inference_mode()
     def propose(
-        self, now: Tensor, goal: Tensor, pose: Tensor, rng: np.random.Generator, draws: int
-    ) -> tuple[Tensor, Tensor]:
-        """Moves (B, K, 6) on the way to a picture, and how surprising each is (B, K), in nats.
+        self,
+        now: Tensor,
+        goal: Tensor,
+        pose: Tensor,
+        rng: np.random.Generator,
+        draws: int,
+        closeup: Closeup | None = None,
+    ) -> Proposed:
+        """Moves on the way to a picture.
 
-        One of ``ASIDES`` puts something out of the way of others.
+        One of ``ASIDES`` puts something out of the way of others. One of ``ANY`` takes anything,
+        half of these aside, for what is in the way, or beneath, may not seem to be what is first.
 
         Args:
             now: (B, P, C) details of the first view.
@@ -145,18 +188,28 @@ class Moves(nn.Module):
             pose: (B, 8) achieved pose (7,) and commanded closedness.
             rng: of the episode.
             draws: moves of each, K.
+            closeup: what the hand sees in the goal.
         """
-        read = self.proposals(now, goal, _own(pose))
-        taken = self.proposals.picks(read)
-        picks = taken.sample(rng, draws)
-        surprise = taken.surprise(picks)
+        read = self.proposals(now, goal, _own(pose), closeup)
+        taken, some = self.proposals.picks(read), draws // ANY
+        picks = torch.cat([read.now.sample(rng, some), taken.sample(rng, draws - some)], dim=1)
+        puts, further = self._puts(read, picks, rng)
+        aside = slice(some // 2, some // 2 + draws // ASIDES)
+        puts[:, aside], further[:, aside] = self._aside(read, picks[:, aside], rng)
+        surprise = taken.surprise(picks) + further
+        standing = read.now.sample(rng, WAYS)
+        ways = torch.cat([standing, self._puts(read, standing, rng)[0]], dim=2)
+        moves = torch.cat([picks, puts], dim=2)
+        mean, std = self.move_mean, self.move_std
+        return Proposed(moves * std + mean, surprise, ways * std + mean)
+
+    def _puts(self, read: Read, picks: Tensor, rng: np.random.Generator) -> tuple[Tensor, Tensor]:
+        """Places (B, K, 3) to put what stands at others (B, K, 3), and their surprise (B, K)."""
+        draws = picks.shape[1]
         put = self.proposals.puts(read.repeat(draws), picks.flatten(0, 1))
         puts = put.sample(rng, 1)
-        moves = torch.cat([picks, puts.unflatten(0, (-1, draws))[:, :, 0]], dim=2)
-        further = put.surprise(puts).unflatten(0, (-1, draws))[:, :, 0]
-        some = draws // ASIDES
-        moves[:, :some, PLACE:], further[:, :some] = self._aside(read, picks[:, :some], rng)
-        return moves * self.move_std + self.move_mean, surprise + further
+        surprise = put.surprise(puts).unflatten(0, (-1, draws))[:, :, 0]
+        return puts.unflatten(0, (-1, draws))[:, :, 0], surprise
 
     def _aside(self, read: Read, picks: Tensor, rng: np.random.Generator) -> tuple[Tensor, Tensor]:
         """Places (B, K, 3) anywhere that play uses, as high as things are taken (B, K, 3).
@@ -169,7 +222,7 @@ class Moves(nn.Module):
         here = (puts * std[1] + mean[1] - mean[0]) / std[0]
         now = read.now.crowd(here[..., :2], ROOM_M / std[0][:2])
         goal = read.goal.crowd(puts[..., :2], ROOM_M / std[1][:2])
-        return puts, F.relu(torch.maximum(now, goal) - FREE_NATS)
+        return puts, CROWD_NATS * torch.maximum(now, goal)
 
     # -- what they bring about --------------------------------------------------------------------
 

@@ -22,7 +22,10 @@ STATE_SIZE = 10
 _CENTRE = (0.55, 0.0, 0.10)
 _SPREAD_M = 0.2
 
-PLACE_AND_YAW = [0, 1, 2, 5]
+PLACE = 3
+"""Numbers of a place: x, y, z, which a pose begins with."""
+YAW = 5
+PLACE_AND_YAW = [0, 1, 2, YAW]
 """Of a pose: x, y, z (m) and the turn about the vertical (rad)."""
 
 

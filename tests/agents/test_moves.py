@@ -49,7 +49,7 @@ def feel(maker, closedness, commanded, steps=1):
     pose = torch.zeros(8)
     pose[6], pose[7] = closedness, commanded
     for _ in range(steps):
-        maker.look(FRAME, FRAME, pose, torch.zeros(7), None)
+        maker.look(FRAME, FRAME, None, pose, torch.zeros(7), None)
     return pose
 
 
@@ -106,11 +106,11 @@ def test_fingers_that_closed_over_nothing_open_and_a_move_is_chosen_anew(model, 
 
 def test_moves_are_chosen_by_details_and_made_by_latents(model, search):
     asked = []
-    search.plan = lambda moves, now, goal, *rest: (
-        asked.append((now, goal)) or Chain(torch.zeros(1, 6), 0.0)
+    search.plan = lambda moves, now, pose, goal, *rest: (
+        asked.append((now, goal.seen, goal.closeup)) or Chain(torch.zeros(1, 6), 0.0)
     )
     maker, pose = MoveMaker(model, search), torch.zeros(8)
-    pictures = torch.randint(0, 255, (2, 32, 32, 3), dtype=torch.uint8)
+    pictures = torch.randint(0, 255, (3, 32, 32, 3), dtype=torch.uint8)
     maker.look(*pictures, pose, torch.zeros(7), None)
     details = model.moves.normalised(find_details(model.encoder, pictures[:, None])[:, 0])
     for found, seen in zip(asked[0], details, strict=True):
@@ -139,7 +139,7 @@ def carried(maker, places):
     for place in places:
         pose = torch.zeros(8)
         pose[:3], pose[6], pose[7] = torch.tensor(place), 0.5, 1.0
-        maker.look(FRAME, FRAME, pose, torch.zeros(7), None)
+        maker.look(FRAME, FRAME, None, pose, torch.zeros(7), None)
     return maker.chain.moves[0, 3:].tolist()
 
 

@@ -13,8 +13,8 @@ from tests.worldsim.test_training import toy_arrays
 from tests.worldsim.test_world_model import small_model
 from worldsim.errors import UserError
 from worldsim.mixture import Mixture
-from worldsim.moves import ASIDES, Moves, MovesConfig, holds
-from worldsim.planning.moves import MoveSearch
+from worldsim.moves import ASIDES, WAYS, Moves, MovesConfig, Proposed, holds
+from worldsim.planning.moves import GoalPicture, MoveSearch, hindered
 from worldsim.training import prompt
 from worldsim.training.hindsight_moves import HindsightMoves
 from worldsim.training.loop import LoopConfig
@@ -23,7 +23,7 @@ from worldsim.training.options import MovesTraining
 from worldsim.training.posttrain import encode_all
 from worldsim.training.run import TrainingRun
 
-GRID, DIM = (1, 4), 5
+GRID, DIM, PLACES = (2, 4), 5, 8
 
 
 def walked(*runs):
@@ -73,25 +73,50 @@ def moves():
 
 def inputs(count=2, seed=0):
     rng = torch.Generator().manual_seed(seed)
-    return torch.randn(count, 4, DIM, generator=rng), 0.1 * torch.rand(count, 8, generator=rng)
+    return torch.randn(count, PLACES, DIM, generator=rng), 0.1 * torch.rand(count, 8, generator=rng)
 
 
 def test_shapes_and_what_is_looked_at(moves):
     (now, pose), goal = inputs(), inputs(seed=1)[0]
-    drawn, surprise = moves.propose(now, goal, pose, np.random.default_rng(0), 7)
+    drawn, surprise, ways = moves.propose(now, goal, pose, np.random.default_rng(0), 7)
+    assert ways.shape == (2, WAYS, 6)
     assert drawn.shape == (2, 7, 6)
     assert surprise.shape == (2, 7)
     imagined = moves.imagine(now, pose, drawn[:, 0], pose.flip(0))
-    assert imagined.shape == (2, 4, DIM)
+    assert imagined.shape == (2, PLACES, DIM)
     assert (moves.imagine(now, pose, drawn[:, 0], pose) != imagined).any()  # told where the hand is
     latents = torch.randn(2, 8, 6)
     assert moves.act(latents, pose, drawn[:, 0], np.random.default_rng(0), 4).shape == (2, 3, 7)
-    again, _ = moves.propose(now, goal, pose, np.random.default_rng(0), 7)
+    again = moves.propose(now, goal, pose, np.random.default_rng(0), 7).moves
     torch.testing.assert_close(again, drawn, atol=0, rtol=0)
-    assert (moves.propose(-now, goal, pose, np.random.default_rng(0), 7)[0] != drawn).any()
+    assert (moves.propose(-now, goal, pose, np.random.default_rng(0), 7).moves != drawn).any()
     first = moves.act(latents, pose, drawn[:, 0], np.random.default_rng(0), 1)
     for other in ((-latents, drawn[:, 0]), (latents, drawn[:, 0] + 0.1)):
         assert (moves.act(other[0], pose, other[1], np.random.default_rng(0), 1) != first).any()
+
+
+def test_a_closeup_tells_where_things_stand_from_the_hand(moves):
+    seen, hands = inputs(1)[0], torch.tensor([[0.5, 0.1, 0.03, 3.1, 0.0, 0.0, 0.0]])
+    near = moves.proposals.closeup
+    near.hand[-1].weight.data.zero_()  # the pose is told beside what is seen, too
+    turned, moved = hands.clone(), hands.clone()
+    turned[:, 5], moved[:, 0] = np.pi / 2, 0.7
+    here = near(moves.closeup(seen, hands)).stand.means[0] - hands[0, :3]
+    aside = near(moves.closeup(seen, moved)).stand.means[0] - moved[0, :3]
+    torch.testing.assert_close(aside, here)
+    round_it = near(moves.closeup(seen, turned)).stand.means[0] - turned[0, :3]
+    torch.testing.assert_close(round_it, torch.stack([-here[:, 1], here[:, 0], here[:, 2]], 1))
+
+
+def test_proposals_look_at_a_closeup_of_the_goal_where_there_is_one(moves):
+    (now, pose), goal, seen = inputs(), inputs(seed=1)[0], inputs(seed=2)[0]
+
+    def drawn(*near):
+        return moves.propose(now, goal, pose, np.random.default_rng(0), 64, *near).moves
+
+    assert not torch.isclose(drawn(moves.closeup(seen, pose[:, :7])), drawn()).all()
+    unknown = moves.closeup(seen, pose[:, :7], torch.zeros(2, dtype=torch.bool))
+    torch.testing.assert_close(drawn(unknown), drawn(), atol=1e-4, rtol=1e-4)
 
 
 def test_training_learns_resumes_and_leaves_the_model(tmp_path, monkeypatch):
@@ -139,20 +164,20 @@ class Table:
         taken = (now[:, 0] - moves[:, :1]).abs() < 0.02
         return torch.where(taken, moves[:, 3:4], now[:, 0])[:, None]
 
-    def propose(self, now, goal, pose, rng, draws):
+    def propose(self, now, goal, pose, rng, draws, closeup):
         found = torch.zeros(len(now), draws, 6)
         which = torch.from_numpy(rng.integers(0, now.shape[2], (len(now), draws)))
         noise = torch.from_numpy(rng.normal(0.0, 0.01, (2, len(now), draws))).float()
         found[:, :, 0] = now[:, 0].gather(1, which) + noise[0]
         found[:, :, 3] = goal[:, 0].gather(1, which) + 3 * noise[1]
-        return found, noise[1].abs()
+        return Proposed(found, noise[1].abs(), found)
 
 
 def planned(now, goal, table=None, brought=None, **options):
     search = MoveSearch(**{"samples": 64, "beam": 8, "trust": 0.0, **options})
     here, there, pose = torch.tensor([now]), torch.tensor([goal]), torch.zeros(8)
     rng = np.random.default_rng(0)
-    return search.plan(table or Table(), here, there, pose, pose, rng, brought)
+    return search.plan(table or Table(), here, pose, GoalPicture(there, pose), rng, brought)
 
 
 def test_a_chain_brings_about_what_takes_several_moves():
@@ -179,11 +204,13 @@ def test_what_surprises_the_proposals_is_left():
 
 def test_what_others_stand_on_is_put_down_first():
     class Stack(Table):
-        def propose(self, now, goal, pose, rng, draws):
-            found, surprise = super().propose(now, goal, pose, rng, draws)
+        def propose(self, now, goal, pose, rng, draws, closeup):
+            found, surprise, ways = super().propose(now, goal, pose, rng, draws, closeup)
             found[:, :, 3] = 0.7
             found[:, :, 5] = torch.where(found[:, :, 0] < 0.2, 0.1, 0.0)  # the first thing on top
-            return found, surprise + (found[:, :, 0] > 0.2)  # which is less surprising
+            return Proposed(
+                found, surprise + (found[:, :, 0] > 0.2), ways
+            )  # which is less surprising
 
     now, goal = [0.1, 0.3], [0.7, 0.7]
     assert float(planned(now, goal, Stack(), trust=0.01).moves[0, 5]) == 0.0
@@ -192,9 +219,11 @@ def test_what_others_stand_on_is_put_down_first():
 
 def test_a_place_is_cleared_first():
     class Eager(Table):
-        def propose(self, now, goal, pose, rng, draws):
-            found, surprise = super().propose(now, goal, pose, rng, draws)
-            return found, surprise + (found[:, :, 0] > 0.2)  # the first thing rather
+        def propose(self, now, goal, pose, rng, draws, closeup):
+            found, surprise, ways = super().propose(now, goal, pose, rng, draws, closeup)
+            return Proposed(
+                found, surprise + (found[:, :, 0] > 0.2), ways
+            )  # the first thing rather
 
     now, goal = [0.1, 0.3], [0.3, 0.7]
     assert float(planned(now, goal, Eager(), trust=0.12).moves[0, 0]) > 0.2
@@ -203,9 +232,9 @@ def test_a_place_is_cleared_first():
 
 def test_nothing_is_moved_to_where_it_stands_or_taken_away_from_where_it_was_put():
     class Idle(Table):
-        def propose(self, now, goal, pose, rng, draws):
-            found, surprise = super().propose(now, goal, pose, rng, draws)
-            return found, surprise + (found[:, :, 0] > 0.2)
+        def propose(self, now, goal, pose, rng, draws, closeup):
+            found, surprise, ways = super().propose(now, goal, pose, rng, draws, closeup)
+            return Proposed(found, surprise + (found[:, :, 0] > 0.2), ways)
 
     assert float(planned([0.1, 0.3], [0.11, 0.7], Idle(), trust=0.1).moves[0, 0]) > 0.2
     now, goal, put = [0.1, 0.3], [0.6, 0.7], torch.tensor([[0.1, 0.0, 0.0]])
@@ -215,12 +244,45 @@ def test_nothing_is_moved_to_where_it_stands_or_taken_away_from_where_it_was_put
 
 def test_some_proposals_put_things_aside(moves):
     (now, pose), goal = inputs(), inputs(seed=1)[0]
-    drawn, _ = moves.propose(now, goal, pose, np.random.default_rng(0), 4 * ASIDES)
-    again, _ = moves.propose(now, -goal, pose, np.random.default_rng(0), 4 * ASIDES)
+    drawn, again = (
+        moves.propose(now, there, pose, np.random.default_rng(0), 4 * ASIDES).moves
+        for there in (goal, -goal)
+    )
+    aside, others = slice(2, 6), [0, 1, *range(6, 4 * ASIDES)]
     # Where to does not depend on the goal, as high as they are taken.
-    torch.testing.assert_close(drawn[:, :4, 3:5], again[:, :4, 3:5])
-    torch.testing.assert_close(drawn[:, :4, 5], drawn[:, :4, 2])
-    assert (drawn[:, 4:, 3:5] != again[:, 4:, 3:5]).any(dim=2).all()
+    torch.testing.assert_close(drawn[:, aside, 3:5], again[:, aside, 3:5])
+    torch.testing.assert_close(drawn[:, aside, 5], drawn[:, aside, 2])
+    assert (drawn[:, others, 3:5] != again[:, others, 3:5]).any(dim=2).all()
+    # Half of what takes anything is put aside, half is brought to where it is to go.
+    torch.testing.assert_close(drawn[:, :4, :3], again[:, :4, :3])
+    assert (drawn[:, 4:, :3] != again[:, 4:, :3]).any(dim=2).all()
+
+
+def way(take, put):
+    return [take, 0.0, 0.0, *put]
+
+
+def test_a_move_waits_for_anything_that_stands_in_its_way_or_is_to_go_beneath():
+    onto = torch.tensor([[way(0.1, (0.3, 0.0, 0.05))]])
+    cases = {
+        "clears": way(0.3, (0.7, 0.0, 0.0)),
+        "hardly clears": way(0.3, (0.36, 0.0, 0.0)),
+        "stays beneath": way(0.3, (0.3, 0.0, 0.0)),
+        "goes beneath": way(0.6, (0.3, 0.0, 0.0)),
+        "goes upon": way(0.6, (0.3, 0.0, 0.1)),
+        "is the same": way(0.1, (0.3, 0.0, 0.0)),
+        "goes elsewhere": way(0.6, (0.8, 0.0, 0.0)),
+    }
+    rest = [way(0.6, (0.8, 0.0, 0.0))] * 3
+    found = {
+        name: float(hindered(onto, torch.tensor([[one, *rest]]), torch.ones(1, 4).bool()))
+        for name, one in cases.items()
+    }
+    assert {name for name, share in found.items() if share} == {"clears", "goes beneath"}
+    one = torch.tensor([[cases["clears"], *rest]])
+    assert float(hindered(onto, one, torch.tensor([[False, True, True, True]]))) == 0.0
+    few = torch.tensor([[cases["clears"], *rest, *rest, *rest]])
+    assert float(hindered(onto, few, torch.ones(1, 10).bool())) == 0.0
 
 
 def test_where_things_stand_it_is_crowded():
@@ -228,8 +290,9 @@ def test_where_things_stand_it_is_crowded():
     stand = Mixture(torch.zeros(1, 2), means, torch.full((1, 2, 3), -3.0))
     places = torch.tensor([[[0.0, 0.0], [2.0, 0.1], [1.0, 0.0], [0.0, 1.0]]])
     crowd = stand.crowd(places, torch.full((2,), 0.2))[0]
-    assert (crowd[:2] > 1.0).all()
-    assert (crowd[2:] < -5.0).all()
+    assert crowd[0] == pytest.approx(0.5, abs=0.05)  # half of what stands is there
+    assert 0.3 < crowd[1] < crowd[0]
+    assert (crowd[2:] < 1e-4).all()
 
 
 def test_bad_searches_are_refused():

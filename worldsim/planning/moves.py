@@ -7,7 +7,7 @@ are imagined, and those are kept that end nearest and surprise the proposals lea
 best ones, as the cross-entropy method does, finds ends that look nearer and are not.)
 
 Which move can be made first no imagined end tells: that a place is still taken, or that what a
-thing is to stand on is not there yet. The moves that were drawn tell it of one another.
+thing is to stand on is not there yet. Where all that stands is to go tells it.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from worldsim.moves import MOVE_SIZE, Moves
+from worldsim.moves import MOVE_SIZE, Moves, Proposed
 from worldsim.planning.planner import at_least_one
-from worldsim.proposals import PLACE
+from worldsim.states import PLACE
 
 LONGER = 0.03
 """A chain of one more move must end so much nearer, as a share of the present distance."""
@@ -30,6 +30,10 @@ NOWHERE_M = 0.04
 """A thing so near to its place is not moved."""
 OTHER_M, UPON_M, LOWER_M = 0.05, 0.035, 0.015
 """What is taken so far away is another thing; what is put so near, and lower, is put beneath."""
+AWAY_M = 0.08
+"""What is to go so far from where it is in the way clears it."""
+FEW, ENOUGH = 0.1, 0.25
+"""A move waits where more than such a share of what stands has to go first: this much, wholly."""
 _AT_ONCE = 128
 
 
@@ -47,6 +51,22 @@ class Chain:
 
 
 @dataclass(frozen=True)
+class GoalPicture:
+    """What is to be brought about.
+
+    Attributes:
+        seen: (P, C) details in the first view.
+        hand: (8,) pose of the hand, with open fingers. In all that is imagined it is there, so that
+            only the things make a difference.
+        closeup: (P, C) details in the hand's view, if it was taken.
+    """
+
+    seen: Tensor
+    hand: Tensor
+    closeup: Tensor | None = None
+
+
+@dataclass(frozen=True)
 class _Task:
     """What a search is about.
 
@@ -54,22 +74,30 @@ class _Task:
         moves: networks.
         now: (P, C) details of the present, in the first view: the others move with the hand.
         pose: (8,) of the present.
-        goal: (P, C) those of the picture.
-        hand: (8,) pose that the picture shows. In all that is imagined the hand is there, so that
-            only the things make a difference.
+        goal: to be brought about.
         brought: (n, 3) where something was put before.
     """
 
     moves: Moves
     now: Tensor
     pose: Tensor
-    goal: Tensor
-    hand: Tensor
+    goal: GoalPicture
     brought: Tensor
 
     def distances(self, ends: Tensor) -> Tensor:
         """Mean absolute differences (S,) of ends (S, P, C) from the goal."""
-        return (ends - self.goal).abs().mean(dim=(1, 2))
+        return (ends - self.goal.seen).abs().mean(dim=(1, 2))
+
+    def propose(
+        self, ends: Tensor, poses: Tensor, rng: np.random.Generator, draws: int
+    ) -> Proposed:
+        """Moves that go on from ends (S, P, C)."""
+        goal, closeup = self.goal, None
+        if goal.closeup is not None:
+            near = self.moves.closeup(goal.closeup[None], goal.hand[None, :-1])
+            closeup = near.expand(len(ends))
+        there = goal.seen.expand_as(ends)
+        return self.moves.propose(ends, there, poses, rng, draws, closeup)
 
     def undone(self, moves: Tensor) -> Tensor:
         """Whether moves (S, 6) take away what was put somewhere before."""
@@ -79,7 +107,7 @@ class _Task:
 
     def lead(self, ends: Tensor, poses: Tensor, moves: Tensor) -> tuple[Tensor, Tensor]:
         """Details (S, P, C) and poses (S, 8) after moves (S, 6) from others."""
-        hands = self.hand.expand(len(ends), -1)
+        hands = self.goal.hand.expand(len(ends), -1)
         parts = zip(*(part.split(_AT_ONCE) for part in (ends, poses, moves, hands)), strict=True)
         return torch.cat([self.moves.imagine(*part) for part in parts]), hands
 
@@ -93,7 +121,7 @@ class MoveSearch:
         beam: chains kept.
         depth: most moves of a chain.
         trust: cost of a nat of the moves' mean surprise, in units of the distance.
-        order: cost of the share of the moves drawn that would have to be made before.
+        order: cost of a move that has to wait for others.
         again: cost of taking away what was put somewhere in this episode.
     """
 
@@ -112,9 +140,8 @@ class MoveSearch:
         self,
         moves: Moves,
         now: Tensor,
-        goal: Tensor,
         pose: Tensor,
-        hand: Tensor,
+        goal: GoalPicture,
         rng: np.random.Generator,
         brought: Tensor | None = None,
     ) -> Chain:
@@ -123,14 +150,13 @@ class MoveSearch:
         Args:
             moves: proposes and imagines.
             now: (P, C) details of the first view, the fingers being empty.
-            goal: (P, C) those of the picture.
             pose: (8,) achieved pose and commanded closedness.
-            hand: (8,) the same as the picture shows it.
+            goal: to be brought about.
             rng: of the episode.
             brought: (n, 3) where something was put before.
         """
         brought = now.new_zeros(0, PLACE) if brought is None else brought
-        task = _Task(moves, now, pose, goal, hand, brought)
+        task = _Task(moves, now, pose, goal, brought)
         tolerated = LONGER * float(task.distances(task.now[None])[0])
         best: Chain | None = None
         for found in self._grown(task, rng):
@@ -144,14 +170,14 @@ class MoveSearch:
         kept = _Beam.at(task)
         for length in range(1, self.depth + 1):
             draws = -(-self.samples // len(kept.ends))
-            goals = task.goal.expand_as(kept.ends)
-            drawn, surprises = task.moves.propose(kept.ends, goals, kept.poses, rng, draws)
+            drawn = task.propose(kept.ends, kept.poses, rng, draws)
             grown = kept.repeat(draws)
-            moves = drawn.flatten(0, 1)
+            moves, ways = drawn.moves.flatten(0, 1), drawn.ways
+            undone = task.undone(ways.flatten(0, 1)).unflatten(0, ways.shape[:2])
             grown = grown._replace(
                 chains=torch.cat([grown.chains, moves[:, None]], dim=1),
-                surprise=grown.surprise + surprises.flatten(),
-                waits=grown.waits + hindered(drawn).flatten(),
+                surprise=grown.surprise + drawn.surprise.flatten(),
+                waits=grown.waits + hindered(drawn.moves, ways, ~undone).flatten(),
             )
             ends, poses = task.lead(grown.ends, grown.poses, moves)
             costs = task.distances(ends) + self.trust * grown.surprise / length
@@ -170,7 +196,7 @@ class _Beam(NamedTuple):
         poses: (S, 8) the same of the robot.
         chains: (S, d, 6) their moves.
         surprise: (S,) of all of them, nats.
-        waits: (S,) shares of moves that would have to be made before, see ``hindered``.
+        waits: (S,) how much their moves have to wait for others, see ``hindered``.
     """
 
     ends: Tensor
@@ -195,19 +221,24 @@ class _Beam(NamedTuple):
         return _Beam(*(part[some] for part in self))
 
 
-def hindered(moves: Tensor) -> Tensor:
-    """Share (N, K) of the moves (N, K, 6) drawn for the same picture that each has to wait for.
+def hindered(moves: Tensor, ways: Tensor, count: Tensor) -> Tensor:
+    """How much each of the moves (N, K, 6) has to wait for others, from none to one (N, K).
 
-    A move waits for those that take something away from where it puts something, and for those
-    that put something beneath that.
+    It waits for what is to go away from where it puts something, and for what is to go beneath
+    that.
+
+    Args:
+        moves: to be judged.
+        ways: (N, W, 6) where things that stand are to go.
+        count: (N, W) which of them count.
     """
-    picks, puts = moves.split(PLACE, dim=2)
-    others = (_apart(picks, picks) > OTHER_M) & _goes(moves)[:, None]
-    clears = _apart(puts, picks) < OTHER_M
-    lower = puts[:, None, :, 2] < puts[:, :, None, 2] - LOWER_M
-    beneath = (_apart(puts, puts) < UPON_M) & lower
+    (picks, puts), (stands, goes) = (part.split(PLACE, dim=2) for part in (moves, ways))
+    others = (_apart(picks, stands) > OTHER_M) & (_goes(ways) & count)[:, None]
+    clears = (_apart(puts, stands) < OTHER_M) & (_apart(puts, goes) > AWAY_M)
+    lower = goes[:, None, :, 2] < puts[:, :, None, 2] - LOWER_M
+    beneath = (_apart(puts, goes) < UPON_M) & lower
     share: Tensor = (others & (clears | beneath)).float().mean(dim=2)
-    return share
+    return ((share - FEW) / (ENOUGH - FEW)).clamp(0.0, 1.0)
 
 
 def _apart(mine: Tensor, others: Tensor) -> Tensor:
@@ -217,6 +248,6 @@ def _apart(mine: Tensor, others: Tensor) -> Tensor:
 
 
 def _goes(moves: Tensor) -> Tensor:
-    """Whether moves (..., 6) lead anywhere."""
-    goes: Tensor = (moves[..., PLACE:] - moves[..., :PLACE]).norm(dim=-1) > NOWHERE_M
+    """Whether moves (..., 6) lead anywhere, seen from above."""
+    goes: Tensor = (moves[..., PLACE : PLACE + 2] - moves[..., :2]).norm(dim=-1) > NOWHERE_M
     return goes

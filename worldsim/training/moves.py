@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
+from worldsim.closeup import HAND_CAMERA, Closeup
 from worldsim.details import detailed, find_details
 from worldsim.moves import MOVE_SIZE, Moves
 from worldsim.training.batches import Arrays, gather, gather_tokens
@@ -23,21 +24,24 @@ from worldsim.training.whereabouts import Whereabouts
 from worldsim.world_model import WorldModel
 
 _FITTED, _AT_ONCE = 20_000, 256
+_HAND_BLUR = (0.01, 0.01, 0.01, 0.03, 0.03, 0.05, 0.0)
+"""Deviations of the pose that is read off a picture, m and rad."""
+_NO_CLOSEUP = 0.15  # share of the goals that are seen by the first camera alone
 _SMALLEST_SPREAD_M, _SMALLEST_STD, _SMALLEST_DETAIL = 0.005, 0.05, 1e-3
 
 
 @torch.no_grad()
 def details_of(model: WorldModel, arrays: Arrays) -> Arrays:
-    """Replace frames (F, V, S, S, 3) by the first view's details (F, P, C), in half precision."""
+    """Replace frames (F, V, S, S, 3) by their details (F, V, P, C), in half precision."""
     frames = np.asanyarray(arrays.frames)
     rows, columns, width = detailed(model.encoder).details_size
-    found = torch.empty(len(frames), rows * columns, width, dtype=torch.float16)
+    found = torch.empty(*frames.shape[:2], rows * columns, width, dtype=torch.float16)
     with tqdm(total=len(frames), desc="details", unit="frame") as bar:
         for start in range(0, len(frames), _AT_ONCE):
-            some = np.ascontiguousarray(frames[start : start + _AT_ONCE, :1])
+            some = np.ascontiguousarray(frames[start : start + _AT_ONCE])
             near = torch.from_numpy(some).to(model.device)
             with torch.autocast(model.device.type, dtype=torch.bfloat16):
-                found[start : start + len(some)] = find_details(model.encoder, near)[:, 0].cpu()
+                found[start : start + len(some)] = find_details(model.encoder, near).cpu()
             bar.update(len(some))
     return replace(arrays, frames=found)
 
@@ -126,7 +130,19 @@ class _Teacher:
         things = np.stack([asked.first, asked.second], axis=1)
         known = np.stack([np.ones_like(asked.known), asked.known], axis=1)
         told, known = (torch.from_numpy(part).to(device) for part in (things, known))
-        return self.learnt.proposal_loss(now, goal, self._poses(asked.here), told, known, rng)
+        pose, closeup = self._poses(asked.here), self._closeup(asked.goals, rng)
+        return self.learnt.proposal_loss(now, goal, pose, told, known, rng, closeup)
+
+    def _closeup(self, frames: Index, rng: np.random.Generator) -> Closeup | None:
+        """What the hand sees, from about where a picture would show it; now and then nothing."""
+        cameras = self.model.config.cameras
+        if HAND_CAMERA not in cameras:
+            return None
+        seen = self._view(frames, cameras.index(HAND_CAMERA))
+        blur = rng.standard_normal((len(frames), 7)) * np.array(_HAND_BLUR)
+        hands = self._poses(frames)[:, :7] + torch.from_numpy(blur).to(seen)
+        known = torch.from_numpy(rng.random(len(frames)) >= _NO_CLOSEUP)
+        return self.learnt.closeup(seen, hands, known.to(seen.device))
 
     def outcome(self, rng: np.random.Generator) -> Tensor:
         """What does a move bring about?"""
@@ -152,8 +168,12 @@ class _Teacher:
         return self.learnt.executor_loss(latents, self._poses(here), told, chunks, rng)
 
     def _first_view(self, frames: Index) -> Tensor:
+        return self._view(frames, 0)
+
+    def _view(self, frames: Index, view: int) -> Tensor:
         """Details (B, P, C) of frames (B,), as the networks take them."""
-        return self.learnt.normalised(gather(self.details.frames, frames).to(self.model.device))
+        seen = gather(self.details.frames, frames)[:, view]
+        return self.learnt.normalised(seen.to(self.model.device))
 
     def _poses(self, frames: Index) -> Tensor:
         return poses_at(self.details, frames).to(self.model.device)
@@ -168,7 +188,7 @@ def _fit_moves(learnt: Moves, found: HindsightMoves) -> None:
 
 def _fit_details(learnt: Moves, details: Arrays, rng: np.random.Generator) -> None:
     """Mean and deviation of details."""
-    some = gather(details.frames, rng.choice(len(details.ends), _FITTED // 10)).float()
+    some = gather(details.frames, rng.choice(len(details.ends), _FITTED // 10)).float()[:, 0]
     std, mean = torch.std_mean(some.flatten(0, 1), dim=0)
     learnt.detail_mean.copy_(mean)
     learnt.detail_std.copy_(std.clamp(min=_SMALLEST_DETAIL))
