@@ -6,6 +6,7 @@ Where they stand is told in the hand's own frame, in which it does not matter wh
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import NamedTuple
 
 import torch
@@ -14,7 +15,7 @@ from torch.nn import functional as F
 
 from worldsim.grids import ConvBlock, as_grids, as_tokens
 from worldsim.heads import mlp
-from worldsim.mixture import BLUREST, SHARPEST, Mixture
+from worldsim.mixture import Mixture
 from worldsim.states import PLACE
 
 HAND_CAMERA = "wrist"
@@ -90,12 +91,11 @@ class CloseupReader(nn.Module):
         hand = self.hand(closeup.own)
         grids = self.see(self.enter(as_grids(closeup.seen, self.grid)) + hand[:, :, None, None])
         seen = as_tokens(grids)
-        told = self.stand(F.gelu(seen + self.position)).float()
-        offsets = self.middles + told[..., 1 : 1 + PLACE]
-        stand = Mixture(
-            told[..., 0] + torch.where(closeup.known, 0.0, _UNSEEN)[:, None],
-            closeup.origin[:, None] + offsets @ closeup.axes.transpose(1, 2),
-            (told[..., 1 + PLACE :] + _BLUR).clamp(SHARPEST, BLUREST),
+        known = torch.where(closeup.known, 0.0, _UNSEEN)[:, None]
+        blur = torch.full_like(self.middles, _BLUR)
+        stand = Mixture(known, self.middles[None], blur[None]).told(
+            self.stand(F.gelu(seen + self.position))
         )
+        places = closeup.origin[:, None] + stand.means @ closeup.axes.transpose(1, 2)
         context = self.position + hand[:, None]
-        return ReadCloseup(seen, context, stand, self.features(grids))
+        return ReadCloseup(seen, context, replace(stand, means=places), self.features(grids))

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from worldsim.noise import normal
 
-SHARPEST, BLUREST = -4.0, 1.0  # log deviations
+_SHARPEST, _BLUREST = -4.0, 1.0  # log deviations
 
 
 @dataclass(frozen=True)
@@ -35,18 +35,14 @@ class Mixture:
     def told(self, more: Tensor) -> Mixture:
         """The same, as each token tells more of it (B, P, 1 + 2 M)."""
         size = self.means.shape[2]
-        log_stds = (self.log_stds + more[..., 1 + size :]).clamp(SHARPEST, BLUREST)
+        log_stds = (self.log_stds + more[..., 1 + size :]).clamp(_SHARPEST, _BLUREST)
         return Mixture(self.scores + more[..., 0], self.means + more[..., 1 : 1 + size], log_stds)
 
     def joined(self, others: Mixture) -> Mixture:
-        """With the Gaussians of others beside its own; the first may be of any B."""
-        count = len(others.scores)
-        mine = (part.expand(count, -1, -1) for part in (self.means, self.log_stds))
-        means, log_stds = (
-            torch.cat([a, b], dim=1)
-            for a, b in zip(mine, (others.means, others.log_stds), strict=True)
-        )
-        return Mixture(torch.cat([self.scores, others.scores], dim=1), means, log_stds)
+        """With the Gaussians of others beside its own."""
+        mine = (self.scores, self.means, self.log_stds)
+        theirs = (others.scores, others.means, others.log_stds)
+        return Mixture(*(torch.cat(pair, dim=1) for pair in zip(mine, theirs, strict=True)))
 
     def repeat(self, times: int) -> Mixture:
         """Each of them so many times in a row."""

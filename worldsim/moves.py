@@ -29,6 +29,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from worldsim import poses
 from worldsim.closeup import Closeup
 from worldsim.executor import Executor
 from worldsim.flow import drawn, flow_error, solved
@@ -120,20 +121,18 @@ class Moves(nn.Module):
         return (details.float() - self.detail_mean) / self.detail_std
 
     def closeup(self, seen: Tensor, hands: Tensor, known: Tensor | None = None) -> Closeup:
-        """What hands at poses (B, 7) see.
+        """What hands at poses (B, 6 or more) see.
 
         Args:
             seen: (B, P, C) details of their view, normalised.
-            hands: where they are; whether their fingers are open does not matter.
+            hands: place and angles; what is told of fingers does not matter.
             known: (B,) whether there is such a view; by default there is.
         """
         mean, std = self.move_mean[PLACE:], self.move_std[PLACE:]
-        yaw, one = hands[:, YAW], hands.new_ones(len(hands))
-        turn = torch.stack([yaw.cos(), -yaw.sin(), 0 * one, yaw.sin(), yaw.cos(), 0 * one], dim=1)
-        up = torch.stack([0 * one, 0 * one, one], dim=1)
-        axes = _CLOSE_M * torch.cat([turn, up], dim=1).unflatten(1, (3, 3)) / std[:, None]
-        own = torch.cat([encode_state(hands)[:, :-1], hands.new_zeros(len(hands), 2)], dim=1)
-        known = one.bool() if known is None else known
+        turn = poses.to_matrix(F.pad(hands[:, YAW : YAW + 1], (2, 0)))  # about the vertical
+        axes = _CLOSE_M * turn / std[:, None]
+        own = _own(F.pad(hands[:, :6], (0, 2)))  # with open fingers
+        known = hands.new_ones(len(hands)).bool() if known is None else known
         return Closeup(seen, own, (hands[:, :PLACE] - mean) / std, axes, known)
 
     # -- which moves ------------------------------------------------------------------------------

@@ -105,8 +105,7 @@ class Proposals(nn.Module):
             Mixture.of(self._stand(as_tokens(seen)), self.middles) for seen in (here, there)
         )
         now_known, goal_known = (self._known_by(self.features(seen)) for seen in (here, there))
-        sees, known = (now_stand, goal_stand), (now_known, goal_known)
-        read = Read(both, as_tokens(there), both, own, *sees, *known)
+        read = Read(both, as_tokens(there), both, own, now_stand, goal_stand, now_known, goal_known)
         if closeup is None:
             return read
         near = self.closeup(closeup)
@@ -132,8 +131,8 @@ class Proposals(nn.Module):
         sought = (read.features_now * self.sharpness.exp()[:, None]).flatten(2)
         alike = sought @ read.features_goal.flatten(2).transpose(1, 2)
         alike = alike.float() + read.goal.scores.log_softmax(dim=1).detach()[:, None]
-        there = alike.softmax(dim=2) @ read.goal.means.detach().float()
-        here = read.now.means.detach().expand_as(there)
+        there = alike.softmax(dim=2) @ read.goal.means.detach()
+        here = read.now.means.detach()
         sure = _SURE * alike.logsumexp(dim=2, keepdim=True)
         return torch.cat([there, here - there, sure], dim=2)
 

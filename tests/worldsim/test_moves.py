@@ -208,9 +208,8 @@ def test_what_others_stand_on_is_put_down_first():
             found, surprise, ways = super().propose(now, goal, pose, rng, draws, closeup)
             found[:, :, 3] = 0.7
             found[:, :, 5] = torch.where(found[:, :, 0] < 0.2, 0.1, 0.0)  # the first thing on top
-            return Proposed(
-                found, surprise + (found[:, :, 0] > 0.2), ways
-            )  # which is less surprising
+            # Which is less surprising.
+            return Proposed(found, surprise + (found[:, :, 0] > 0.2), ways)
 
     now, goal = [0.1, 0.3], [0.7, 0.7]
     assert float(planned(now, goal, Stack(), trust=0.01).moves[0, 5]) == 0.0
@@ -221,9 +220,8 @@ def test_a_place_is_cleared_first():
     class Eager(Table):
         def propose(self, now, goal, pose, rng, draws, closeup):
             found, surprise, ways = super().propose(now, goal, pose, rng, draws, closeup)
-            return Proposed(
-                found, surprise + (found[:, :, 0] > 0.2), ways
-            )  # the first thing rather
+            # The first thing rather.
+            return Proposed(found, surprise + (found[:, :, 0] > 0.2), ways)
 
     now, goal = [0.1, 0.3], [0.3, 0.7]
     assert float(planned(now, goal, Eager(), trust=0.12).moves[0, 0]) > 0.2

@@ -94,7 +94,7 @@ class _Task:
         """Moves that go on from ends (S, P, C)."""
         goal, closeup = self.goal, None
         if goal.closeup is not None:
-            near = self.moves.closeup(goal.closeup[None], goal.hand[None, :-1])
+            near = self.moves.closeup(goal.closeup[None], goal.hand[None])
             closeup = near.expand(len(ends))
         there = goal.seen.expand_as(ends)
         return self.moves.propose(ends, there, poses, rng, draws, closeup)

@@ -172,7 +172,7 @@ class _Teacher:
 
     def _view(self, frames: Index, view: int) -> Tensor:
         """Details (B, P, C) of frames (B,), as the networks take them."""
-        seen = gather(self.details.frames, frames)[:, view]
+        seen = gather(self.details.frames[:, view], frames)
         return self.learnt.normalised(seen.to(self.model.device))
 
     def _poses(self, frames: Index) -> Tensor:
@@ -188,7 +188,7 @@ def _fit_moves(learnt: Moves, found: HindsightMoves) -> None:
 
 def _fit_details(learnt: Moves, details: Arrays, rng: np.random.Generator) -> None:
     """Mean and deviation of details."""
-    some = gather(details.frames, rng.choice(len(details.ends), _FITTED // 10)).float()[:, 0]
+    some = gather(details.frames[:, 0], rng.choice(len(details.ends), _FITTED // 10)).float()
     std, mean = torch.std_mean(some.flatten(0, 1), dim=0)
     learnt.detail_mean.copy_(mean)
     learnt.detail_std.copy_(std.clamp(min=_SMALLEST_DETAIL))
