@@ -10,7 +10,7 @@ from torch import Tensor
 
 from worldsim.details import find_details
 from worldsim.moves import HELD, holds
-from worldsim.planning.moves import Chain, GoalPicture, MoveSearch
+from worldsim.planning.moves import Chain, GoalPicture, MoveSearch, Past
 from worldsim.world_model import WorldModel
 
 PATIENCE = 36
@@ -21,6 +21,10 @@ STEADY_STEPS, AFTER_STEPS = 2, 2
 """Something that was held so long was taken; so long after it was let go the move is over."""
 STUCK_STEPS, STUCK_M, THERE_M = 3, 0.007, 0.04
 """What is held over its place, so near, and in so many steps comes no nearer stands there."""
+CARRY_M = 0.08
+"""So high the hand carries what it holds, and knocks little over: 18 cm above the table."""
+IDLE = 0.2
+"""An action of open fingers that does less does nothing."""
 OPEN = (0.0, 0.0, 0.5, 0.0, 0.0, 0.0, -1.0)
 """What is done where fingers closed over nothing: open them, a little higher."""
 
@@ -45,6 +49,7 @@ class MoveMaker:
     def reset(self) -> None:
         """Begin an episode."""
         self._brought: list[Tensor] = []
+        self._nothing: list[Tensor] = []
         self._choose()
 
     def _choose(self) -> None:
@@ -52,7 +57,7 @@ class MoveMaker:
         self.chain = None
         self._left, self._held, self._open, self._stuck = 0, 0, 0, 0
         self._place: Tensor | None = None
-        self._missed = False
+        self._missed, self._waited = False, False
 
     def look(
         self,
@@ -81,8 +86,10 @@ class MoveMaker:
             now, then = self._details(frame), self._details(goal)
             near = None if closeup is None else self._details(closeup)
             wanted = GoalPicture(then, there, near)
-            brought = torch.stack(self._brought) if self._brought else None
-            self.chain = self._search.plan(self._model.moves, now, pose, wanted, rng, brought)
+            if self.chain is not None:
+                self._nothing.append(self.chain.moves[0, :3])
+            past = Past(*(_stacked(places, pose) for places in (self._brought, self._nothing)))
+            self.chain = self._search.plan(self._model.moves, now, pose, wanted, rng, past)
             self._left = PATIENCE
         self._left -= 1
         self._settle(pose[:3])
@@ -93,7 +100,23 @@ class MoveMaker:
             return pose.new_tensor(OPEN).expand(self._model.config.chunk, -1)
         assert self.chain is not None, "look first"
         move = self.chain.moves[:1]
-        return self._model.moves.act(latent[None], pose[None], move, rng, DRAWS)[0]
+        heights = pose.new_full((1,), CARRY_M)
+        chunk = self._model.moves.act(latent[None], pose[None], move, heights, rng, DRAWS)[0]
+        return self._without_waiting(chunk, pose)
+
+    def _without_waiting(self, chunk: Tensor, pose: Tensor) -> Tensor:
+        """The same actions (H, 7); at first they may do nothing once, while fingers are open.
+
+        Who decides by what is seen alone sees the same again once nothing was done, and waits for
+        ever.
+        """
+        is_open = float(pose[6]) < HELD[0] and float(pose[7]) < 0.5
+        does = (chunk[:, :6].abs().amax(dim=1) > IDLE) | (chunk[:, 6] > 0.0)
+        waits = int(does.long().argmax()) if is_open else 0
+        again, self._waited = self._waited, waits > 0
+        if not again:
+            return chunk
+        return torch.cat([chunk[waits:], chunk[-1:].expand(waits, -1)])
 
     def _details(self, frame: Tensor) -> Tensor:
         """(P, C) of a frame (H, W, 3)."""
@@ -117,6 +140,8 @@ class MoveMaker:
         A move whose fingers closed over nothing is over once they are open again.
         """
         if self._missed and closedness < HELD[0]:
+            assert self.chain is not None, "fingers closed to make a move"
+            self._nothing.append(self.chain.moves[0, :3])
             self._choose()
         elif commanded > 0.5 and closedness >= HELD[1]:
             self._missed = True
@@ -130,3 +155,8 @@ class MoveMaker:
                 self._choose()
         else:
             self._held = 0
+
+
+def _stacked(places: list[Tensor], pose: Tensor) -> Tensor:
+    """(n, 3)."""
+    return torch.stack(places) if places else pose.new_zeros(0, 3)

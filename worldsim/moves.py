@@ -54,6 +54,7 @@ HELD = (0.04, 0.96)
 """Fingers told to close that stay between these closednesses have something between them."""
 _OWN = STATE_SIZE + 1  # encoded pose, commanded closedness
 _SHARPER = 10.0  # a gap of 10 cm becomes an input of one
+_HEIGHT = 2  # numbers that tell how high something is carried
 _CLOSE_M = 0.1  # so far a hand sees
 
 
@@ -111,7 +112,7 @@ class Moves(nn.Module):
         detail, grid, told = config.detail, config.grid, _OWN + 2 * MOVE_SIZE
         self.proposals = Proposals(detail, grid, _OWN)
         self.outcome = Outcome(detail, grid, told + _OWN + PLACE + waves_of(MOVE_SIZE))
-        self.executor = Executor(config.dim, config.tokens, told, 7 * config.chunk)
+        self.executor = Executor(config.dim, config.tokens, told + _HEIGHT, 7 * config.chunk)
         for name, count in (("move", MOVE_SIZE), ("action", 7), ("detail", detail)):
             self.register_buffer(f"{name}_mean", torch.zeros(count))
             self.register_buffer(f"{name}_std", torch.ones(count))
@@ -261,17 +262,24 @@ class Moves(nn.Module):
         latents: Tensor,
         pose: Tensor,
         moves: Tensor,
+        heights: Tensor,
         actions: Tensor,
         rng: np.random.Generator,
     ) -> Tensor:
         """Mean square error of the velocity towards chunks (B, H, 7); see ``act``."""
         clean = ((actions - self.action_mean) / self.action_std).flatten(1)
-        flow = self.executor.flow(self.executor(latents, told_of(pose, moves)))
+        flow = self.executor.flow(self.executor(latents, _told(pose, moves, heights)))
         return flow_error(flow, clean, *drawn(clean, rng)).mean()
 
     @torch.inference_mode()
     def act(
-        self, latents: Tensor, pose: Tensor, moves: Tensor, rng: np.random.Generator, draws: int
+        self,
+        latents: Tensor,
+        pose: Tensor,
+        moves: Tensor,
+        heights: Tensor,
+        rng: np.random.Generator,
+        draws: int,
     ) -> Tensor:
         """Chunks (B, H, 7) that make moves (B, 6), in units of the action scale.
 
@@ -279,10 +287,12 @@ class Moves(nn.Module):
             latents: (B, N, D).
             pose: (B, 8) as for ``propose``.
             moves: metres, robot-base frame.
+            heights: (B,) that the hand reaches with what it carries, the same.
             rng: of the episode.
             draws: chunks of which the most typical is taken.
         """
-        known = self.executor(latents, told_of(pose, moves)).repeat_interleave(draws, dim=0)
+        told = _told(pose, moves, heights)
+        known = self.executor(latents, told).repeat_interleave(draws, dim=0)
         noise = normal(rng, (len(known), 7 * self.config.chunk), known)
         found = solved(self.executor.flow(known), noise)
         chunks = most_typical_of_each(found, draws).unflatten(1, (-1, 7))
@@ -311,6 +321,12 @@ def told_of(pose: Tensor, moves: Tensor) -> Tensor:
     return torch.cat(
         [_own(pose), _SHARPER * gaps, _SHARPER * (moves - moves.new_tensor(_MIDDLE))], 1
     )
+
+
+def _told(pose: Tensor, moves: Tensor, heights: Tensor) -> Tensor:
+    """The same with heights (B,), as they are and as gaps from here (B, 25)."""
+    more = torch.stack([heights - pose[:, 2], heights], dim=1)
+    return torch.cat([told_of(pose, moves), _SHARPER * more], dim=1)
 
 
 _MIDDLE = (0.55, 0.0, 0.0) * 2  # of the table, robot-base frame

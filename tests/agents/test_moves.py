@@ -32,11 +32,11 @@ class Counting:
     """A search that counts how often it was asked."""
 
     def __init__(self):
-        self.asked, self.brought = 0, None
+        self.asked, self.past = 0, None
 
     def plan(self, *task):
         self.asked += 1
-        self.brought = task[-1]
+        self.past = task[-1]
         return Chain(torch.zeros(1, 6), 0.0)
 
 
@@ -66,20 +66,27 @@ def test_a_move_ends_soon_after_something_was_let_go(model, search):
     assert search.asked == 2
 
 
-def test_where_something_was_brought_is_told_until_the_episode_ends(model, search):
+def told(search):
+    return [len(places) for places in search.past]
+
+
+def test_what_was_brought_and_what_was_missed_is_told_until_the_episode_ends(model, search):
     maker = MoveMaker(model, search)
     feel(maker, 0.0, 0.0)
-    assert search.brought is None
+    assert told(search) == [0, 0]
     feel(maker, 0.5, 1.0, STEADY_STEPS)
     feel(maker, 0.0, 0.0, AFTER_STEPS)
-    assert search.brought.tolist() == [[0.0, 0.0, 0.0]]
+    assert told(search) == [1, 0]
+    assert search.past.brought.tolist() == [[0.0, 0.0, 0.0]]
     feel(maker, 0.0, 0.0)
     feel(maker, 1.0, 1.0)  # over nothing: nothing was brought
     feel(maker, 0.0, 0.0)
-    assert len(search.brought) == 1
+    assert told(search) == [1, 1]
+    feel(maker, 0.0, 0.0, PATIENCE)  # nothing was taken at all
+    assert told(search) == [1, 2]
     maker.reset()
     feel(maker, 0.0, 0.0)
-    assert search.brought is None
+    assert told(search) == [0, 0]
 
 
 def test_what_slips_ends_no_move(model, search):
@@ -102,6 +109,24 @@ def test_fingers_that_closed_over_nothing_open_and_a_move_is_chosen_anew(model, 
     pose = feel(maker, 0.0, 0.0)
     assert search.asked == 2
     assert maker.act(latent, pose, rng)[0].tolist() != pytest.approx(OPEN)
+
+
+def waiting(maker, monkeypatch, closedness=0.0, commanded=0.0, times=3):
+    """What is done first where an executor would wait, and then close its fingers."""
+    chunk = torch.zeros(4, 7)
+    chunk[:2, 6], chunk[2:, 6] = -1.0, 1.0
+    monkeypatch.setattr(type(maker._model.moves), "act", lambda *told: chunk[None])
+    pose = feel(maker, closedness, commanded)
+    return [float(maker.act(torch.zeros(1), pose, None)[0, 6]) for _ in range(times)]
+
+
+def test_open_fingers_wait_once_and_not_again(model, search, monkeypatch):
+    assert waiting(MoveMaker(model, search), monkeypatch) == [-1.0, 1.0, 1.0]
+
+
+@pytest.mark.parametrize("feels", [(0.5, 1.0), (0.3, 0.0)])
+def test_fingers_that_hold_something_or_open_may_wait(model, search, monkeypatch, feels):
+    assert waiting(MoveMaker(model, search), monkeypatch, *feels) == [-1.0, -1.0, -1.0]
 
 
 def test_moves_are_chosen_by_details_and_made_by_latents(model, search):

@@ -14,7 +14,7 @@ from tests.worldsim.test_world_model import small_model
 from worldsim.errors import UserError
 from worldsim.mixture import Mixture
 from worldsim.moves import ASIDES, WAYS, Moves, MovesConfig, Proposed, holds
-from worldsim.planning.moves import GoalPicture, MoveSearch, hindered
+from worldsim.planning.moves import GoalPicture, MoveSearch, Past, hindered
 from worldsim.training import prompt
 from worldsim.training.hindsight_moves import HindsightMoves
 from worldsim.training.loop import LoopConfig
@@ -42,6 +42,15 @@ def test_a_move_is_where_fingers_closed_and_where_they_opened():
     assert found.empty.tolist() == [0, 1, 2, 9, 10]
     assert found.making.tolist() == list(range(15))  # after the last release nothing is made
     assert found.of_frames(np.array([0, 8, 9]))[:, 3].tolist() == pytest.approx([0.08, 0.08, 0.14])
+
+
+def test_a_thing_is_carried_as_high_as_the_hand_gets_while_it_holds_it():
+    arrays = walked((3, 8), (11, 14))
+    arrays.proprio[:, 2] = 0.01
+    arrays.proprio[[1, 5, 9, 14, 16], 2] = 0.5, 0.1, 0.6, 0.2, 0.7
+    found = HindsightMoves.of(arrays, ("expert",))
+    assert found.heights.tolist() == pytest.approx([0.1, 0.2])
+    assert found.heights_of(np.array([0, 8, 9])).tolist() == pytest.approx([0.1, 0.1, 0.2])
 
 
 def test_outcomes_are_seen_while_fingers_stay_open():
@@ -86,13 +95,19 @@ def test_shapes_and_what_is_looked_at(moves):
     assert imagined.shape == (2, PLACES, DIM)
     assert (moves.imagine(now, pose, drawn[:, 0], pose) != imagined).any()  # told where the hand is
     latents = torch.randn(2, 8, 6)
-    assert moves.act(latents, pose, drawn[:, 0], np.random.default_rng(0), 4).shape == (2, 3, 7)
+    high = torch.zeros(2)
+
+    def acted(latents, to, heights, draws=1):
+        return moves.act(latents, pose, to, heights, np.random.default_rng(0), draws)
+
+    assert acted(latents, drawn[:, 0], high, 4).shape == (2, 3, 7)
     again = moves.propose(now, goal, pose, np.random.default_rng(0), 7).moves
     torch.testing.assert_close(again, drawn, atol=0, rtol=0)
     assert (moves.propose(-now, goal, pose, np.random.default_rng(0), 7).moves != drawn).any()
-    first = moves.act(latents, pose, drawn[:, 0], np.random.default_rng(0), 1)
-    for other in ((-latents, drawn[:, 0]), (latents, drawn[:, 0] + 0.1)):
-        assert (moves.act(other[0], pose, other[1], np.random.default_rng(0), 1) != first).any()
+    first = acted(latents, drawn[:, 0], high)
+    others = (-latents, drawn[:, 0], high), (latents, drawn[:, 0] + 0.1, high)
+    for other in (*others, (latents, drawn[:, 0], high + 0.1)):
+        assert (acted(*other) != first).any()
 
 
 def test_a_closeup_tells_where_things_stand_from_the_hand(moves):
@@ -173,11 +188,11 @@ class Table:
         return Proposed(found, noise[1].abs(), found)
 
 
-def planned(now, goal, table=None, brought=None, **options):
+def planned(now, goal, table=None, past=None, **options):
     search = MoveSearch(**{"samples": 64, "beam": 8, "trust": 0.0, **options})
     here, there, pose = torch.tensor([now]), torch.tensor([goal]), torch.zeros(8)
     rng = np.random.default_rng(0)
-    return search.plan(table or Table(), here, pose, GoalPicture(there, pose), rng, brought)
+    return search.plan(table or Table(), here, pose, GoalPicture(there, pose), rng, past)
 
 
 def test_a_chain_brings_about_what_takes_several_moves():
@@ -228,16 +243,39 @@ def test_a_place_is_cleared_first():
     assert float(planned(now, goal, Eager(), trust=0.12, order=0.0).moves[0, 0]) < 0.2
 
 
-def test_nothing_is_moved_to_where_it_stands_or_taken_away_from_where_it_was_put():
+def places(*found):
+    return torch.tensor([[x, 0.0, z] for x, z in found]).reshape(-1, 3)
+
+
+def test_nothing_is_moved_to_where_it_stands_and_nothing_done_is_done_again():
     class Idle(Table):
         def propose(self, now, goal, pose, rng, draws, closeup):
             found, surprise, ways = super().propose(now, goal, pose, rng, draws, closeup)
             return Proposed(found, surprise + (found[:, :, 0] > 0.2), ways)
 
     assert float(planned([0.1, 0.3], [0.11, 0.7], Idle(), trust=0.1).moves[0, 0]) > 0.2
-    now, goal, put = [0.1, 0.3], [0.6, 0.7], torch.tensor([[0.1, 0.0, 0.0]])
+    now, goal, here = [0.1, 0.3], [0.6, 0.7], places((0.1, 0.0))
     assert float(planned(now, goal, Idle(), trust=0.1).moves[0, 0]) < 0.2
-    assert float(planned(now, goal, Idle(), put, trust=0.1).moves[0, 0]) > 0.2
+    for past in (Past(here, places()), Past(places(), here)):
+        assert float(planned(now, goal, Idle(), past, trust=0.1).moves[0, 0]) > 0.2
+
+
+def test_what_was_brought_somewhere_stays_and_what_was_missed_is_not_there():
+    past = Past(places((0.3, 0.0)), places((0.8, 0.0)))
+    cases = {
+        "takes it away": [0.31, 0.0, 0.0, 0.6, 0.0, 0.0],
+        "takes its place": [0.6, 0.0, 0.0, 0.31, 0.0, 0.01],
+        "goes upon it": [0.6, 0.0, 0.0, 0.31, 0.0, 0.04],
+        "goes beside it": [0.6, 0.0, 0.0, 0.36, 0.0, 0.0],
+        "takes nothing": [0.81, 0.0, 0.02, 0.6, 0.0, 0.0],
+        "goes where nothing was": [0.6, 0.0, 0.0, 0.8, 0.0, 0.0],
+    }
+    found = dict(zip(cases, past.repeated(torch.tensor([list(cases.values())]))[0], strict=True))
+    assert {name for name in cases if found[name]} == {
+        "takes it away",
+        "takes its place",
+        "takes nothing",
+    }
 
 
 def test_some_proposals_put_things_aside(moves):

@@ -30,6 +30,8 @@ NOWHERE_M = 0.04
 """A thing so near to its place is not moved."""
 OTHER_M, UPON_M, LOWER_M = 0.05, 0.035, 0.015
 """What is taken so far away is another thing; what is put so near, and lower, is put beneath."""
+MISSED_M = 0.03
+"""What is taken so near to where fingers closed over nothing is not there."""
 AWAY_M = 0.08
 """What is to go so far from where it is in the way clears it."""
 FEW, ENOUGH = 0.1, 0.25
@@ -66,6 +68,32 @@ class GoalPicture:
     closeup: Tensor | None = None
 
 
+class Past(NamedTuple):
+    """What was done in the episode before, m, robot-base frame.
+
+    Attributes:
+        brought: (n, 3) where something was put.
+        missed: (n, 3) where nothing was there to take.
+    """
+
+    brought: Tensor
+    missed: Tensor
+
+    def repeated(self, moves: Tensor) -> Tensor:
+        """Whether moves (..., 6) do again what was done, or undo it.
+
+        They take away what was brought somewhere, put something into its place (upon it they may),
+        or take something from where nothing was.
+        """
+        picks, puts = (part[..., None, :] for part in moves.split(PLACE, dim=-1))
+        level = puts[..., 2] < self.brought[:, 2] + LOWER_M
+        undone = (_gaps(picks, self.brought) < OTHER_M) | (
+            level & (_gaps(puts, self.brought) < UPON_M)
+        )
+        repeated: Tensor = undone.any(dim=-1) | (_gaps(picks, self.missed) < MISSED_M).any(dim=-1)
+        return repeated
+
+
 @dataclass(frozen=True)
 class _Task:
     """What a search is about.
@@ -75,14 +103,14 @@ class _Task:
         now: (P, C) details of the present, in the first view: the others move with the hand.
         pose: (8,) of the present.
         goal: to be brought about.
-        brought: (n, 3) where something was put before.
+        past: what was done before.
     """
 
     moves: Moves
     now: Tensor
     pose: Tensor
     goal: GoalPicture
-    brought: Tensor
+    past: Past
 
     def distances(self, ends: Tensor) -> Tensor:
         """Mean absolute differences (S,) of ends (S, P, C) from the goal."""
@@ -98,12 +126,6 @@ class _Task:
             closeup = near.expand(len(ends))
         there = goal.seen.expand_as(ends)
         return self.moves.propose(ends, there, poses, rng, draws, closeup)
-
-    def undone(self, moves: Tensor) -> Tensor:
-        """Whether moves (S, 6) take away what was put somewhere before."""
-        gaps = (moves[:, None, :2] - self.brought[:, :2]).norm(dim=2)
-        undone: Tensor = (gaps < OTHER_M).any(dim=1)
-        return undone
 
     def lead(self, ends: Tensor, poses: Tensor, moves: Tensor) -> tuple[Tensor, Tensor]:
         """Details (S, P, C) and poses (S, 8) after moves (S, 6) from others."""
@@ -122,7 +144,7 @@ class MoveSearch:
         depth: most moves of a chain.
         trust: cost of a nat of the moves' mean surprise, in units of the distance.
         order: cost of a move that has to wait for others.
-        again: cost of taking away what was put somewhere in this episode.
+        again: cost of what repeats or undoes what was done in this episode, see ``Past``.
     """
 
     samples: int = 128
@@ -143,7 +165,7 @@ class MoveSearch:
         pose: Tensor,
         goal: GoalPicture,
         rng: np.random.Generator,
-        brought: Tensor | None = None,
+        past: Past | None = None,
     ) -> Chain:
         """The chain to begin.
 
@@ -153,10 +175,10 @@ class MoveSearch:
             pose: (8,) achieved pose and commanded closedness.
             goal: to be brought about.
             rng: of the episode.
-            brought: (n, 3) where something was put before.
+            past: what was done before in the episode; nothing by default.
         """
-        brought = now.new_zeros(0, PLACE) if brought is None else brought
-        task = _Task(moves, now, pose, goal, brought)
+        nowhere = now.new_zeros(0, PLACE)
+        task = _Task(moves, now, pose, goal, past or Past(nowhere, nowhere))
         tolerated = LONGER * float(task.distances(task.now[None])[0])
         best: Chain | None = None
         for found in self._grown(task, rng):
@@ -172,16 +194,16 @@ class MoveSearch:
             draws = -(-self.samples // len(kept.ends))
             drawn = task.propose(kept.ends, kept.poses, rng, draws)
             grown = kept.repeat(draws)
-            moves, ways = drawn.moves.flatten(0, 1), drawn.ways
-            undone = task.undone(ways.flatten(0, 1)).unflatten(0, ways.shape[:2])
+            moves, ways, past = drawn.moves.flatten(0, 1), drawn.ways, task.past
             grown = grown._replace(
                 chains=torch.cat([grown.chains, moves[:, None]], dim=1),
                 surprise=grown.surprise + drawn.surprise.flatten(),
-                waits=grown.waits + hindered(drawn.moves, ways, ~undone).flatten(),
+                waits=grown.waits + hindered(drawn.moves, ways, ~past.repeated(ways)).flatten(),
             )
             ends, poses = task.lead(grown.ends, grown.poses, moves)
             costs = task.distances(ends) + self.trust * grown.surprise / length
-            costs = costs + self.order * grown.waits + self.again * task.undone(grown.chains[:, 0])
+            costs = costs + self.again * past.repeated(grown.chains[:, 0])
+            costs = costs + self.order * grown.waits
             costs = costs + ~_goes(moves)  # more than any of the others
             best = costs.argsort()[: self.beam]
             kept = grown._replace(ends=ends, poses=poses).take(best)
@@ -241,13 +263,18 @@ def hindered(moves: Tensor, ways: Tensor, count: Tensor) -> Tensor:
     return ((share - FEW) / (ENOUGH - FEW)).clamp(0.0, 1.0)
 
 
+def _gaps(mine: Tensor, others: Tensor) -> Tensor:
+    """Metres between places (..., 3) that go with one another, seen from above."""
+    gaps: Tensor = (mine[..., :2] - others[..., :2]).norm(dim=-1)
+    return gaps
+
+
 def _apart(mine: Tensor, others: Tensor) -> Tensor:
     """(N, K, L) metres between places (N, K, 3) and others (N, L, 3), seen from above."""
-    apart: Tensor = (mine[:, :, None, :2] - others[:, None, :, :2]).norm(dim=3)
-    return apart
+    return _gaps(mine[:, :, None], others[:, None])
 
 
 def _goes(moves: Tensor) -> Tensor:
     """Whether moves (..., 6) lead anywhere, seen from above."""
-    goes: Tensor = (moves[..., PLACE : PLACE + 2] - moves[..., :2]).norm(dim=-1) > NOWHERE_M
-    return goes
+    picks, puts = moves.split(PLACE, dim=-1)
+    return _gaps(picks, puts) > NOWHERE_M

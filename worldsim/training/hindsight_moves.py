@@ -35,6 +35,7 @@ class HindsightMoves:
         next: (F,) number of the first release that is not past.
         grasps: (R,) frames before which the fingers closed for each.
         moves: (R, 6) tool centre when the fingers closed, and when they opened, m.
+        heights: (R,) how high the tool centre got between, m.
         after: (R,) frames that show what each brought about.
         until: (R,) last frames that do, while the hand with open fingers goes elsewhere.
         empty: frames before one, the fingers being open and empty.
@@ -45,6 +46,7 @@ class HindsightMoves:
     next: Index
     grasps: Index
     moves: NDArray[np.float32]
+    heights: NDArray[np.float32]
     after: Index
     until: Index
     empty: Index
@@ -70,10 +72,12 @@ class HindsightMoves:
         grasps = _last_open(closed, arrays.offsets, arrays.lengths)[releases.frames - 1] + 1
         place, last = arrays.proprio[:, :3], releases.frames
         moves = np.concatenate([place[grasps], place[last]], axis=1)
+        way = np.stack([grasps, last + 1], axis=1).ravel()
+        heights = np.maximum.reduceat(np.append(place[:, 2], place[-1, 2]), way)[::2]
         after = np.minimum(last + AFTER, releases.until)
         until = np.minimum(_next_closed(closed, ends)[last] - 1, last + LATER)
         empty = soon[~closed[soon] & (soon < grasps[coming[soon]])]
-        return cls(releases, coming, grasps, moves, after, until, empty, soon)
+        return cls(releases, coming, grasps, moves, heights, after, until, empty, soon)
 
     def outcomes(self, frames: Index, rng: np.random.Generator) -> Index:
         """Frames (B,) that show what the move that is next at frames (B,) brought about."""
@@ -85,6 +89,10 @@ class HindsightMoves:
     def of_frames(self, frames: Index) -> Tensor:
         """Moves (B, 6) that are next at frames (B,)."""
         return torch.from_numpy(self.moves[self.next[frames]])
+
+    def heights_of(self, frames: Index) -> Tensor:
+        """How high (B,) what is taken next at frames (B,) is carried."""
+        return torch.from_numpy(self.heights[self.next[frames]])
 
 
 def _next_closed(closed: NDArray[np.bool_], ends: Index) -> Index:

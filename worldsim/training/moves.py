@@ -156,16 +156,18 @@ class _Teacher:
         """How is it made? Roughly where to take is told: pictures tell where exactly."""
         assert self.prompt is not None
         here = self.prompt.draw(rng, self.config.chunks)
-        blur = rng.standard_normal((len(here), MOVE_SIZE)) * self.config.blur_m
-        moves = self.found.of_frames(here) + torch.from_numpy(blur).float()
+        blur = rng.standard_normal((len(here), MOVE_SIZE + 1)) * self.config.blur_m
+        heights = self.found.heights_of(here)
+        told = torch.cat([self.found.of_frames(here), heights[:, None]], dim=1)
+        told = (told + torch.from_numpy(blur).float()).to(self.model.device)
         chunks = chunks_towards(
             self.model, self.details, here, self.found.after[self.found.next[here]]
         )
         sees = torch.from_numpy(rng.random((len(here), 1, 1)) >= self.config.blind)
-        told, device = moves.to(self.model.device), self.model.device
-        tokens = self.learnt.config.tokens
+        tokens, device = self.learnt.config.tokens, self.model.device
         latents = gather_tokens(self.latents, here, tokens, str(device)) * sees.to(device)
-        return self.learnt.executor_loss(latents, self._poses(here), told, chunks, rng)
+        moves, heights = told[:, :MOVE_SIZE], told[:, MOVE_SIZE]
+        return self.learnt.executor_loss(latents, self._poses(here), moves, heights, chunks, rng)
 
     def _first_view(self, frames: Index) -> Tensor:
         return self._view(frames, 0)
