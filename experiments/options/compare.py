@@ -20,10 +20,10 @@ class CompareConfig:
 
     Attributes:
         agents: comma list.
-        tasks: comma list.
+        tasks: comma list; in rearrangements world-model plans and clones with the model "play".
         seeds: first:end (end excluded) or a comma list.
         out: folder for results, page and videos.
-        goal: subgoals, dense or final.
+        goal: subgoals, dense or final; rearrangements are always asked for by final.
         cameras: comma list of left, right, wrist.
         threads: of the numerical libraries.
         workers: processes; default: one a core. Outcomes do not depend on it.
@@ -32,7 +32,7 @@ class CompareConfig:
     """
 
     agents: str = DEFAULT_AGENTS
-    tasks: str = "reach,grasp,pick-place"
+    tasks: str = "reach,grasp,pick-place,rearrange-2"
     seeds: str = "190000:190006"
     out: str = "runs/compare"
     goal: str = "subgoals"

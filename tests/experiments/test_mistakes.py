@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from envs.errors import UserError
 from experiments.cli import COMMANDS, run
 from experiments.compare import agents_of
 from experiments.options.compare import CompareConfig
@@ -209,6 +210,24 @@ def test_weights_that_are_not_shipped_are_said_with_what_makes_them():
         "ppo on pick-place: no weights of ppo for pick-place are shipped: train them with "
         "'worldsim train ppo --task pick-place' and give their folder"
     ]
+
+
+def test_rearrangements_are_compared_by_those_that_learnt_from_play():
+    config = CompareConfig(agents="world-model,gc-bc,random", tasks="reach,rearrange-2")
+    runs, absent = agents_of(config)
+    found = [(run.spec.task, run.spec.agent, run.spec.goal, run.spec.options) for run in runs]
+    play = {"model": "play"}
+    assert found == [
+        ("reach", "world-model", "subgoals", {}),
+        ("reach", "gc-bc", "subgoals", {}),
+        ("reach", "random", "subgoals", {}),
+        ("rearrange-2", "world-model", "final", {**play, "planner": "moves"}),
+        ("rearrange-2", "world-model", "final", {**play, "planner": "policy"}),
+        ("rearrange-2", "random", "final", {}),
+    ]
+    assert absent == ["gc-bc on rearrange-2: no weights that learnt from play are shipped"]
+    with pytest.raises(UserError, match="agent"):
+        agents_of(CompareConfig(agents="wurld-model", tasks="rearrange-2"))
 
 
 def test_slurm_jobs_where_there_is_no_slurm_are_a_sentence(tmp_path, monkeypatch, capsys):
