@@ -10,6 +10,7 @@ from agents.subgoals import ADVANCE_RULES
 from envs.errors import UserError
 from envs.spec import check_choice
 from worldsim.planning.cem import CEM
+from worldsim.planning.detour import Detour
 from worldsim.planning.energies.energy import Energy
 from worldsim.planning.moves import MoveSearch
 from worldsim.planning.names import PLANNERS, made_of, make_planner
@@ -115,6 +116,11 @@ def configure(
     if ":" not in planner:
         check_choice("planner", planner, tuple(dict.fromkeys((*PLANNERS, *PRESETS))))
     base = PRESETS.get(planner) or AgentConfig(make_planner(planner))
+    if energy and planner == "policy":
+        raise UserError("planner policy does what is proposed: it cannot be told an energy")
+    if energy and base.moves is not None:
+        # What makes a move is changed no more than these ask for.
+        base = replace(base, planner=Detour(), cost=CostConfig(latent=0.0, trust=1.0))
     searching = "planner" if base.moves is None else "moves"
     return replace(
         base,

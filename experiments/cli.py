@@ -142,6 +142,9 @@ COMMANDS: dict[str, Command] = {
     "diagnose": Command(
         "diagnose:DiagnoseConfig", "analysis.diagnose:main", "which part holds success back"
     ),
+    "violations": Command(
+        "violations:ViolationsConfig", "analysis.violations:main", "who kept to a rule"
+    ),
     "understand": Command(
         "understand:UnderstandConfig",
         "understand.run:main",

@@ -25,6 +25,8 @@ from worldsim import load_world_model
 from worldsim.checkpoint import save_world_model
 from worldsim.encoders import encoder_digest
 from worldsim.planning.cem import CEM
+from worldsim.planning.detour import Detour
+from worldsim.planning.moves import MoveSearch
 from worldsim.planning.options import CostConfig
 from worldsim.planning.policy import Policy
 from worldsim.values import GoalValue
@@ -137,6 +139,9 @@ def test_options_by_name_are_what_they_say():
     assert (changed.cost.trust, changed.cost.pose, changed.advance) == (2.0, 0.2, "schedule")
     box = configure("icem", energy="tests.worldsim.test_energies:SHELF").energies
     assert box == (SHELF,)
+    told = configure("moves", {"depth": 2}, energy="tests.worldsim.test_energies:SHELF")
+    assert (told.planner, told.moves, told.cost.latent) == (Detour(), MoveSearch(depth=2), 0.0)
+    assert configure("moves", {"depth": 2}).planner == Policy()
 
 
 @pytest.mark.parametrize(
@@ -148,6 +153,7 @@ def test_options_by_name_are_what_they_say():
         ({"planner": "cem", "search": {"sample": 8}}, "did you mean samples"),
         ({"planner": "cem", "cost": {"pose_": 8}}, "did you mean pose"),
         ({"planner": "cem", "energy": "worldsim.planning.energies.keep_out:KeepOut"}, "arguments"),
+        ({"planner": "policy", "energy": "tests.worldsim.test_energies:SHELF"}, "cannot be told"),
         ({"planner": "cem", "surprise": 1.0, "cost": {"trust": 0.0}}, "must be above 0"),
     ],
 )

@@ -64,6 +64,7 @@ BASES: dict[str, Base] = {
     "landscape": Base([*TINY, "--data", "set", "--transitions", "2", *OUT], MODEL),
     "diagnose": Base(["--seeds", "100000", "--arms", "proposals", *TINY, *OUT], ("model",)),
     "understand": Base(["--suite", "expectation", "--items", "1", *TINY, *OUT], ("model",)),
+    "violations": Base(["run", "--energy", "tests.worldsim.test_energies:SHELF"], RUN),
     "learning": Base(["run", *OUT], RUN),
     "doctor": Base([]),
 }
@@ -74,6 +75,7 @@ READERS: tuple[tuple[str, str, list[str]], ...] = (
     ("run", "results", ["run", *OUT]),
     ("run", "render", ["run", *OUT, "--size", "64", "--no-beside"]),
     ("run", "learning", ["run", *OUT]),
+    ("run", "violations", ["run", "--energy", "tests.worldsim.test_energies:SHELF"]),
     ("run", "evaluate", [*BASES["evaluate"].words[:-1], "run"]),
     ("swept", "report", ["swept"]),
     ("swept", "sweep", ["sweep.yaml", "--out", "swept", "--dry-run"]),

@@ -10,6 +10,7 @@ import torch
 
 from tests.worldsim.pages import module_of
 from worldsim.planning.cem import CEM
+from worldsim.planning.detour import Detour
 from worldsim.planning.gaussian import Gaussian
 from worldsim.planning.gradient import Gradient
 from worldsim.planning.gradient_cem import GradientCEM
@@ -220,3 +221,15 @@ def test_the_planner_of_the_page_works():
     found = plan(page.Halving(), Bowl())
     assert float(found.cost) < float(Bowl()(torch.zeros(1, 4, 7)))
     assert float(found.actions.abs().max()) <= 1.0
+
+
+def test_a_detour_is_looked_for_only_where_what_is_proposed_costs_something():
+    planner, free, dear = Detour(), Bowl(), Bowl()
+    straight = planner.plan(free, np.random.default_rng(0), GOAL.expand(4, -1))
+    assert torch.equal(straight.actions, GOAL.expand(4, -1))
+    assert float(straight.cost) == 0.0
+    assert sum(map(len, free.seen)) == 1
+    found = plan(planner, dear)
+    assert sum(map(len, dear.seen)) == 1 + planner.samples * planner.iterations
+    assert float(found.cost) < float(dear(torch.zeros(1, 4, 7)))
+    assert (found.actions[:, 3:] == 0).all()  # turns and fingers stay as proposed
