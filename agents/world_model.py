@@ -40,7 +40,7 @@ from worldsim.planning.budget import fitted
 from worldsim.planning.cost import Imagine, LatentGoalCost, own_energies, read_proposal
 from worldsim.planning.energies.energy import Situation
 from worldsim.planning.energies.value import Value
-from worldsim.planning.planner import Plan, Planner, shift
+from worldsim.planning.planner import Plan, Planner, box, shift
 from worldsim.surprise import Surprise
 from worldsim.values import GoalValue
 from worldsim.world_model import WorldModel
@@ -295,7 +295,7 @@ class WorldModelAgent(LatentAgent):
         closedness = self._tensor(self._context.target[6:7])
         state = self.model.goal_state(now, then, proprio, closedness)
         if self._maker is not None:
-            actions = self._maker.act(latent, self._pose(), self._rng)[None]
+            actions = box(self._maker.act(latent, self._pose(), self._rng))[None]
             steps = self.model.goal_head(now, then, state)[1]
         elif self.value is not None:
             actions, steps = self.value.act(now, then, state), self.value.steps(now, then)
