@@ -49,7 +49,7 @@ class MoveMaker:
     def reset(self) -> None:
         """Begin an episode."""
         self._brought: list[Tensor] = []
-        self._nothing: list[Tensor] = []
+        self._missed: list[Tensor] = []
         self._choose()
 
     def _choose(self) -> None:
@@ -57,7 +57,7 @@ class MoveMaker:
         self.chain = None
         self._left, self._held, self._open, self._stuck = 0, 0, 0, 0
         self._place: Tensor | None = None
-        self._missed, self._waited = False, False
+        self._opening, self._waited = False, False
 
     def look(
         self,
@@ -79,7 +79,7 @@ class MoveMaker:
             rng: of the episode.
         """
         self._watch(float(pose[6]), float(pose[7]))
-        if self._missed:
+        if self._opening:
             return
         if self.chain is None or (self._left <= 0 and not self._held):
             there = torch.cat([hand[:6], hand.new_zeros(2)])  # with open fingers
@@ -87,8 +87,8 @@ class MoveMaker:
             near = None if closeup is None else self._details(closeup)
             wanted = GoalPicture(then, there, near)
             if self.chain is not None:
-                self._nothing.append(self.chain.moves[0, :3])
-            past = Past(*(_stacked(places, pose) for places in (self._brought, self._nothing)))
+                self._missed.append(self.chain.moves[0, :3])
+            past = Past(*(_stacked(places, pose) for places in (self._brought, self._missed)))
             self.chain = self._search.plan(self._model.moves, now, pose, wanted, rng, past)
             self._left = PATIENCE
         self._left -= 1
@@ -96,7 +96,7 @@ class MoveMaker:
 
     def act(self, latent: Tensor, pose: Tensor, rng: np.random.Generator) -> Tensor:
         """The chunk of actions (H, 7) that goes on with the move, from latents (N, D) now."""
-        if self._missed:
+        if self._opening:
             return pose.new_tensor(OPEN).expand(self._model.config.chunk, -1)
         assert self.chain is not None, "look first"
         move = self.chain.moves[:1]
@@ -139,12 +139,12 @@ class MoveMaker:
 
         A move whose fingers closed over nothing is over once they are open again.
         """
-        if self._missed and closedness < HELD[0]:
+        if self._opening and closedness < HELD[0]:
             assert self.chain is not None, "fingers closed to make a move"
-            self._nothing.append(self.chain.moves[0, :3])
+            self._missed.append(self.chain.moves[0, :3])
             self._choose()
         elif commanded > 0.5 and closedness >= HELD[1]:
-            self._missed = True
+            self._opening = True
         elif holds(closedness, commanded):
             self._held, self._open = self._held + 1, 0
         elif self._held >= STEADY_STEPS and commanded < 0.5:
