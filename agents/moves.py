@@ -48,8 +48,7 @@ class MoveMaker:
 
     def reset(self) -> None:
         """Begin an episode."""
-        self._brought: list[Tensor] = []
-        self._missed: list[Tensor] = []
+        self._past = Past.nothing(self._model.device)
         self._choose()
 
     def _choose(self) -> None:
@@ -87,9 +86,8 @@ class MoveMaker:
             near = None if closeup is None else self._details(closeup)
             wanted = GoalPicture(then, there, near)
             if self.chain is not None:
-                self._missed.append(self.chain.moves[0, :3])
-            past = Past(*(_stacked(places, pose) for places in (self._brought, self._missed)))
-            self.chain = self._search.plan(self._model.moves, now, pose, wanted, rng, past)
+                self._past = self._past.and_missed(self.chain.moves[0, :3])
+            self.chain = self._search.plan(self._model.moves, now, pose, wanted, rng, self._past)
             self._left = PATIENCE
         self._left -= 1
         self._settle(pose[:3])
@@ -141,7 +139,7 @@ class MoveMaker:
         """
         if self._opening and closedness < HELD[0]:
             assert self.chain is not None, "fingers closed to make a move"
-            self._missed.append(self.chain.moves[0, :3])
+            self._past = self._past.and_missed(self.chain.moves[0, :3])
             self._choose()
         elif commanded > 0.5 and closedness >= HELD[1]:
             self._opening = True
@@ -151,12 +149,7 @@ class MoveMaker:
             self._open += 1
             if self._open == AFTER_STEPS:
                 assert self.chain is not None, "what was let go was taken by a move"
-                self._brought.append(self.chain.moves[0, 3:])
+                self._past = self._past.and_brought(self.chain.moves[0, 3:])
                 self._choose()
         else:
             self._held = 0
-
-
-def _stacked(places: list[Tensor], pose: Tensor) -> Tensor:
-    """(n, 3)."""
-    return torch.stack(places) if places else pose.new_zeros(0, 3)

@@ -295,6 +295,7 @@ class WorldModelAgent(LatentAgent):
         closedness = self._tensor(self._context.target[6:7])
         state = self.model.goal_state(now, then, proprio, closedness)
         if self._maker is not None:
+            # What trust and rules are judged by is what can be done.
             actions = box(self._maker.act(latent, self._pose(), self._rng))[None]
             steps = self.model.goal_head(now, then, state)[1]
         elif self.value is not None:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from envs.errors import UserError
 from experiments.options.violations import ViolationsConfig
 from experiments.report.episodes import StoredEpisode
+from experiments.report.tables import table
 from experiments.runs.arms import Arm, load_arms
 from experiments.runs.statistics import wilson
 from worldsim.context import Context
@@ -28,9 +29,8 @@ def main(config: ViolationsConfig) -> None:
     rule = made_of(config.energy, "energy")
     if not is_constraint(rule):
         raise UserError(f"{config.energy} is a wish, not a rule: it lacks constraint = True")
-    print(f"| task | agent | solved | kept to {config.energy} | both |\n|---|---|---|---|---|")
-    for arm in load_arms(*map(Path, config.folders)):
-        print(_row(arm, rule))
+    rows = [_cells(arm, rule) for arm in load_arms(*map(Path, config.folders))]
+    print(table(("task", "agent", "solved", f"kept to {config.energy}", "both"), rows))
 
 
 def violation(rule: Energy, proprio: NDArray[np.floating[Any]]) -> float:
@@ -47,7 +47,7 @@ def violation(rule: Energy, proprio: NDArray[np.floating[Any]]) -> float:
     return float(costs_of(rule, futures, situation)[0])
 
 
-def _row(arm: Arm, rule: Energy) -> str:
+def _cells(arm: Arm, rule: Energy) -> tuple[str, ...]:
     episodes = StoredEpisode.all_of(arm)
     if len(episodes) < len(arm.rows):
         raise UserError(
@@ -58,4 +58,4 @@ def _row(arm: Arm, rule: Energy) -> str:
     both = sum(k and s for k, s in zip(kept, solved, strict=True))
     n, (low, high) = len(episodes), wilson(both, len(episodes))
     share = f"{both}/{n} = {both / n:.0%} [{100 * low:.1f}, {100 * high:.1f}]"
-    return f"| {arm.spec.task} | {arm.label} | {sum(solved)}/{n} | {sum(kept)}/{n} | {share} |"
+    return arm.spec.task, arm.label, f"{sum(solved)}/{n}", f"{sum(kept)}/{n}", share

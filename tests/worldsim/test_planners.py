@@ -230,6 +230,6 @@ def test_a_detour_is_looked_for_only_where_what_is_proposed_costs_something():
     assert float(straight.cost) == 0.0
     assert sum(map(len, free.seen)) == 1
     found = plan(planner, dear)
-    assert sum(map(len, dear.seen)) == 1 + planner.samples * planner.iterations
+    assert sum(map(len, dear.seen)) == 1 + planner.search.samples * planner.search.iterations
     assert float(found.cost) < float(dear(torch.zeros(1, 4, 7)))
     assert (found.actions[:, 3:] == 0).all()  # turns and fingers stay as proposed

@@ -12,6 +12,8 @@ from worldsim.planning.cem import CEM
 from worldsim.planning.planner import Cost, Plan
 from worldsim.planning.policy import Policy
 
+_BESIDE = CEM(samples=32, elites=6, spread=(0.7, 0.7, 0.7, 0.0, 0.0, 0.0, 0.0))
+
 
 @dataclass(frozen=True)
 class Detour:
@@ -20,22 +22,17 @@ class Detour:
     Whether it is free is asked first: one number is waited for, which saves nearly all searches.
 
     Attributes:
-        samples, iterations, elites, horizon, spread: of a search, see ``CEM``.
+        search: what looks for it; turns and fingers stay as proposed.
     """
 
     grows: ClassVar[None] = None
 
-    samples: int = 32
-    iterations: int = 2
-    elites: int = 6
-    horizon: int = 4
-    spread: tuple[float, ...] = (0.7, 0.7, 0.7, 0.0, 0.0, 0.0, 0.0)
+    search: CEM = _BESIDE
 
-    def __post_init__(self) -> None:
-        self._search()
-
-    def _search(self) -> CEM:
-        return CEM(self.samples, self.iterations, self.elites, self.horizon, self.spread)
+    @property
+    def horizon(self) -> int:
+        """Actions of the plan."""
+        return self.search.horizon
 
     def plan(
         self, cost: Cost, rng: np.random.Generator, mean: Tensor, proposals: Tensor | None = None
@@ -44,4 +41,4 @@ class Detour:
         straight = Policy(self.horizon).plan(cost, rng, mean)
         if straight.cost <= 0.0:
             return straight
-        return self._search().plan(cost, rng, mean, proposals)
+        return self.search.plan(cost, rng, mean, proposals)

@@ -79,6 +79,20 @@ class Past(NamedTuple):
     brought: Tensor
     missed: Tensor
 
+    @classmethod
+    def nothing(cls, device: torch.device) -> Past:
+        """Of an episode that begins."""
+        nowhere = torch.zeros(0, PLACE, device=device)
+        return cls(nowhere, nowhere)
+
+    def and_brought(self, place: Tensor) -> Past:
+        """The same, and something was put at a place (3,)."""
+        return self._replace(brought=torch.cat([self.brought, place[None]]))
+
+    def and_missed(self, place: Tensor) -> Past:
+        """The same, and nothing was there to take at a place (3,)."""
+        return self._replace(missed=torch.cat([self.missed, place[None]]))
+
     def repeated(self, moves: Tensor) -> Tensor:
         """Whether moves (..., 6) do again what was done, or undo it.
 
@@ -177,8 +191,7 @@ class MoveSearch:
             rng: of the episode.
             past: what was done before in the episode; nothing by default.
         """
-        nowhere = now.new_zeros(0, PLACE)
-        task = _Task(moves, now, pose, goal, past or Past(nowhere, nowhere))
+        task = _Task(moves, now, pose, goal, past or Past.nothing(now.device))
         tolerated = LONGER * float(task.distances(task.now[None])[0])
         best: Chain | None = None
         for found in self._grown(task, rng):

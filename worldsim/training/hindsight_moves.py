@@ -72,6 +72,7 @@ class HindsightMoves:
         grasps = _last_open(closed, arrays.offsets, arrays.lengths)[releases.frames - 1] + 1
         place, last = arrays.proprio[:, :3], releases.frames
         moves = np.concatenate([place[grasps], place[last]], axis=1)
+        # Every other run is a way; one more element, for the last way may end with the data.
         way = np.stack([grasps, last + 1], axis=1).ravel()
         heights = np.maximum.reduceat(np.append(place[:, 2], place[-1, 2]), way)[::2]
         after = np.minimum(last + AFTER, releases.until)
