@@ -47,9 +47,9 @@ class Estimate:
 def estimate(model: WorldModel, frames: Frames, timed: int = 8) -> Estimate:
     """Time a few frames of (F, V, S, S, 3) to tell what all of them take."""
     some = frames[: min(timed, len(frames))]
-    _encode(model, some)  # the first call allocates and compiles
+    encode(model, some)  # the first call allocates and compiles
     started = time.perf_counter()
-    latents = _encode(model, some)
+    latents = encode(model, some)
     each = (time.perf_counter() - started) / len(some)
     return Estimate(each * len(frames) / 3600, 2 * latents[0].numel() * len(frames) / 2**30)
 
@@ -77,7 +77,7 @@ def encode_set(model: WorldModel, frames: Frames, path: Path | None = None) -> T
     with tqdm(total=len(frames), initial=done, desc="encode", unit="frame") as bar:
         for start in range(done, len(frames), batch):
             stop = min(start + batch, len(frames))
-            latents[start:stop] = _encode(model, frames[start:stop])
+            latents[start:stop] = encode(model, frames[start:stop])
             if path is not None:
                 _note(path, {**_read(path), "done": stop})
             bar.update(stop - start)
@@ -85,7 +85,8 @@ def encode_set(model: WorldModel, frames: Frames, path: Path | None = None) -> T
 
 
 @torch.no_grad()
-def _encode(model: WorldModel, frames: Frames) -> Tensor:
+def encode(model: WorldModel, frames: Frames) -> Tensor:
+    """Latents (F, N, D) bfloat16 of a few frames (F, V, S, S, 3), on the CPU."""
     images = torch.as_tensor(np.ascontiguousarray(frames)).to(model.device)
     with torch.autocast(images.device.type, dtype=torch.bfloat16):
         return model.encode_frames(images).to(torch.bfloat16).cpu()

@@ -23,6 +23,8 @@ class GcBcTraining:
         share: of its episodes that are learnt from, the first ones; in (0, 1].
         model: world model whose encoder is used as it is: a shipped name or a folder.
         out: folder for checkpoints and the finished policy.
+        copies: altered copies of every episode (``worldsim.training.altered``) that are learnt from
+            beside it.
         steps: optimiser steps.
         batch: pairs of frame and goal per step.
         learning_rate: peak.
@@ -44,6 +46,7 @@ class GcBcTraining:
     share: float = 1.0
     model: str = "tiny"
     out: str = "runs/gc-bc"
+    copies: int = 0
     steps: int = 3_000
     batch: int = 256
     learning_rate: float = 1e-3

@@ -48,6 +48,8 @@ class WorldModelTraining:
             ``worldsim.moves``; 0: what ``start`` has, or none.
         flow_head_steps: of a fifth part, a guided flow that proposes in the goal head's
             place; 0: none.
+        copies: altered copies of every episode (``worldsim.training.altered``) whose latents the
+            parts after the joint one learn from, too.
         joint_rate, posttrain_rate, goal_head_rate, flow_head_rate, moves_rate: their peak learning
             rates.
         image_size: pixels the encoder sees per side; by default 64, or what the encoder or model
@@ -76,6 +78,7 @@ class WorldModelTraining:
     proposals_steps: int = 0
     outcome_steps: int = 0
     executor_steps: int = 0
+    copies: int = 0
     joint_rate: float = 1.5e-3
     posttrain_rate: float = 1e-3
     goal_head_rate: float = 1e-3

@@ -16,6 +16,7 @@ from worldsim.data import TrajectoryDataset
 from worldsim.data.dataset import memory_bytes
 from worldsim.errors import UserError
 from worldsim.training.batches import Arrays
+from worldsim.training.copies import with_copies
 from worldsim.training.posttrain import encode_all
 from worldsim.world_model import WorldModel
 
@@ -96,8 +97,16 @@ def model_for(data: TrajectoryDataset, name: str) -> WorldModel:
 
 
 def frozen_latents(
-    model: WorldModel, data: TrajectoryDataset, episodes: NDArray[np.bool_], out: Path
+    model: WorldModel,
+    data: TrajectoryDataset,
+    episodes: NDArray[np.bool_],
+    out: Path,
+    copies: int = 0,
+    seed: int = 0,
 ) -> Arrays:
-    """The chosen episodes (E,), their frames encoded once by a model on its device."""
-    size = readable_size(data, model.image_size)
-    return encode_all(model, load_arrays(data, size, episodes, out))
+    """The chosen episodes (E,) of a data set, their frames encoded once by a model on its device.
+
+    Behind them stand ``copies`` of them that ``seed`` alters, see ``worldsim.training.copies``.
+    """
+    arrays = load_arrays(data, readable_size(data, model.image_size), episodes, out)
+    return with_copies(model, arrays, encode_all(model, arrays), copies, seed)

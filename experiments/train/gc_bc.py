@@ -44,7 +44,8 @@ def main(config: GcBcTraining) -> None:
     model = model_for(data, config.model)
     encoder = encoder_digest(model.encoder)
     run = claim(ALGORITHM, config, out, {"encoder": encoder, **data_claim(data, episodes)})
-    latents = frozen_latents(model.to(config.device), data, episodes, out)
+    model = model.to(config.device)
+    latents = frozen_latents(model, data, episodes, out, config.copies, config.seed)
     loop = LoopConfig(
         config.steps,
         config.learning_rate,

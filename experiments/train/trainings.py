@@ -40,7 +40,8 @@ _TRACES = ("*.pt", "config.json", "card.json", "spec.json", "sweep.json", "meta.
 
 # Counts are at least 1 and other numbers at least 0, except for these.
 _PARTS = ("joint", "posttrain", "goal_head", "proposals", "outcome", "executor", "flow_head")
-_MAY_BE_ZERO = ("seed", "demonstrations", "goals_per_step", *(f"{part}_steps" for part in _PARTS))
+_STEPS = tuple(f"{part}_steps" for part in _PARTS)
+_MAY_BE_ZERO = ("seed", "copies", "demonstrations", "goals_per_step", *_STEPS)
 _POSITIVE = ("rate", "gamma", "tau", "share")
 _MOST = {
     "gamma": 1,

@@ -33,6 +33,7 @@ from worldsim.errors import UserError
 from worldsim.latents import estimate
 from worldsim.moves import Moves
 from worldsim.training.batches import Arrays
+from worldsim.training.copies import with_copies
 from worldsim.training.flow_head import train_flow_head
 from worldsim.training.goal_head import train_goal_head
 from worldsim.training.joint import train_joint
@@ -149,6 +150,9 @@ def main(config: WorldModelTraining) -> None:
     model = start or build(config, data.cameras, encoder)
     if 0 < len(moves_steps(config)) < len(Moves.PARTS) and not model.config.moves:
         raise UserError(f"moves need {', '.join(Moves.PARTS)}: give steps for each of them")
+    foreign = isinstance(model.config.encoder, EncoderReference)
+    if config.copies and (foreign or moves_steps(config)):
+        raise UserError("copies: neither moves nor what learns on somebody else's encoder take any")
     recipe = model.config.recipe
     built_on = {
         "encoder": None if encoder is None else encoder_digest(encoder),
@@ -157,7 +161,6 @@ def main(config: WorldModelTraining) -> None:
     claimed = {"recipe": recipe, **built_on, **data_claim(data, episodes)}
     run = claim("world-model", config, out, claimed)
     model.to(config.device)
-    foreign = isinstance(model.config.encoder, EncoderReference)
     size = model.image_size if encoder is None else readable_size(data, model.image_size)
     arrays = load_arrays(data, size, episodes, out, foreign)
     losses = train(model, arrays, config, run, out / "latents.bf16" if foreign else None)
@@ -200,7 +203,7 @@ def train(
         first = loop(config.joint_steps, config.joint_rate)
         losses["joint"] = train_joint(model, near, config.joint, first, run)
         del near  # latents need the room
-    latents = latents_of(model, arrays, config.device, latents_file)
+    latents = latents_of(model, arrays, config, latents_file)
     if config.posttrain_steps:
         second = loop(config.posttrain_steps, config.posttrain_rate)
         losses["posttrain"] = train_posttrain(model, latents, config.posttrain, second, run)
@@ -225,12 +228,16 @@ def train(
     return losses
 
 
-def latents_of(model: WorldModel, arrays: Arrays, device: str, file: Path | None) -> Arrays:
+def latents_of(
+    model: WorldModel, arrays: Arrays, config: WorldModelTraining, file: Path | None
+) -> Arrays:
     """Latents of all frames, in memory or in a file: how long that takes is said before."""
+    device = config.device
     if file is not None:
         told = estimate(model, np.asanyarray(arrays.frames))
         print(
             f"encoding {len(arrays.frames):,} frames takes about {told.hours:.1f} h on "
             f"{device} and {told.gib:.1f} GiB in {file}"
         )
-    return placed(encode_all(model, arrays, file), device)
+    latents = encode_all(model, arrays, file)
+    return placed(with_copies(model, arrays, latents, config.copies, config.seed), device)

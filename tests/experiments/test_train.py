@@ -163,6 +163,23 @@ def test_a_training_that_goes_on_from_a_flow_head_has_none_or_one_of_its_own(dat
     assert kept == [(1.5, False, 1), (1.5, False, 1), (3.0, True, 4)]
 
 
+def test_altered_pictures_teach_the_joint_part_and_copies_the_others(data, tmp_path):
+    long = {"joint_steps": 12, "posttrain_steps": 12}
+    model_run(data, tmp_path / "plain", **long)
+    model_run(data, tmp_path / "copies", copies=1, **long)
+    joint = JointConfig(batch=4, predicted=4, altered=True)
+    model_run(data, tmp_path / "altered", joint=joint, **long)
+    plain, copies, altered = (
+        load_world_model(tmp_path / name).state_dict() for name in ("plain", "copies", "altered")
+    )
+    encoder = [name for name in plain if name.startswith("encoder.")]
+    assert all(torch.equal(plain[name], copies[name]) for name in encoder)
+    assert not all(torch.equal(plain[name], altered[name]) for name in encoder)
+    assert not torch.equal(plain["readout.token.weight"], copies["readout.token.weight"])
+    with pytest.raises(ValueError, match="copies: neither moves nor"):
+        model_run(data, tmp_path / "moves", copies=1, moves=OWN_MOVES, **dict.fromkeys(MOVES, 1))
+
+
 def test_parts_of_no_steps_are_left_as_the_model_started(data, tmp_path):
     model_run(data, tmp_path / "first", flow_head_steps=1)
     none = {"joint_steps": 0, "posttrain_steps": 0, "goal_head_steps": 0}

@@ -26,6 +26,8 @@ from tests.soak.report import write
 from tests.soak.sweeps import Sweep
 
 Work = Sweep | Command
+BUSY = "import os; parent = os.getppid()\nwhile os.getppid() == parent: pass"
+"""Somebody else's program: it ends with the soak, even where that is killed."""
 SHARES = {"local": 0.4, "ray": 0.2, "collect": 0.1, "gc-bc": 0.15, "world-model": 0.15}
 """Of the kills."""
 
@@ -33,7 +35,7 @@ SHARES = {"local": 0.4, "ray": 0.2, "collect": 0.1, "gc-bc": 0.15, "world-model"
 @contextmanager
 def busy_core() -> Iterator[None]:
     """Somebody else is at work on this machine."""
-    process = subprocess.Popen([sys.executable, "-c", "while True: pass"])
+    process = subprocess.Popen([sys.executable, "-c", BUSY])
     try:
         yield
     finally:

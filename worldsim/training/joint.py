@@ -24,6 +24,7 @@ from torch.nn import functional as F
 
 from worldsim.heads import TokenReader
 from worldsim.states import encode_state
+from worldsim.training.altered import altered
 from worldsim.training.batches import Arrays, gather
 from worldsim.training.hindsight import GoalBatch, Hindsight, goal_losses
 from worldsim.training.loop import LoopConfig, train
@@ -73,7 +74,8 @@ def train_joint(
         here = index[:, 1]
         goals, _ = hindsight.sample(here, model.config.max_steps, rng)
         rows = np.concatenate([index, goals[:, None]], axis=1)
-        frames = gather(arrays.frames, rows)[:, :, :views].to(loop.device)
+        frames = gather(arrays.frames, rows)[:, :, :views]
+        frames = (altered(frames, rng) if config.altered else frames).to(loop.device)
         proprio = gather(arrays.proprio, index).to(loop.device)
         actions = gather(relative, index[:, :-1]).to(loop.device)
         latents = model.encode_frames(frames.flatten(0, 1))  # (B (T + 1), N, D)

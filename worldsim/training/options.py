@@ -41,6 +41,7 @@ class JointConfig:
         single_view: share of batches with the first camera alone.
         released: share of the goals that are frames just after something was let go, see
             ``worldsim.training.releases``.
+        altered: whether pictures are altered, see ``worldsim.training.altered``.
         demonstrators: policies (by prefix) whose actions are worth proposing.
     """
 
@@ -56,6 +57,7 @@ class JointConfig:
     steps: float = 0.5
     single_view: float = 0.2
     released: float = 0.0
+    altered: bool = False
     demonstrators: tuple[str, ...] = ("expert",)
 
     def __post_init__(self) -> None:
