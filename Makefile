@@ -59,6 +59,7 @@ reproduce: setup
 reproduce-diverse: setup
 	$(BIN)/worldsim collect --preset diverse --out data/diverse
 	$(BIN)/worldsim train world-model --config trainings/diverse-64.yaml
+	$(BIN)/worldsim train world-model --config trainings/diverse-128.yaml
 	$(BIN)/worldsim train world-model --config trainings/diverse.yaml
 
 # From free play alone: no demonstration, and no goal but what was let go somewhere; moves at last.
