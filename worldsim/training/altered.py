@@ -1,9 +1,7 @@
 """Altered pictures: cameras, lamps and paints that no episode of the data had.
 
-A picture is zoomed, turned, sheared and shifted as another camera would show it, and those of a
-camera beside the table are carried round it: the table's plane is seen as it would be from there,
-and what stands on it as if it were painted. Colours are turned and tinted, pictures blurred or made
-noisy. All frames of one sample and view are altered
+A picture is zoomed, turned, sheared and shifted as another camera would show it, its colours are
+turned and tinted, and it is blurred or made noisy. All frames of one sample and view are altered
 alike, so that what changes between them stays what the robot did; their brightness alone differs a
 little, as light does between a goal picture and later.
 """
@@ -11,7 +9,6 @@ little, as light does between a goal picture and later.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 
 import numpy as np
 import torch
@@ -19,19 +16,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
-from worldsim.closeup import HAND_CAMERA
-
 AS_IT_IS = 0.15
 """Share of the samples and views whose geometry, and of those whose colours, stay as they are."""
 ZOOM, STRETCH, SHEAR, SHIFT = 0.2, 0.06, 0.08, 0.22
 """Most zoom and stretch (logarithms), shear, and shift (of half a picture)."""
-LENS_RAD, ELEVATION_RAD = math.radians(28), math.radians(28)
-"""Field of view and elevation of a camera on a tripod beside the table."""
-CARRIED = 0.5
-"""Share of such pictures that are carried round the table."""
-AROUND_RAD, UP_RAD = math.radians(38), (math.radians(-7), math.radians(15))
-FARTHER, ABOVE = (0.93, 1.1), (-0.08, 0.08)
-"""Distance, as a factor, and height of the plane above the table's middle, in distances."""
 TURN_RAD, HUE_RAD = 0.14, 0.3
 """Most turn of a picture, and of its hues; four in ten have any hue."""
 ANY_HUE, BLURRED, NOISY = 0.4, 0.25, 0.3
@@ -39,12 +27,11 @@ NOISE = 0.06
 """Largest deviation of noise, the brightest being 1."""
 
 
-def altered(frames: Tensor, cameras: Sequence[str], rng: np.random.Generator) -> Tensor:
+def altered(frames: Tensor, rng: np.random.Generator) -> Tensor:
     """Frames as they might have looked elsewhere.
 
     Args:
         frames: (B, T, V, S, S, 3) uint8; what T frames of a sample and a view share is kept.
-        cameras: names of the V views, or of more; all but the hand's stand beside the table.
         rng: of this batch.
 
     Returns:
@@ -53,18 +40,14 @@ def altered(frames: Tensor, cameras: Sequence[str], rng: np.random.Generator) ->
     batch, steps, views, size = frames.shape[:4]
     count = batch * views
     x = frames.permute(0, 2, 1, 5, 3, 4).reshape(count, steps * 3, size, size).float() / 255
-    beside = np.tile([camera != HAND_CAMERA for camera in cameras[:views]], batch)
-    x = _moved(x, beside, rng).view(count, steps, 3, size, size)
+    x = _moved(x, rng).view(count, steps, 3, size, size)
     x = _spoilt(_recoloured(x, rng), rng)
     x = x.clamp_(0, 1).mul_(255).round_().to(torch.uint8)
     return x.view(batch, views, steps, 3, size, size).permute(0, 2, 1, 4, 5, 3)
 
 
-def _moved(x: Tensor, beside: NDArray[np.bool_], rng: np.random.Generator) -> Tensor:
-    """(n, C, S, S) as another camera shows it; what it alone sees is the picture's edge.
-
-    ``beside`` (n,) says which cameras stand beside the table.
-    """
+def _moved(x: Tensor, rng: np.random.Generator) -> Tensor:
+    """(n, C, S, S) as another camera shows it; what it alone sees is the picture's edge."""
     count = len(x)
     much = _unless_as_it_is(count, rng)
     zoom, stretch, turn, shear = (
@@ -76,52 +59,7 @@ def _moved(x: Tensor, beside: NDArray[np.bool_], rng: np.random.Generator) -> Te
     theta[:, 1, 0], theta[:, 1, 1] = along, across / stretch.exp()
     theta[:, :, 2] = much[:, None] * _uniform(rng, SHIFT, (count, 2))
     grid = F.affine_grid(theta, list(x.shape), align_corners=False)
-    for index in np.flatnonzero(beside & (rng.random(count) < CARRIED * much.numpy())):
-        where = (rng.uniform(-AROUND_RAD, AROUND_RAD), *(rng.uniform(*r) for r in _CARRY))
-        grid[index] = _through(grid[index], torch.from_numpy(carried(*where)).float())
     return F.grid_sample(x, grid, padding_mode="border", align_corners=False)
-
-
-_CARRY = (UP_RAD, FARTHER, ABOVE)
-
-
-def carried(around: float, up: float, farther: float, above: float) -> NDArray[np.float64]:
-    """Where a picture of the table's plane, seen from elsewhere, is found in that from here.
-
-    Args:
-        around: rad that the camera is carried round the vertical through the table's middle.
-        up: rad that it is raised.
-        farther: factor of its distance.
-        above: height of the plane above the table's middle, in distances of the camera here.
-
-    Returns:
-        (3, 3) map of places (x, y, 1), x to the right and y down from -1 to 1.
-    """
-    half = np.tan(LENS_RAD / 2)
-    lens = np.array([half, -half, -1.0])  # a ray is a place in the picture times this
-    here, there = _axes(0.0, ELEVATION_RAD), _axes(around, ELEVATION_RAD + up)
-    # Rays of the camera there meet the plane; camera here sees where, both times their descent.
-    rays, middle = there * lens, farther * there[:, 2]
-    met = (above - middle[2]) * rays + np.outer(middle - here[:, 2], rays[2])
-    seen: NDArray[np.float64] = (here.T @ met) / lens[:, None]
-    return seen
-
-
-def _axes(around: float, elevation: float) -> NDArray[np.float64]:
-    """(3, 3) right, up and back, as columns, of a camera that looks at the table's middle."""
-    cosine, sine = np.cos(elevation), np.sin(elevation)
-    level = np.array([[0.0, -sine, cosine], [1.0, 0.0, 0.0], [0.0, cosine, sine]])
-    turn = np.array(
-        [[np.cos(around), -np.sin(around), 0], [np.sin(around), np.cos(around), 0], [0, 0, 1]]
-    )
-    axes: NDArray[np.float64] = turn @ level
-    return axes
-
-
-def _through(grid: Tensor, homography: Tensor) -> Tensor:
-    """(S, S, 2) places mapped by (3, 3)."""
-    found = F.pad(grid, (0, 1), value=1.0) @ homography.T
-    return found[..., :2] / found[..., 2:]
 
 
 def _recoloured(x: Tensor, rng: np.random.Generator) -> Tensor:

@@ -37,7 +37,7 @@ def with_copies(
         copy, episode = divmod(number, len(starts))
         rows = frames[starts[episode] :][: arrays.lengths[episode]]
         rng = np.random.default_rng([seed, copy, episode])
-        pictures = altered(torch.from_numpy(rows.copy())[None], model.config.cameras, rng)[0]
+        pictures = altered(torch.from_numpy(rows.copy())[None], rng)[0]
         seen.append(encode(model, pictures.numpy()))
     repeated = {
         name: np.concatenate([getattr(arrays, name)] * (copies + 1))

@@ -75,9 +75,7 @@ def train_joint(
         goals, _ = hindsight.sample(here, model.config.max_steps, rng)
         rows = np.concatenate([index, goals[:, None]], axis=1)
         frames = gather(arrays.frames, rows)[:, :, :views]
-        frames = (altered(frames, model.config.cameras, rng) if config.altered else frames).to(
-            loop.device
-        )
+        frames = (altered(frames, rng) if config.altered else frames).to(loop.device)
         proprio = gather(arrays.proprio, index).to(loop.device)
         actions = gather(relative, index[:, :-1]).to(loop.device)
         latents = model.encode_frames(frames.flatten(0, 1))  # (B (T + 1), N, D)
