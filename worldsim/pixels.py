@@ -38,7 +38,11 @@ def prepare(frames: Tensor, size: int) -> Tensor:
 
     Smaller frames are interpolated, larger ones low-pass filtered first.
     """
-    x = frames.permute(0, 3, 1, 2).float() / 255.0  # (B, 3, H, W)
+    x = frames.permute(0, 3, 1, 2).float().div_(255.0)  # (B, 3, H, W)
     if x.shape[-2:] != (size, size):
         x = F.interpolate(x, (size, size), mode="bilinear", antialias=True)
-    return (x - x.new_tensor(MEAN)[:, None, None]) / x.new_tensor(STD)[:, None, None]
+    # Row by row, colours innermost as they come: a picture's rows are long, its pixels short.
+    rows = x.permute(0, 2, 3, 1).flatten(2)  # (B, size, 3 size)
+    rows = (rows - rows.new_tensor(MEAN).repeat(size)).div_(rows.new_tensor(STD).repeat(size))
+    pixels: Tensor = rows.unflatten(2, (size, 3))
+    return pixels.permute(0, 3, 1, 2)
