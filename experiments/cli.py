@@ -18,6 +18,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from functools import partial
 from importlib import import_module
+from importlib.metadata import version
 from typing import Any
 
 from worldsim.errors import UserError, unknown
@@ -176,6 +177,9 @@ def run(arguments: list[str]) -> int:
     os.environ.setdefault("LP_NUM_THREADS", "1")
     if not arguments or arguments[0] in ("-h", "--help"):
         print(f"{_overview(COMMANDS)}\n\n{_EXAMPLES}")
+        return 0
+    if arguments == ["--version"]:
+        print(f"worldsim {version('worldsim')}")
         return 0
     group = {n: c for n, c in COMMANDS.items() if n.startswith(f"{arguments[0]} ")}
     if group and arguments[1:] in ([], ["-h"], ["--help"]):

@@ -10,6 +10,7 @@ import subprocess
 import sys
 from dataclasses import fields
 from importlib import import_module
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
@@ -135,6 +136,11 @@ def test_a_mistake_in_the_options_is_one_line(words, said, capsys, tmp_path, mon
     assert said in error
     assert error.count("\n") == 1
     assert "─" not in error
+
+
+def test_the_version_is_told(capsys):
+    assert run(["--version"]) == 0
+    assert capsys.readouterr().out == f"worldsim {version('worldsim')}\n"
 
 
 def test_help_is_shown(capsys):
