@@ -48,6 +48,8 @@ from worldsim.world_model import WorldModel, WorldModelConfig
 
 SIZE = 64
 """Pixels per side that an encoder of ours sees unless told otherwise."""
+ENCODER_SIZES = ("width", "depth", "heads", "stem")
+PREDICTOR_SIZES = ("predictor_width", "predictor_depth", "predictor_heads")
 
 
 def build(
@@ -124,10 +126,29 @@ def is_ours(path: str) -> bool:
     return True
 
 
+def check_sizes(config: WorldModelTraining) -> None:
+    """Refuse sizes of what is not built anew.
+
+    Raises:
+        UserError: some are given with a model to start from, or an encoder's with a frozen one.
+    """
+    fixed: tuple[str, ...] = ()
+    if config.start is not None:
+        fixed = (*ENCODER_SIZES, *PREDICTOR_SIZES)
+    elif config.encoder is not None:
+        fixed = ENCODER_SIZES
+    given = [name for name in fixed if getattr(config, name) != getattr(WorldModelTraining, name)]
+    if given:
+        raise UserError(
+            f"{', '.join(given)}: {config.start or config.encoder} has its own, leave them out"
+        )
+
+
 @gives_back
 def main(config: WorldModelTraining) -> None:
     """All parts, then the finished model and its card."""
     check_options(config)
+    check_sizes(config)
     if config.start is not None and config.encoder is not None:
         raise UserError("give either start, a whole world model, or encoder, a frozen one")
     steps = (config.joint_steps, config.posttrain_steps, config.goal_head_steps)
@@ -203,6 +224,9 @@ def train(
         first = loop(config.joint_steps, config.joint_rate)
         losses["joint"] = train_joint(model, near, config.joint, first, run)
         del near  # latents need the room
+    moves = moves_steps(config)
+    if not (config.posttrain_steps or config.goal_head_steps or config.flow_head_steps or moves):
+        return losses
     latents = latents_of(model, arrays, config, latents_file)
     if config.posttrain_steps:
         second = loop(config.posttrain_steps, config.posttrain_rate)
@@ -219,7 +243,7 @@ def train(
         model.config = replace(
             model.config, flow=True, guidance=own.guidance, pairs=own.pairs, draws=own.draws
         )
-    if moves := moves_steps(config):
+    if moves:
         fifth = {part: loop(steps, config.moves_rate) for part, steps in moves.items()}
         details = placed(details_of(model, arrays), config.device)
         learnt = train_moves(model, latents, details, config.moves, fifth, run)

@@ -15,6 +15,7 @@ from experiments.options.train_encoder import EncoderTraining
 from experiments.options.train_world_model import WorldModelTraining
 from experiments.train import arrays
 from experiments.train.encoder import main as train_encoder
+from experiments.train.world_model import ENCODER_SIZES, PREDICTOR_SIZES
 from experiments.train.world_model import main as train_world_model
 from tests.worldsim.data.conftest import episode_of
 from worldsim import load_world_model
@@ -80,18 +81,23 @@ def model_run(data, out, encoder=None, **changes):
     steps = {"joint_steps": 1, "posttrain_steps": 2, "goal_head_steps": 1}
     options = {"data": data, "out": str(out), **steps}
     options |= {"encoder": None if encoder is None else str(encoder)}
-    train_world_model(WorldModelTraining(**options | SIZES | PREDICTORS | parts | changes))
+    fixed = () if encoder is None else ENCODER_SIZES
+    fixed = (*ENCODER_SIZES, *PREDICTOR_SIZES) if changes.get("start") else fixed
+    sizes = {name: size for name, size in (SIZES | PREDICTORS).items() if name not in fixed}
+    train_world_model(WorldModelTraining(**options | sizes | parts | changes))
 
 
 def test_stage_two_freezes_stage_ones_encoder_and_says_so(data, tmp_path):
     encoder_run(data, tmp_path / "encoder")
-    model_run(data, tmp_path / "model", tmp_path / "encoder", width=48, image_size=None)
+    model_run(data, tmp_path / "model", tmp_path / "encoder", image_size=None)
     model = load_world_model(tmp_path / "model")
     assert model.config.recipe == "two-stage"
     assert json.loads((tmp_path / "model" / "card.json").read_text())["recipe"] == "two-stage"
     assert not (tmp_path / "model" / "joint.pt").exists()
     trained = read(tmp_path / "encoder").module("encoder")
-    assert model.config.encoder == trained.config  # and not what the options said
+    assert model.config.encoder == trained.config
+    with pytest.raises(ValueError, match=r"width: .*encoder has its own, leave them out"):
+        model_run(data, tmp_path / "model", tmp_path / "encoder", width=48)
     for name, weights in trained.state_dict().items():
         torch.testing.assert_close(model.encoder.state_dict()[name], weights.half().float())
 
@@ -223,12 +229,14 @@ def test_a_model_learns_moves_and_one_network_anew(held, tmp_path, monkeypatch):
 def test_a_training_goes_on_from_a_model_with_finer_pictures(data, tmp_path):
     model_run(data, tmp_path / "coarse", image_size=16)
     model_run(data, tmp_path / "other", image_size=16, seed=1)
-    start = {"start": str(tmp_path / "coarse"), "width": 48, "image_size": 32}
+    start = {"start": str(tmp_path / "coarse"), "image_size": 32}
     model_run(data, tmp_path / "fine", **start)
     coarse, fine = (load_world_model(tmp_path / name) for name in ("coarse", "fine"))
     assert (coarse.image_size, fine.image_size) == (16, 32)
     assert fine.encoder.grid == coarse.encoder.grid
-    assert fine.encoder.width == coarse.encoder.width == 24  # and not what the options said
+    assert fine.encoder.width == coarse.encoder.width == 24
+    with pytest.raises(ValueError, match=r"width, predictor_depth: .*coarse has its own"):
+        model_run(data, tmp_path / "wide", **start, width=48, predictor_depth=3)
     name = "blocks.0.attn.qkv.weight"
     moved = fine.encoder.state_dict()[name] - coarse.encoder.state_dict()[name]
     assert 0 < moved.abs().max() < 0.01  # one step away from where it started
