@@ -72,6 +72,7 @@ def variation_names() -> tuple[str, ...]:
     names = [
         "default",
         "diverse",
+        "diverse-rich",
         "new-lab",
         *(f"new-lab:{s}" for s in STRENGTHS),
         "new-lab-val",
@@ -97,6 +98,8 @@ def _factors_of(name: str) -> tuple[Factor, ...]:
         return PLAIN_FACTORS
     if name == "diverse":
         return all_at("training")
+    if name == "diverse-rich":
+        return all_at("rich")
     head, *rest = name.split(":")
     if head == "new-lab-val":
         return all_at("validation")

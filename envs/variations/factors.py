@@ -41,5 +41,7 @@ FACTORS: Mapping[str, type[Ranged]] = MappingProxyType(
 
 
 def all_at(level: str) -> tuple[Factor, ...]:
-    """Every factor at one level."""
+    """Every factor at one level; ``rich`` is for most the training range."""
+    if level == "rich":
+        return tuple(f(level if f in (Room, Light) else "training") for f in FACTORS.values())
     return tuple(factor(level) for factor in FACTORS.values())

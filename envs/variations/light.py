@@ -22,6 +22,19 @@ scene's extent: the table. A smaller map is finer and cheaper."""
 SHADOW_MAP_PX = 256
 
 
+TRAINING: Ranges = {
+    "azimuth_deg": span((0, 230)),
+    "elevation_deg": span((45, 85)),
+    "key": span((0.3, 0.7)),
+    "ambient": span((0.25, 0.5)),
+    "head": span((0.1, 0.35)),
+    "warmth": both_sides(0, 0.15),
+    "lamp": span((0.0, 0.25)),
+    "lamp_azimuth_deg": span((0, 360)),
+    "shadow": Names(("cast",) + ("none",) * 15),
+}
+
+
 class Light(Ranged):
     """Light of the whole scene.
 
@@ -33,16 +46,10 @@ class Light(Ranged):
 
     name = "light"
     RANGES: ClassVar[Mapping[str, Ranges]] = {
-        "training": {
-            "azimuth_deg": span((0, 230)),
-            "elevation_deg": span((45, 85)),
-            "key": span((0.3, 0.7)),
-            "ambient": span((0.25, 0.5)),
-            "head": span((0.1, 0.35)),
-            "warmth": both_sides(0, 0.15),
-            "lamp": span((0.0, 0.25)),
-            "lamp_azimuth_deg": span((0, 360)),
-            "shadow": Names(("cast",) + ("none",) * 15),
+        "training": TRAINING,
+        "rich": {
+            **TRAINING,
+            "shadow": Names(("cast",)),
         },
         "validation": {
             "azimuth_deg": span((236, 258)),
@@ -89,7 +96,8 @@ class Light(Ranged):
             "shadow": Names(("cast",)),
         },
     }
-    """Shadows are rare in training: a picture with them takes three times as long to draw."""
+    """Shadows are rare in training: a picture with them takes three times as long to draw. ``rich``
+    is of data alone."""
 
     def prepare(self, spec: mujoco.MjSpec) -> None:
         """Add the second light, and room for a shadow map."""

@@ -35,6 +35,17 @@ TABLE_BACK_X = -0.4
 """World x of the table's edge at the robot, which stays where it is, m."""
 
 
+TRAINING: Ranges = {
+    "texture": Names(textures_of("training")),
+    "tint": span((0.2, 1.0)),
+    **COLOURS["training"],
+    "table_height_cm": span((60, 80)),
+    "table_depth_m": span((0.72, 1.1)),
+    "table_width_m": span((0.76, 1.2)),
+    "walls_m": span((1.8, 2.6)),
+}
+
+
 class Room(Ranged):
     """Looks of the four surfaces, and the room's measures.
 
@@ -49,15 +60,8 @@ class Room(Ranged):
 
     name = "room"
     RANGES: ClassVar[Mapping[str, Ranges]] = {
-        "training": {
-            "texture": Names(textures_of("training")),
-            "tint": span((0.2, 1.0)),
-            **COLOURS["training"],
-            "table_height_cm": span((60, 80)),
-            "table_depth_m": span((0.72, 1.1)),
-            "table_width_m": span((0.76, 1.2)),
-            "walls_m": span((1.8, 2.6)),
-        },
+        "training": TRAINING,
+        "rich": TRAINING,  # every surface textured
         "validation": {
             "texture": Names((PLAIN, *textures_of("validation"))),
             "tint": span((0.2, 1.0)),
@@ -117,7 +121,8 @@ class Room(Ranged):
     def sample(self, rng: np.random.Generator) -> dict[str, Any]:
         """Looks of each surface, then the measures."""
         ranges = self.RANGES[self.level]
-        colours = self.level if self.level in ("training", "validation") else "held-out:1"
+        colours = {"rich": "training"}.get(self.level, self.level)
+        colours = colours if colours in ("training", "validation") else "held-out:1"
         looks: dict[str, Any] = {}
         for surface in SURFACES:
             plain = self.level == "training" and rng.random() < PLAIN_SHARE[surface]

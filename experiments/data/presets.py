@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from envs.explorers import Explorer, Tinker, make_explorer
+from envs.explorers import Explorer, NoisyExpert, Tinker, make_explorer
 from envs.free_play import FreePlay
 from envs.pick_place import TOLERANCE_M
 from experiments.data.evaluated import composes
@@ -19,6 +19,10 @@ Array = NDArray[np.float64]
 
 def _mixture(env: Any, rng: np.random.Generator) -> Explorer:
     return make_explorer(env.task, rng)
+
+
+def _demonstration(env: Any, rng: np.random.Generator) -> Explorer:
+    return NoisyExpert(env.task, rng)
 
 
 def _free_play(env: Any, rng: np.random.Generator) -> Explorer:
@@ -73,6 +77,15 @@ PRESETS = {
     "default": Preset(7200),
     # The plain scene keeps a share of its own, so that nothing is lost there.
     "diverse": Preset(4720, variations=("diverse", "diverse", "default", "diverse")),
+    # Demonstrations alone, of which a flow head wants many; a third of them reach.
+    "demonstrations": Preset(
+        7200,
+        "demonstrations-1",
+        ("grasp", "pick-place", "reach"),
+        ("diverse", "diverse-rich", "diverse", "default"),
+        explorer=_demonstration,
+        branched=0.0,
+    ),
     "play": Preset(
         1200,
         "free-play-1",
