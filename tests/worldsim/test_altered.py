@@ -8,7 +8,7 @@ import torch
 
 from tests.worldsim.test_training import toy_arrays
 from tests.worldsim.test_world_model import small_model
-from worldsim.training.altered import altered
+from worldsim.training.altered import altered, seen_from_elsewhere, with_other_looks
 from worldsim.training.copies import with_copies
 from worldsim.training.posttrain import encode_all
 
@@ -62,6 +62,23 @@ def test_grey_stays_grey_but_for_the_tint_and_hues_turn_about_it():
     red[..., 1:] = 30
     found = altered(red, np.random.default_rng(1)).float().mean(dim=(1, 2, 3, 4))
     assert set(found.argmax(dim=1).tolist()) == {0, 1, 2}
+
+
+def test_geometry_and_looks_come_apart(pictures):
+    some = pictures[:60]
+    moved = seen_from_elsewhere(some, np.random.default_rng(0))
+    assert torch.equal(moved[:, 0], moved[:, 2])  # the light of every frame is the same
+    assert not torch.equal(moved, some)
+    marked = torch.full((60, 2, 1, 64, 64, 3), 90, dtype=torch.uint8)
+    marked[:, :, :, 30:34, 30:34] = 180
+    looks = with_other_looks(marked, np.random.default_rng(0)).float().mean(dim=(1, 5))[:, 0]
+    inside, around = looks[:, 30:34, 30:34], looks[:, 22:42, 22:42]
+    assert (inside.mean(dim=(1, 2)) > around.mean(dim=(1, 2)) + 3).float().mean() > 0.9
+    # Light, shade and patterns: what was even is so no longer.
+    even = torch.full((60, 1, 1, 64, 64, 3), 120, dtype=torch.uint8)
+    found = with_other_looks(even, np.random.default_rng(0)).float()[:, 0, 0]
+    smooth = torch.nn.functional.avg_pool2d(found.permute(0, 3, 1, 2), 8)
+    assert (smooth.std(dim=(1, 2, 3)) > 8).float().mean() > 0.3
 
 
 def test_copies_stand_behind_the_episodes_and_can_be_made_again():

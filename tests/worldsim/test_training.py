@@ -110,10 +110,12 @@ def test_a_fresh_goal_head_learns_and_nothing_else_changes(tmp_path, single_view
     assert not all(torch.equal(old[k], v) for k, v in model.goal_head.state_dict().items())
 
 
-def test_a_resumed_run_equals_an_uninterrupted_one(tmp_path):
+@pytest.mark.parametrize("altered", [False, True])
+def test_a_resumed_run_equals_an_uninterrupted_one(altered, tmp_path):
+    config = replace(JOINT, altered=altered)
     arrays, loop = toy_arrays(), LoopConfig(6, warmup=2, save_every=3)
     whole = small_model()
-    train_joint(whole, arrays, JOINT, loop, TrainingRun(tmp_path / "whole"))
+    train_joint(whole, arrays, config, loop, TrainingRun(tmp_path / "whole"))
 
     class Stop(Exception):
         """Raised to imitate a crash."""
@@ -129,10 +131,10 @@ def test_a_resumed_run_equals_an_uninterrupted_one(tmp_path):
 
     handle = broken.encoder.register_forward_pre_hook(fail_later)
     with pytest.raises(Stop):
-        train_joint(broken, arrays, JOINT, loop, TrainingRun(tmp_path / "broken"))
+        train_joint(broken, arrays, config, loop, TrainingRun(tmp_path / "broken"))
     handle.remove()
     resumed = small_model()
-    train_joint(resumed, arrays, JOINT, loop, TrainingRun(tmp_path / "broken"))
+    train_joint(resumed, arrays, config, loop, TrainingRun(tmp_path / "broken"))
     for a, b in zip(whole.state_dict().values(), resumed.state_dict().values(), strict=True):
         torch.testing.assert_close(a, b, atol=0, rtol=0)
 

@@ -6,9 +6,11 @@ from dataclasses import replace
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from tqdm import tqdm
 
 from worldsim.latents import encode
+from worldsim.training.ahead import Ahead
 from worldsim.training.altered import altered
 from worldsim.training.batches import Arrays
 from worldsim.world_model import WorldModel
@@ -32,13 +34,17 @@ def with_copies(
     if not copies:
         return latents
     frames, starts = np.asanyarray(arrays.frames), arrays.offsets
-    seen = [torch.as_tensor(latents.frames)]
-    for number in tqdm(range(copies * len(starts)), desc="copies", unit="episode"):
+
+    def pictures(number: int) -> NDArray[np.uint8]:
         copy, episode = divmod(number, len(starts))
         rows = frames[starts[episode] :][: arrays.lengths[episode]]
         rng = np.random.default_rng([seed, copy, episode])
-        pictures = altered(torch.from_numpy(rows.copy())[None], rng)[0]
-        seen.append(encode(model, pictures.numpy()))
+        return altered(torch.from_numpy(rows.copy())[None], rng)[0].numpy()
+
+    seen, count = [torch.as_tensor(latents.frames)], copies * len(starts)
+    with Ahead(pictures, count) as ahead:
+        for number in tqdm(range(count), desc="copies", unit="episode"):
+            seen.append(encode(model, ahead(number)))
     repeated = {
         name: np.concatenate([getattr(arrays, name)] * (copies + 1))
         for name in ("proprio", "target", "commanded", "intended", "lengths", "policies")

@@ -17,20 +17,43 @@ file are thrown away; ``posttrain`` then freezes the encoder and adds the rollou
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from worldsim.heads import TokenReader
 from worldsim.states import encode_state
-from worldsim.training.altered import altered
+from worldsim.training.ahead import Ahead
+from worldsim.training.altered import seen_from_elsewhere, with_other_looks
 from worldsim.training.batches import Arrays, gather
 from worldsim.training.hindsight import GoalBatch, Hindsight, goal_losses
 from worldsim.training.loop import LoopConfig, train
 from worldsim.training.options import JointConfig
 from worldsim.training.run import TrainingRun
 from worldsim.world_model import WorldModel
+
+
+@dataclass(frozen=True)
+class _Drawn:
+    """B windows of T frames and their goals, as drawn for one step.
+
+    Attributes:
+        index: (B, T) rows of the windows.
+        goals: (B,) rows of the goals.
+        frames: (B, T + 1, V, S, S, 3) of both.
+        clean: (B, 2, V, S, S, 3) the first frames and the goals, whose pixels are decoded: they are
+            enough, and half the work. Other looks than their own are left out, so that nothing
+            need be remembered that is no thing in the scene.
+    """
+
+    index: NDArray[np.int64]
+    goals: NDArray[np.int64]
+    frames: Tensor
+    clean: Tensor
 
 
 def spread_losses(latents: Tensor) -> tuple[Tensor, Tensor]:
@@ -68,43 +91,51 @@ def train_joint(
     hindsight = Hindsight.of(arrays, config.demonstrators, config.released)
     scale = model.action_scale
 
-    def losses(rng: np.random.Generator, step: int) -> dict[str, Tensor]:
+    def drawn(step: int) -> _Drawn:
+        rng = np.random.default_rng([loop.seed, step])
         index = rng.choice(starts, config.batch)[:, None] + np.arange(config.frames)
         views = 1 if rng.random() < config.single_view else len(model.config.cameras)
-        here = index[:, 1]
-        goals, _ = hindsight.sample(here, model.config.max_steps, rng)
+        goals, _ = hindsight.sample(index[:, 1], model.config.max_steps, rng)
         rows = np.concatenate([index, goals[:, None]], axis=1)
-        frames = gather(arrays.frames, rows)[:, :, :views]
-        frames = (altered(frames, rng) if config.altered else frames).to(loop.device)
+        frames = clean = gather(arrays.frames, rows)[:, :, :views]
+        if config.altered:
+            clean = seen_from_elsewhere(frames, rng)
+            frames = with_other_looks(clean, rng)
+        return _Drawn(index, goals, frames, clean[:, [0, -1]])
+
+    def losses(rng: np.random.Generator, step: int) -> dict[str, Tensor]:
+        batch = ahead(step)
+        index, goals, here = batch.index, batch.goals, batch.index[:, 1]
+        frames = batch.frames.to(loop.device)
         proprio = gather(arrays.proprio, index).to(loop.device)
         actions = gather(relative, index[:, :-1]).to(loop.device)
         latents = model.encode_frames(frames.flatten(0, 1))  # (B (T + 1), N, D)
-        z, goal = latents.unflatten(0, rows.shape).split([config.frames, 1], dim=1)
+        z, goal = latents.unflatten(0, frames.shape[:2]).split([config.frames, 1], dim=1)
         few = slice(config.predicted)
         predicted = model.predict(z[few, :-1], actions[few], proprio[few, :-1])
         variance, covariance = spread_losses(latents.float())
         guessed = inverse(z[:, :-1].flatten(0, 1), z[:, 1:].flatten(0, 1))
         read = model.read_out(z.flatten(0, 1))
-        # Pixels of the first frame and of the goal are enough, and half the work.
-        drawn = to_patches(frames[:, [0, -1]].flatten(0, 1), patch)
+        targets = to_patches(batch.clean.to(loop.device).flatten(0, 1), patch)
         pixels = decoder(torch.stack([z[:, 0], goal[:, 0]], dim=1).flatten(0, 1))
         # Two present frames share each encoded goal.
         pairs = np.concatenate([index[:, 0], here]), np.concatenate([goals, goals])
         seen = torch.cat([z[:, 0], z[:, 1]]), torch.cat([goal[:, 0], goal[:, 0]])
-        batch = GoalBatch.of(model, arrays, hindsight, *pairs)
-        actions_loss, steps_loss = goal_losses(model, batch, *seen)
+        demonstrated = GoalBatch.of(model, arrays, hindsight, *pairs)
+        actions_loss, steps_loss = goal_losses(model, demonstrated, *seen)
         return {
             "predict": F.l1_loss(predicted, z[few, 1:].detach()),
             "inverse": config.inverse * F.smooth_l1_loss(guessed, actions.flatten(0, 1) / scale),
             "pose": config.pose * F.l1_loss(read, encode_state(proprio).flatten(0, 1)),
             "variance": config.variance * variance,
             "covariance": config.covariance * covariance,
-            "pixels": config.pixels * F.l1_loss(pixels, drawn.to(pixels.dtype)),
+            "pixels": config.pixels * F.l1_loss(pixels, targets.to(pixels.dtype)),
             "actions": config.actions * actions_loss,
             "steps": config.steps * steps_loss,
         }
 
-    return train("joint", modules, tuple(modules), losses, loop, run)
+    with Ahead(drawn, loop.steps) as ahead:
+        return train("joint", modules, tuple(modules), losses, loop, run)
 
 
 def to_patches(frames: Tensor, patch: int) -> Tensor:
