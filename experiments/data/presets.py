@@ -79,7 +79,7 @@ PRESETS = {
     "diverse": Preset(4720, variations=("diverse", "diverse", "default", "diverse")),
     # Demonstrations alone, of which a flow head wants many; a third of them reach.
     "demonstrations": Preset(
-        7200,
+        12000,
         "demonstrations-1",
         ("grasp", "pick-place", "reach"),
         ("diverse", "diverse-rich", "diverse", "default"),

@@ -22,7 +22,7 @@ class CollectConfig:
         preset: "default" (noisy experts, contact exploration, play and branched contact; about
             240,000 frames), "diverse" (about 157,000, three in four episodes with everything drawn
             from its training range), "demonstrations" (noisy experts alone, a third of them
-            reaching, looks as in "diverse" with more shadows and textures; about 106,000), "play"
+            reaching, looks as in "diverse" with more shadows and textures; about 177,000), "play"
             (one thing after another with one to four objects, long episodes of which none composes
             what is evaluated; about 210,000), "tinker" (undirected, of which no episode places the
             object; about 148,000) or "tiny" (a smoke test).

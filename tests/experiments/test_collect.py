@@ -50,9 +50,12 @@ def test_a_collection_does_not_depend_on_the_workers(tmp_path):
 
 
 @same_physics
-@pytest.mark.parametrize(("preset", "seeds"), [("default", 20), ("play", 2), ("tinker", 10)])
-def test_a_rebuilt_part_is_the_same_to_the_last_bit(tmp_path, preset, seeds):
-    main(replace(small(tmp_path, seeds=seeds, workers=2), preset=preset))
+@pytest.mark.parametrize(
+    ("preset", "seeds", "first"),
+    [("default", 20, 0), ("demonstrations", 8, 5000), ("play", 2, 0), ("tinker", 10, 0)],
+)
+def test_a_rebuilt_part_is_the_same_to_the_last_bit(tmp_path, preset, seeds, first):
+    main(replace(small(tmp_path, seeds=seeds, workers=2, first=first), preset=preset))
     wanted = read_manifest(MANIFESTS / f"{preset}.txt")
     comparison = compare(manifest(TrajectoryDataset(tmp_path)), wanted)
     assert comparison.subset, comparison.sentence()
