@@ -60,6 +60,10 @@ reproduce-diverse: setup
 	$(BIN)/worldsim collect --preset diverse --out data/diverse
 	$(BIN)/worldsim train world-model --config trainings/diverse-64.yaml
 	$(BIN)/worldsim train world-model --config trainings/diverse-128.yaml
+	$(BIN)/worldsim train world-model --config trainings/diverse-altered.yaml
+	$(BIN)/worldsim collect --preset demonstrations --first-seed 5000 --out data/demonstrations
+	$(BIN)/worldsim train world-model --config trainings/diverse-demonstrations.yaml
+	$(BIN)/worldsim train world-model --config trainings/diverse-heads.yaml
 	$(BIN)/worldsim train world-model --config trainings/diverse.yaml
 
 # From free play alone: no demonstration, and no goal but what was let go somewhere; moves at last.

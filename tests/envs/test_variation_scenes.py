@@ -227,3 +227,20 @@ def test_rebuilding_gives_the_files_that_ship(tmp_path):
             for p in (path, tmp_path / "textures" / path.name)
         )
         assert np.abs(shipped - rebuilt).mean() < 1.0
+
+
+def test_rich_episodes_are_training_episodes_with_shadows_and_textures_everywhere():
+    usual, rich = (
+        {factor.name: factor for factor in variations.get_variation(name).factors}
+        for name in ("diverse", "diverse-rich")
+    )
+    light, room = FACTORS["light"].RANGES, FACTORS["room"].RANGES
+    for seed in range(20):
+        drawn = rich["light"].sample(np.random.default_rng(seed))
+        assert drawn["shadow"] == "cast"
+        assert all(value in light["training"][name] for name, value in drawn.items())
+        looks = rich["room"].sample(np.random.default_rng(seed))
+        for surface in ("table", "floor", "wall", "platform"):
+            assert looks[surface]["texture"] in room["training"]["texture"]
+        shape = usual["shape"].sample(np.random.default_rng(seed))
+        assert rich["shape"].sample(np.random.default_rng(seed)) == shape

@@ -134,23 +134,6 @@ def test_spans_that_touch_overlap(first, second):
 # -- names --------------------------------------------------------------------------------------
 
 
-def test_rich_episodes_are_training_episodes_with_shadows_and_textures_everywhere():
-    usual, rich = (
-        {factor.name: factor for factor in get_variation(name).factors}
-        for name in ("diverse", "diverse-rich")
-    )
-    light, room = FACTORS["light"].RANGES, FACTORS["room"].RANGES
-    for seed in range(20):
-        drawn = rich["light"].sample(np.random.default_rng(seed))
-        assert drawn["shadow"] == "cast"
-        assert all(value in light["training"][name] for name, value in drawn.items())
-        looks = rich["room"].sample(np.random.default_rng(seed))
-        for surface in ("table", "floor", "wall", "platform"):
-            assert looks[surface]["texture"] in room["training"]["texture"]
-        shape = usual["shape"].sample(np.random.default_rng(seed))
-        assert rich["shape"].sample(np.random.default_rng(seed)) == shape
-
-
 def test_every_name_stands_for_factors_of_its_level():
     for name in variation_names():
         variation = get_variation(name)
