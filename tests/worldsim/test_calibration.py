@@ -80,7 +80,7 @@ class TestSearch:
 
 @pytest.fixture(scope="module")
 def model():
-    return load_world_model("diverse")
+    return load_world_model("tiny")  # has met no camera but its own
 
 
 @pytest.fixture(scope="module")
