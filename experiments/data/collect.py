@@ -20,7 +20,7 @@ from envs.errors import PhysicsError, UserError
 from envs.explorers import CONTACT_RANGE_M, contact_branches
 from envs.options import EnvOptions
 from envs.state import STATE
-from experiments.data.presets import PRESETS
+from experiments.data.presets import preset_named
 from experiments.data.recorder import Recorder, meta_of
 from experiments.options.collect import CollectConfig
 from experiments.runs.executors import LocalPool
@@ -32,9 +32,8 @@ BRANCH_STEPS = 5
 
 def resolve(config: CollectConfig) -> CollectConfig:
     """Fill in the preset; a ValueError says what is wrong."""
-    if config.preset not in PRESETS:
-        raise UserError(f"unknown preset {config.preset!r}: allowed are {', '.join(PRESETS)}")
-    count = PRESETS[config.preset].seeds if config.seeds is None else config.seeds
+    preset = preset_named(config.preset)
+    count = preset.seeds if config.seeds is None else config.seeds
     if count < 1 or config.first_seed < 0 or config.first_seed + count > TRAINING_SEEDS[1]:
         raise UserError(
             f"seeds {config.first_seed}:{config.first_seed + count} are not training seeds: "
@@ -51,7 +50,7 @@ def main(config: CollectConfig) -> None:
     """Collect what is still missing of a data set."""
     config = resolve(config)
     assert config.seeds is not None
-    preset = PRESETS[config.preset]
+    preset = preset_named(config.preset)
     # What the tasks of a preset differ in, the set does not say.
     spec = envs.EnvSpec(preset.tasks[0], config.cameras, config.image_size, 0.25, preset.steps)
     meta = meta_of(spec, preset.recipe, preset.variations)
@@ -121,7 +120,7 @@ def collect_seed(
     Raises:
         PhysicsError: the simulation diverged: nothing of such a seed is worth keeping.
     """
-    recipe = PRESETS[preset]
+    recipe = preset_named(preset)
     task, variation = _turn(recipe.tasks, seed), _turn(recipe.variations, seed)
     env = _env(task, cameras, image_size, variation)
     _, policy_stream, branch_stream = np.random.SeedSequence(seed).spawn(3)

@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+import envs
+from envs.errors import UserError
 from envs.explorers import Explorer, NoisyExpert, Tinker, make_explorer
 from envs.free_play import FreePlay
 from envs.pick_place import TOLERANCE_M
@@ -106,3 +108,24 @@ PRESETS = {
     ),
     "tiny": Preset(8),
 }
+
+
+def preset_named(name: str) -> Preset:
+    """A preset of its own name, or demonstrations of a task by the task's.
+
+    Raises:
+        UserError: there is neither.
+    """
+    if name in PRESETS:
+        return PRESETS[name]
+    if name not in envs.TASKS:
+        allowed = ", ".join((*PRESETS, *envs.TASKS))
+        raise UserError(f"unknown preset {name!r}: allowed are {allowed}")
+    return Preset(
+        1200,
+        PRESETS["demonstrations"].recipe,
+        (name,),
+        explorer=_demonstration,
+        steps=max(30, envs.BUDGETS[name]),
+        branched=0.0,
+    )

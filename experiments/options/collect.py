@@ -2,6 +2,7 @@
 
     worldsim collect --preset default --out data/default
     worldsim collect --preset play --out data/play
+    worldsim collect --preset push --out data/push
 
 Every episode is a function of its seed and the recipe alone, so a data set can be rebuilt
 anywhere: ``worldsim data info`` compares one with a manifest. Workers each own one simulator; an
@@ -25,7 +26,8 @@ class CollectConfig:
             reaching, looks as in "diverse" with more shadows and textures; about 177,000), "play"
             (one thing after another with one to four objects, long episodes of which none composes
             what is evaluated; about 210,000), "tinker" (undirected, of which no episode places the
-            object; about 148,000) or "tiny" (a smoke test).
+            object; about 148,000), "tiny" (a smoke test), or a task's name: noisy experts at that
+            alone ("push", say; 1,200 seeds).
         seeds: number of episode seeds, overriding the preset.
         first_seed: where the seeds start; only 0 to 99,999 are for training.
         workers: processes; 0 means one per core.

@@ -61,6 +61,13 @@ def test_a_rebuilt_part_is_the_same_to_the_last_bit(tmp_path, preset, seeds, fir
     assert comparison.subset, comparison.sentence()
 
 
+def test_a_tasks_name_collects_demonstrations_of_it_alone(tmp_path):
+    main(replace(small(tmp_path, seeds=2), preset="push"))
+    data = TrajectoryDataset(tmp_path)
+    assert set(data.column("task")) == {"push"}
+    assert all(policy.startswith("expert") for policy in data.column("policy"))
+
+
 @pytest.mark.parametrize("seed", [1, 2, 6])  # grasp and pick-and-place with branches, reach
 def test_an_episode_run_again_from_its_seed_with_its_stored_actions_is_the_same(tmp_path, seed):
     main(small(tmp_path, seeds=1, first=seed))
