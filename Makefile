@@ -53,7 +53,7 @@ docs:
 reproduce: setup
 	$(BIN)/worldsim collect --preset default --out data/default
 	$(BIN)/worldsim data info data/default --check experiments/data/manifests/default.txt
-	$(BIN)/worldsim train world-model --data data/default --out runs/tiny --threads 2
+	$(BIN)/worldsim train world-model --data data/default --out runs/tiny
 
 # V-JEPA 2's progressive resolution: most of the way at 64 px, the end at 128.
 reproduce-diverse: setup
