@@ -59,6 +59,7 @@ def test_a_search_gets_nearer_and_says_so(name):
     assert float(cost(found.actions[None])) < 0.9 * start
     assert float(found.cost) < start
     assert found.history.tolist() == sorted(found.history.tolist(), reverse=True)
+    assert found.cost == found.history[-1]
     assert (found.actions[:, 3:5] == 0).all()  # numbers without spread stay where they are
 
 
@@ -97,6 +98,19 @@ def test_the_policy_does_what_is_proposed():
     found = Policy().plan(Bowl(), np.random.default_rng(0), mean, GOAL.expand(1, 4, -1))
     assert torch.equal(found.actions, mean)
     assert float(found.cost) == pytest.approx(float(Bowl()(mean[None])))
+
+
+def test_an_average_takes_what_is_proposed_into_its_first_round_alone():
+    cost = Bowl()
+    plan(MPPI(samples=8), cost, proposals=GOAL.expand(3, 4, -1))
+    assert [len(seen) for seen in cost.seen] == [1 + 8 + 3, 1 + 8]
+
+
+def test_a_descent_begins_as_far_apart_as_asked_and_ends_after_its_steps():
+    cost = Bowl()
+    plan(Gradient(starts=200, steps=3, spread=(0.1,) * 7), cost)
+    assert len(cost.seen) == 3 + 1
+    assert float(cost.seen[0].std()) == pytest.approx(0.1, rel=0.05)
 
 
 def test_what_was_best_is_tried_again():
