@@ -74,8 +74,7 @@ class Mutant:
     def __str__(self) -> str:
         before, after = self.path.read_text().splitlines(), self.text.splitlines()
         line = next(n for n, (a, b) in enumerate(zip(before, after, strict=False)) if a != b)
-        place = f"{'/'.join(self.module.split('.'))}.py:{line + 1}"
-        return f"{place}\n    - {before[line].strip()}\n    + {after[line].strip()}"
+        return f"{self.path}:{line + 1}\n    - {before[line].strip()}\n    + {after[line].strip()}"
 
 
 def mutants(module: str) -> Iterator[Mutant]:

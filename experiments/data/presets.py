@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -121,11 +121,6 @@ def preset_named(name: str) -> Preset:
     if name not in envs.TASKS:
         allowed = ", ".join((*PRESETS, *envs.TASKS))
         raise UserError(f"unknown preset {name!r}: allowed are {allowed}")
-    return Preset(
-        1200,
-        PRESETS["demonstrations"].recipe,
-        (name,),
-        explorer=_demonstration,
-        steps=max(30, envs.BUDGETS[name]),
-        branched=0.0,
-    )
+    steps = max(30, envs.BUDGETS[name])
+    alone = PRESETS["demonstrations"]
+    return replace(alone, seeds=1200, tasks=(name,), variations=("default",), steps=steps)
